@@ -1,0 +1,15 @@
+import { fileURLToPath } from "node:url";
+import protobuf from "protobufjs";
+
+/** The folder with the published `.proto` files. */
+export const protoFolder: string = fileURLToPath(new URL("../../proto", import.meta.url));
+
+/** Reads one of the published proto files; files are named by their path below the proto folder. */
+export function loadProto(file: string): protobuf.Root {
+  const root = new protobuf.Root();
+  const resolve = root.resolvePath.bind(root);
+  // google/protobuf/* comes with protobufjs, everything else from our folder.
+  root.resolvePath = (origin, target) =>
+    target.startsWith("google/protobuf/") ? resolve(origin, target) : `${protoFolder}/${target}`;
+  return root.loadSync(file);
+}
