@@ -1,0 +1,54 @@
+/**
+ * Who may import whom. A row lists everything that may be imported; what is not listed may not. Rows come with the
+ * packages: a new package or a new room of a package needs a row here, and that is the moment to think about its place.
+ */
+
+/** Workspaces by location: an exact one, or a whole folder with `/*`. The values are locations, written the same way. */
+export const packageTable: Readonly<Record<string, readonly string[]>> = {
+  "packages/core": [],
+  "packages/actors": ["packages/core"],
+  "packages/nature": ["packages/core"],
+  "packages/streaming": ["packages/core"],
+  "packages/infra": ["packages/core"],
+  "apps/gateway": ["packages/*"],
+  "apps/agent": ["packages/*"],
+  "apps/cli": ["packages/*"],
+  "apps/console": [],
+  // Examples compose whatever a user could compose.
+  "examples/*": ["packages/*", "apps/gateway", "apps/agent"],
+};
+
+/** Locations that see a package as a user does: its `./internal` is closed to them. */
+export const outsiders: readonly string[] = ["examples/*", "bench"];
+
+/** A subpath that is published without promises, for siblings only. */
+export const internalSubpath = "./internal";
+
+/**
+ * The rooms of a package: the files and folders directly in its `src/`, each with the rooms that it stands on. A package
+ * without a row has no rule about rooms. `index`, `internal` and `testing` may import every room, and no room them.
+ */
+export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "packages/core": {
+    errors: [],
+    clock: ["errors"],
+    message: ["errors", "clock"],
+    member: ["errors", "clock", "message"],
+    link: ["errors", "clock", "message"],
+    router: ["errors", "clock", "message", "member", "link"],
+    log: ["errors", "clock", "message"],
+    processor: ["errors", "clock", "message", "member", "link", "router", "log"],
+    node: ["errors", "clock", "message", "member", "link", "router", "log", "processor"],
+  },
+};
+
+/** Rooms that stand above all others of their package. */
+export const topRooms: ReadonlySet<string> = new Set(["index", "internal", "testing"]);
+
+/** The scripts that a workspace must have, because turbo passes over a workspace without them in silence. */
+export const requiredScripts = { all: ["types"], publishable: ["build"] } as const;
+
+/** Whether a location is meant by a pattern of the tables. */
+export function covers(pattern: string, location: string): boolean {
+  return pattern === location || (pattern.endsWith("/*") && location.startsWith(pattern.slice(0, -1)));
+}
