@@ -1,0 +1,148 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { bins } from "./build-package.ts";
+import { isSource } from "./published-manifest.ts";
+import { type Manifest, publishedSubpaths, readManifest, type Workspace } from "./workspaces.ts";
+
+/** One packed package. */
+export interface Packed {
+  readonly name: string;
+  readonly manifest: Manifest;
+  /** Absolute path of the tarball. */
+  readonly tarball: string;
+  readonly files: readonly string[];
+  readonly packedBytes: number;
+  readonly unpackedBytes: number;
+}
+
+/** A folder of its own in the machine's folder for temporary files, removed when the block is left. */
+export function temporaryFolder(): { readonly folder: string } & Disposable {
+  const folder = mkdtempSync(path.join(tmpdir(), "metanode-packages-"));
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Packs the `dist/` of a workspace into `folder`. @throws {Error} It is not built. */
+export function pack(workspace: Workspace, folder: string): Packed {
+  const dist = path.join(workspace.folder, "dist");
+  if (!existsSync(path.join(dist, "package.json"))) {
+    throw new Error(`${workspace.location}/dist does not exist; run "npm run build" first`);
+  }
+  const output = npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder], dist);
+  const answer: unknown = JSON.parse(output);
+  // npm 10 and 11 answer with a list, npm 12 with an object by name.
+  const [first] = Object.values(answer as Record<string, PackAnswer>);
+  if (first === undefined) throw new Error(`npm pack said nothing about ${workspace.name}`);
+  return {
+    name: workspace.name,
+    manifest: readManifest(dist),
+    tarball: path.join(folder, first.filename),
+    files: first.files.map((file) => file.path),
+    packedBytes: first.size,
+    unpackedBytes: first.unpackedSize,
+  };
+}
+
+interface PackAnswer {
+  readonly filename: string;
+  readonly size: number;
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
+  [/(?:^|\/)(?:test|tests|__tests__)\/|\.test\./, "a test"],
+  [/\.tsbuildinfo$/, "a compiler's cache"],
+  [/(?:^|\/)tsconfig[^/]*\.json$/, "a compiler's configuration"],
+  [/(?:^|\/)node_modules\//, "an installed dependency"],
+  [/(?:^|\/)\.(?:env|npmrc|git|turbo)/, "a file of the developer's"],
+  [/\.(?:sqlite|db|log|tgz)$/, "a file that a run left behind"],
+];
+
+const REQUIRED = ["package.json", "README.md", "LICENSE"];
+
+/** What is wrong with the list of files and with the manifest of a packed package, one line each. */
+export function complaints(packed: Pick<Packed, "files" | "manifest">): string[] {
+  const { files, manifest } = packed;
+  const found = files.flatMap((file) => {
+    if (isSource(file)) return [`${file} is a TypeScript source, expected only what it is built to`];
+    const hit = FORBIDDEN.find(([pattern]) => pattern.test(file));
+    return hit === undefined ? [] : [`${file} is ${hit[1]}, which does not belong into the package`];
+  });
+  for (const file of REQUIRED) if (!files.includes(file)) found.push(`${file} is missing`);
+  for (const field of ["name", "version", "description", "license", "exports"]) {
+    if (manifest[field] === undefined && !(field === "exports" && manifest.bin !== undefined)) {
+      found.push(`package.json has no ${field}`);
+    }
+  }
+  return found;
+}
+
+/** Installs the tarballs and the compiler's Node types into an empty folder, other dependencies from the registry. */
+export function install(packed: readonly Packed[], folder: string, nodeTypes: string): void {
+  writeFileSync(path.join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  const tarballs = packed.map(({ tarball }) => tarball);
+  npm(["install", "--no-audit", "--no-fund", "--prefer-offline", ...tarballs, `@types/node@${nodeTypes}`], folder);
+}
+
+/** The names under which a package can be imported as a module. Patterns and JSON files are left out. */
+export function importNames({ name, manifest }: Pick<Packed, "name" | "manifest">): string[] {
+  return [...publishedSubpaths(manifest)]
+    .filter(([subpath, target]) => !subpath.includes("*") && !(typeof target === "string" && target.endsWith(".json")))
+    .map(([subpath]) => name + subpath.slice(1));
+}
+
+/** Imports `name` with plain Node from `folder`; what Node said if it failed. */
+export function importFailure(name: string, folder: string): string | undefined {
+  const program = `const m = await import(${JSON.stringify(name)}); if (Object.keys(m).length === 0) throw new Error("it exports nothing")`;
+  return failure(spawnSync(process.execPath, ["--input-type=module", "-e", program], { ...PLAIN, cwd: folder }));
+}
+
+/** Type-checks a consumer that imports all `names`; only what concerns our packages or the consumer itself counts. */
+export function typeFailure(names: readonly string[], folder: string, compiler: string): string | undefined {
+  const lines = names.map((name, index) => `import * as m${index} from ${JSON.stringify(name)};`);
+  const uses = names.map((_, index) => `m${index}`).join(", ");
+  writeFileSync(path.join(folder, "consumer.ts"), `${lines.join("\n")}\nexport const all: readonly object[] = [${uses}];\n`);
+  const options = { strict: true, noEmit: true, target: "es2024", module: "nodenext", types: ["node"], skipLibCheck: false };
+  const lib = ["es2024", "esnext.disposable"];
+  const config = { compilerOptions: { ...options, lib }, files: ["consumer.ts"] };
+  writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(config));
+  const result = spawnSync(process.execPath, [compiler, "-p", folder, "--pretty", "false"], { ...PLAIN, cwd: folder });
+  const errors = result.stdout.split("\n").filter((line) => /error TS/.test(line));
+  if (errors.length === 0) return failure(result);
+  const ours = errors.filter((line) => !isForeign(line));
+  return ours.length === 0 ? undefined : ours.join("\n");
+}
+
+/** Starts each command of a package with `--help`; the first failure. */
+export function binFailure({ manifest }: Packed, folder: string): string | undefined {
+  for (const command of Object.keys(bins(manifest))) {
+    const file = path.join(folder, "node_modules", ".bin", command);
+    const result = spawnSync(file, ["--help"], { ...PLAIN, cwd: folder });
+    const said = failure(result);
+    if (said !== undefined) return `${command} --help: ${said}`;
+    if (result.stdout.trim() === "") return `${command} --help printed nothing on stdout`;
+  }
+  return undefined;
+}
+
+const PLAIN = { encoding: "utf8", timeout: 60_000 } as const;
+
+/** Errors inside the declarations of others are theirs. */
+function isForeign(diagnostic: string): boolean {
+  return /node_modules\/(?!@metanode\/)/.test(diagnostic);
+}
+
+function failure(result: { status: number | null; stderr: string; error?: Error }): string | undefined {
+  if (result.status === 0) return undefined;
+  return result.error?.message ?? (result.stderr.trim() || `exit status ${result.status}`);
+}
+
+function npm(args: readonly string[], cwd: string): string {
+  // An npm script hands its own settings down as npm_*; they belong to the repository and not to the empty folder.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_(?:package|lifecycle|config_local)/.test(name)),
+  );
+  return execFileSync("npm", args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 64 << 20 });
+}
