@@ -1,0 +1,167 @@
+import * as grpc from "@grpc/grpc-js";
+import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
+import { codeOf, coreError, errorRow, MetanodeError } from "../errors.ts";
+import { protoFolder } from "../message/proto-root.ts";
+import type { Channel, ChannelEvents } from "./channel.ts";
+import { decodeBatch, encodeBatch, type Frame } from "./frames.ts";
+
+/** Largest batch that is read, in bytes; a longer one ends the link with `processor.protocol`. */
+export const MAX_BATCH_BYTES = 64 * 1024 * 1024;
+
+/** The trailer that carries the stable code of the error that ended a link. */
+const CODE_TRAILER = "metanode-code";
+
+const CHANNEL_OPTIONS: grpc.ChannelOptions = {
+  "grpc.max_receive_message_length": MAX_BATCH_BYTES,
+  "grpc.max_send_message_length": -1,
+  // A retry buffer on a stream that lives for ever grows for ever.
+  "grpc.enable_retries": 0,
+};
+
+function attachMethod(): grpc.MethodDefinition<Buffer, Frame[]> {
+  const definition = loadSync("metanode/v1/link.proto", { includeDirs: [protoFolder] })["metanode.v1.Link"] as ServiceDefinition;
+  const attach = definition.Attach;
+  if (attach === undefined) throw coreError("core.internal", "link.proto has no method Attach");
+  return {
+    path: attach.path,
+    requestStream: attach.requestStream,
+    responseStream: attach.responseStream,
+    // Batches are encoded by us, so that an error of encoding belongs to a message and not to the whole link.
+    requestSerialize: (bytes: Buffer) => bytes,
+    requestDeserialize: decodeBatch as never,
+    responseSerialize: ((bytes: Buffer) => bytes) as never,
+    responseDeserialize: decodeBatch,
+  };
+}
+
+type Stream = grpc.ServerDuplexStream<Frame[], Buffer> | grpc.ClientDuplexStream<Buffer, Frame[]>;
+
+/** A channel over one gRPC stream, whichever end of it. */
+class GrpcChannel implements Channel {
+  readonly #stream: Stream;
+  readonly #abort: (error: MetanodeError) => void;
+  #events: ChannelEvents | undefined;
+  #early: Frame[][] = [];
+  #closed = false;
+  #reason: { error?: MetanodeError } | undefined;
+
+  constructor(stream: Stream, abort: (error: MetanodeError) => void) {
+    this.#stream = stream;
+    this.#abort = abort;
+    stream.on("data", (frames: Frame[]) => {
+      if (this.#events) this.#events.onFrames(frames);
+      else this.#early.push(frames);
+    });
+  }
+
+  listen(events: ChannelEvents): void {
+    this.#events = events;
+    const early = this.#early;
+    this.#early = [];
+    for (const frames of early) events.onFrames(frames);
+    if (this.#reason) events.onClosed(this.#reason.error);
+  }
+
+  send(frames: readonly Frame[]): void {
+    if (!this.#closed) this.#stream.write(encodeBatch(frames));
+  }
+
+  close(error?: MetanodeError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (error === undefined) this.#stream.end();
+    else this.#abort(error);
+    this.ended(error);
+  }
+
+  /** The stream is over. Told once. */
+  ended(error?: MetanodeError): void {
+    if (this.#reason) return;
+    this.#closed = true;
+    this.#reason = error === undefined ? {} : { error };
+    this.#events?.onClosed(error);
+  }
+}
+
+/** Where a link can be dialled: `unix:/path` or `host:port`. */
+export type LinkAddress = string;
+
+export interface LinkServer {
+  readonly address: LinkAddress;
+  /** Ends every channel and stops listening. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens for links.
+ * @throws {MetanodeError} node.port_in_use – the address is taken.
+ */
+export async function openLinkServer(address: LinkAddress, onChannel: (channel: Channel) => void): Promise<LinkServer> {
+  const server = new grpc.Server(CHANNEL_OPTIONS);
+  const channels = new Set<GrpcChannel>();
+  server.addService({ Attach: attachMethod() } as never, {
+    Attach(call: grpc.ServerDuplexStream<Frame[], Buffer>) {
+      const channel = new GrpcChannel(call, (error) => call.emit("error", toStatus(error)));
+      channels.add(channel);
+      const ended = (error?: MetanodeError): void => {
+        channels.delete(channel);
+        channel.ended(error);
+      };
+      call.on("error", (error: Error) => ended(fromStatus(error)));
+      call.on("cancelled", () => ended(coreError("processor.protocol", "the other side cut the stream")));
+      call.on("end", () => {
+        ended();
+        call.end();
+      });
+      onChannel(channel);
+    },
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error) => {
+      if (error) reject(coreError("node.port_in_use", `cannot listen on ${address}: ${error.message}`, { cause: error }));
+      else resolve();
+    });
+  });
+  return {
+    address,
+    async close() {
+      for (const channel of channels) channel.close();
+      await new Promise<void>((resolve) => {
+        server.tryShutdown(() => resolve());
+        server.forceShutdown();
+      });
+    },
+  };
+}
+
+/** Dials a link. Never throws: a failure is told to the channel's listener. */
+export function dialLink(address: LinkAddress): Channel {
+  const client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL_OPTIONS);
+  const method = attachMethod();
+  const call = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
+  const channel = new GrpcChannel(call, () => call.cancel());
+  call.on("error", (error: Error) => channel.ended(fromStatus(error)));
+  call.on("status", (status: grpc.StatusObject) => {
+    channel.ended(status.code === grpc.status.OK ? undefined : fromStatus(status));
+    client.close();
+  });
+  call.on("end", () => undefined); // the status tells
+  return channel;
+}
+
+function toStatus(error: MetanodeError): Partial<grpc.StatusObject> {
+  const metadata = new grpc.Metadata();
+  metadata.set(CODE_TRAILER, error.code);
+  return { code: errorRow(error.code).grpc, details: error.message, metadata };
+}
+
+function fromStatus(error: Error | grpc.StatusObject): MetanodeError {
+  if (error instanceof MetanodeError) return error;
+  const status = error as Partial<grpc.ServiceError>;
+  const trailer = status.metadata?.get?.(CODE_TRAILER)[0];
+  const text = status.details ?? status.message ?? "the stream broke";
+  const code = codeOf({ code: trailer });
+  if (code !== undefined) return new MetanodeError(code, text);
+  if (status.code === grpc.status.UNAVAILABLE) return coreError("node.unreachable", text, { cause: error });
+  return coreError("processor.protocol", text, { cause: error });
+}

@@ -1,0 +1,181 @@
+import type { Expiring } from "../clock.ts";
+import { coreError } from "../errors.ts";
+import type { Message } from "../message/message.ts";
+import { CALL_MODE, type CallMode, fromWireMessage, type RequestBody, toFailure, toReply } from "./frames.ts";
+import type { Session } from "./session.ts";
+
+/** What the answering side knows of a call besides its message. */
+export interface IncomingContext {
+  readonly mode: CallMode;
+  readonly attempt: number;
+  /** In milliseconds of our clock; `Number.MAX_SAFE_INTEGER` for none. */
+  readonly deadlineMs: number;
+  /** Aborted at the deadline, when the caller withdraws and when the link ends. Made on first use. */
+  readonly signal: AbortSignal;
+}
+
+/** Answers calls: a value or a promise of one, or for `stream` an async iterable. Throwing answers with that error. */
+export type CallHandler = (message: Message, context: IncomingContext) => unknown;
+
+class IncomingCall implements IncomingContext, Expiring {
+  readonly mode: CallMode;
+  readonly attempt: number;
+  readonly deadlineMs: number;
+  readonly number: number;
+  readonly #owner: IncomingCalls;
+  slot = 0;
+  ended = false;
+  #controller: AbortController | undefined;
+  #abortReason: unknown;
+  /** Items that may still be sent; streamed calls only. */
+  window: number;
+  wake: (() => void) | undefined;
+
+  constructor(owner: IncomingCalls, number: number, body: RequestBody, deadlineMs: number) {
+    this.#owner = owner;
+    this.number = number;
+    this.mode = body.mode ?? CALL_MODE.unary;
+    this.attempt = body.attempt || 1;
+    this.window = body.window ?? 0;
+    this.deadlineMs = deadlineMs;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#abortReason !== undefined && !this.#controller.signal.aborted) this.#controller.abort(this.#abortReason);
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
+    this.wake?.();
+  }
+
+  expire(): void {
+    this.#owner.giveUp(this, coreError("call.deadline", "the deadline of the call has passed"));
+  }
+}
+
+/** The calls of the other side that are being answered. */
+export class IncomingCalls {
+  readonly #session: Session;
+  readonly #handler: CallHandler;
+  readonly #calls = new Map<number, IncomingCall>();
+
+  constructor(session: Session, handler: CallHandler) {
+    this.#session = session;
+    this.#handler = handler;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  begin(number: number, body: RequestBody): void {
+    const session = this.#session;
+    const timeoutMs = body.timeoutMs ?? 0;
+    const deadlineMs = timeoutMs === 0 ? Number.MAX_SAFE_INTEGER : session.clock.now() + timeoutMs;
+    const call = new IncomingCall(this, number, body, deadlineMs);
+    this.#calls.set(number, call);
+    if (timeoutMs !== 0) call.slot = session.deadlines.add(call, deadlineMs);
+    try {
+      const message = fromWireMessage(body.message, timeoutMs === 0 ? undefined : deadlineMs);
+      const answer = this.#handler(message, call);
+      if (call.mode === CALL_MODE.stream) void this.#stream(call, message, answer);
+      else if (isPromise(answer)) {
+        answer.then(
+          (value) => this.#reply(call, message.type, value),
+          (error: unknown) => this.#fail(call, error),
+        );
+      } else this.#reply(call, message.type, answer);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  /** The caller withdrew: the handler hears of it, and the call ends at once (rule 4). */
+  cancel(number: number, reason: string): void {
+    const call = this.#calls.get(number);
+    if (call === undefined) return;
+    const code = reason === "deadline" ? "call.deadline" : "call.cancelled";
+    this.giveUp(call, coreError(code, "the caller withdrew the call"));
+  }
+
+  credit(number: number, items: number): void {
+    const call = this.#calls.get(number);
+    if (call === undefined) return;
+    call.window += items;
+    call.wake?.();
+  }
+
+  giveUp(call: IncomingCall, reason: Error): void {
+    call.abort(reason);
+    this.#fail(call, reason);
+  }
+
+  abortAll(reason: Error): void {
+    for (const call of this.#calls.values()) {
+      call.ended = true;
+      call.abort(reason);
+      if (call.slot !== 0) this.#session.deadlines.remove(call, call.slot);
+    }
+    this.#calls.clear();
+  }
+
+  async #stream(call: IncomingCall, message: Message, answer: unknown): Promise<void> {
+    try {
+      const source: unknown = isPromise(answer) ? await answer : answer;
+      if (!isAsyncIterable(source)) {
+        throw coreError("call.unsupported", `${message.type} answers with one value, not with a stream; call it without stream`);
+      }
+      for await (const value of source) {
+        while (call.window <= 0 && !call.ended) {
+          await new Promise<void>((resolve) => {
+            call.wake = resolve;
+          });
+          call.wake = undefined;
+        }
+        if (call.ended) return; // leaving the loop runs the handler's finally blocks
+        call.window--;
+        const item = toReply(value, message.type, this.#session.maxMessageBytes);
+        this.#session.send({ call: call.number, item }, item.data?.byteLength);
+      }
+      this.#reply(call, message.type, undefined);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  #reply(call: IncomingCall, type: string, value: unknown): void {
+    if (call.ended) return;
+    try {
+      const reply = toReply(value, type, this.#session.maxMessageBytes);
+      this.#end(call);
+      this.#session.send({ call: call.number, reply }, reply.data?.byteLength);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  #fail(call: IncomingCall, error: unknown): void {
+    if (call.ended) return;
+    this.#end(call);
+    this.#session.send({ call: call.number, failure: toFailure(error) });
+  }
+
+  #end(call: IncomingCall): void {
+    call.ended = true;
+    this.#calls.delete(call.number);
+    if (call.slot !== 0) this.#session.deadlines.remove(call, call.slot);
+    call.wake?.();
+  }
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}

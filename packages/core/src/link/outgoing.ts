@@ -1,0 +1,161 @@
+import type { Expiring } from "../clock.ts";
+import { asMetanodeError, coreError, type MetanodeError } from "../errors.ts";
+import type { CallContext } from "../member/member.ts";
+import type { Message } from "../message/message.ts";
+import { type CallMode, fromReply, type ReplyBody } from "./frames.ts";
+import type { Session } from "./session.ts";
+
+export interface OutgoingOptions {
+  readonly session: Session;
+  readonly message: Message;
+  readonly context: CallContext;
+  readonly mode: CallMode;
+}
+
+/** One call from here to the other side, until it is settled. */
+export class OutgoingCall implements Expiring {
+  readonly options: OutgoingOptions;
+  /** Its number on the link; 0 while it waits for credit. */
+  number = 0;
+  isSettled = false;
+  onEnd: (error: MetanodeError | undefined, reply: ReplyBody | undefined) => void = ignore;
+  #slot = 0;
+  #onAbort: (() => void) | undefined;
+
+  constructor(options: OutgoingOptions) {
+    this.options = options;
+  }
+
+  /** Starts the deadline and listens to the caller's signal. False if the call is over before it began. */
+  arm(): boolean {
+    const { session, context } = this.options;
+    if (context.signal !== undefined) {
+      if (context.signal.aborted) {
+        this.settle(cancelled(context.signal));
+        return false;
+      }
+      this.#onAbort = () => this.#giveUp(cancelled(context.signal), "cancelled");
+      context.signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
+    if (context.deadlineMs <= session.clock.now()) {
+      this.settle(this.#deadlineError());
+      return false;
+    }
+    if (context.deadlineMs < Number.MAX_SAFE_INTEGER) this.#slot = session.deadlines.add(this, context.deadlineMs);
+    return true;
+  }
+
+  expire(): void {
+    this.#giveUp(this.#deadlineError(), "deadline");
+  }
+
+  settle(error: MetanodeError | undefined, reply?: ReplyBody): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    if (this.#slot !== 0) this.options.session.deadlines.remove(this, this.#slot);
+    if (this.#onAbort) this.options.context.signal?.removeEventListener("abort", this.#onAbort);
+    this.onEnd(error, reply);
+  }
+
+  /** Only streamed calls have items. */
+  item(_item: ReplyBody): void {
+    this.#giveUp(coreError("processor.protocol", `${this.options.session.peer} streamed an answer to a plain call`), "protocol");
+  }
+
+  /** Settles for the caller and tells the other side. */
+  protected withdraw(error: MetanodeError, reason: string): void {
+    this.#giveUp(error, reason);
+  }
+
+  #giveUp(error: MetanodeError, reason: string): void {
+    if (this.isSettled) return;
+    this.settle(error);
+    this.options.session.withdraw(this, reason);
+  }
+
+  #deadlineError(): MetanodeError {
+    const { session, message } = this.options;
+    return coreError("call.deadline", `${session.peer} did not answer ${message.type} (message ${message.id}) by its deadline`, {
+      origin: [session.peer],
+    });
+  }
+}
+
+function ignore(): void {
+  // until a caller is set
+}
+
+/** The error for a caller that withdrew; the signal's reason is its cause. */
+export function cancelled(signal: AbortSignal | undefined): MetanodeError {
+  const reason: unknown = signal?.reason;
+  return coreError("call.cancelled", "the caller withdrew the call", { cause: reason });
+}
+
+/** A call whose answer is a stream. Holds at most one window of items. */
+export class OutgoingStream extends OutgoingCall implements AsyncIterable<unknown> {
+  readonly #items: ReplyBody[] = [];
+  #wake: (() => void) | undefined;
+  #ended: { error: MetanodeError | undefined } | undefined;
+  #taken = 0;
+
+  constructor(options: OutgoingOptions) {
+    super(options);
+    this.onEnd = (error) => {
+      this.#ended = { error };
+      this.#wake?.();
+    };
+  }
+
+  override item(item: ReplyBody): void {
+    if (this.#items.length >= this.options.session.streamWindow) {
+      this.withdraw(
+        coreError("processor.protocol", `${this.options.session.peer} sent more items than it had credit for`),
+        "protocol",
+      );
+      return;
+    }
+    this.#items.push(item);
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<unknown> {
+    try {
+      while (true) {
+        const item = this.#items.shift();
+        if (item !== undefined) {
+          this.#took();
+          yield readItem(item, this.options);
+        } else if (this.#ended) {
+          if (this.#ended.error) throw this.#ended.error;
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+          this.#wake = undefined;
+        }
+      }
+    } finally {
+      this.withdraw(coreError("call.cancelled", "the reader left the stream"), "left");
+    }
+  }
+
+  /** Gives credit back in halves of the window: few frames, and the sender never runs dry while we keep up. */
+  #took(): void {
+    this.#taken++;
+    const { session } = this.options;
+    if (this.#taken * 2 < session.streamWindow || this.isSettled) return;
+    session.send({ call: this.number, credit: { items: this.#taken } });
+    this.#taken = 0;
+  }
+}
+
+function readItem(item: ReplyBody, options: OutgoingOptions): unknown {
+  try {
+    return fromReply(item);
+  } catch (cause) {
+    throw coreError("processor.protocol", `an item of ${options.session.peer} is unreadable: ${asMetanodeError(cause).message}`, {
+      cause,
+    });
+  }
+}

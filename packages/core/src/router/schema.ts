@@ -1,0 +1,49 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
+import formatsModule from "ajv-formats";
+import { coreError } from "../errors.ts";
+
+/** Checks one payload. @throws {MetanodeError} message.schema – with the JSON Pointer of what does not fit. */
+export type PayloadCheck = (data: unknown) => void;
+
+/**
+ * Compiles a JSON Schema (2020-12) into a check of payloads. Done once per registration, never per message.
+ * @throws {MetanodeError} config.invalid – the schema itself is wrong.
+ */
+export function compileSchema(type: string, schema: unknown): PayloadCheck {
+  const validate = compile(type, schema);
+  return (data) => {
+    if (validate(data === undefined ? null : data)) return;
+    const [first] = validate.errors ?? [];
+    const path = errorPath(first);
+    throw coreError(
+      "message.schema",
+      `the payload of ${type} does not fit its schema at ${path || "its root"}: ${first?.message ?? "it is wrong"}`,
+      {
+        details: { path, errors: (validate.errors ?? []).map((error) => ({ path: errorPath(error), message: error.message })) },
+      },
+    );
+  };
+}
+
+function compile(type: string, schema: unknown): ValidateFunction {
+  const ajv = new Ajv2020({ strict: false, allErrors: false });
+  formatsModule.default(ajv as never);
+  try {
+    return ajv.compile(schema as object);
+  } catch (cause) {
+    throw coreError("config.invalid", `the input schema of ${type} is no JSON Schema (2020-12): ${(cause as Error).message}`, {
+      details: { type },
+      cause,
+    });
+  }
+}
+
+/** A missing property is reported where it is missing, not on the object that lacks it. */
+function errorPath(error: ErrorObject | undefined): string {
+  if (error === undefined) return "";
+  const params = error.params as { missingProperty?: string; additionalProperty?: string; unevaluatedProperty?: string };
+  const property = params.missingProperty ?? params.additionalProperty ?? params.unevaluatedProperty;
+  return property === undefined
+    ? error.instancePath
+    : `${error.instancePath}/${property.replace(/~/g, "~0").replace(/\//g, "~1")}`;
+}
