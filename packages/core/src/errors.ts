@@ -218,7 +218,8 @@ export function toWire(error: unknown, fallback: CoreErrorCode = "core.internal"
   if (ours.details) wire.details = { ...ours.details };
   if (ours.origin.length > 0) wire.origin = [...ours.origin];
   if (ours.stack) wire.stack = ours.stack;
-  const cause = ours === error ? ours.cause : undefined;
+  // A foreign error became the cause of its own wrapping, whose text says the same; what is behind it is what counts.
+  const cause = ours.cause === error ? (error as Error | null | undefined)?.cause : ours.cause;
   if (cause !== undefined && depth < MAX_CAUSES) wire.cause = toWire(cause, fallback, depth + 1);
   return wire;
 }
@@ -242,8 +243,9 @@ export function asMetanodeError(error: unknown, fallback: CoreErrorCode = "core.
   if (error instanceof MetanodeError) return error;
   const code = codeOf(error);
   if (code !== undefined && error instanceof Error) {
-    const { details, retryAfterMs, origin } = error as Partial<MetanodeError>;
+    const { details, retryable, retryAfterMs, origin } = error as Partial<MetanodeError>;
     const copy = new MetanodeError(code, error.message, {
+      ...(retryable === undefined ? {} : { retryable }),
       ...(details ? { details } : {}),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(origin ? { origin } : {}),
