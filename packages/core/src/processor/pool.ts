@@ -265,9 +265,7 @@ export class Pool implements Member {
         : coreError(
             "call.deadline",
             `every process of ${this.id} was busy until the deadline of message ${waiting.message.id} (${waiting.message.type})`,
-            {
-              origin: [this.id],
-            },
+            { origin: [this.id], details: { processor: this.id, dispatched: false } },
           );
     this.#refuse(waiting, error);
   }

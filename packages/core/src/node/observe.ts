@@ -1,0 +1,188 @@
+import { randomBytes } from "node:crypto";
+import { type Context, context as otelContext, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, type Tracer, trace } from "@opentelemetry/api";
+import type { Registry } from "prom-client";
+import type { Clock } from "../clock.ts";
+import { codeOf } from "../errors.ts";
+import type { Message } from "../message/message.ts";
+import type { RouteInfo, RouterObserver } from "../router/router.ts";
+
+/** Upper bounds of the latency histogram, in seconds. */
+const LATENCY_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
+
+/** What is counted per type. Plain fields: one dispatch must cost next to nothing. */
+class TypeCounters {
+  readonly buckets: number[] = new Array<number>(LATENCY_BOUNDS.length + 1).fill(0);
+  readonly failures = new Map<string, number>();
+  count = 0;
+  sumSeconds = 0;
+  inFlight = 0;
+
+  end(seconds: number, error: unknown): void {
+    this.inFlight--;
+    this.count++;
+    this.sumSeconds += seconds;
+    let index = 0;
+    while (index < LATENCY_BOUNDS.length && seconds > (LATENCY_BOUNDS[index] ?? 0)) index++;
+    this.buckets[index] = (this.buckets[index] ?? 0) + 1;
+    if (error === undefined) return;
+    const code = codeOf(error) ?? "core.internal";
+    this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
+  }
+}
+
+/** Counters of one type, for status displays. */
+export interface TypeStats {
+  readonly type: string;
+  readonly count: number;
+  readonly failures: Readonly<Record<string, number>>;
+  readonly inFlight: number;
+  readonly meanMs: number;
+}
+
+export interface Observation {
+  readonly observer: RouterObserver;
+  /** Since the start of the node, by type. */
+  stats(): TypeStats[];
+}
+
+/** Beyond this many types (a pattern can take any), the rest are counted together as `(other)`. */
+const MAX_TYPES = 1_000;
+
+/**
+ * Metrics and traces of every dispatch.
+ * Metrics: `metanode_messages_total{type}`, `metanode_message_failures_total{type,code}`,
+ * `metanode_message_duration_seconds{type}`, `metanode_messages_in_flight{type}`.
+ * Traces: a message without a trace gets one; with an OpenTelemetry SDK registered, each dispatch is a span.
+ */
+export function createObservation(clock: Clock, registry: Registry): Observation {
+  const counters = new Map<string, TypeCounters>();
+  exposeMetrics(registry, counters);
+  const tracer = activeTracer();
+  const begin: RouterObserver["begin"] = (message, route) => {
+    const name = counters.has(message.type) || counters.size < MAX_TYPES ? message.type : "(other)";
+    let counter = counters.get(name);
+    if (counter === undefined) {
+      counter = new TypeCounters();
+      counters.set(name, counter);
+    }
+    counter.inFlight++;
+    const startMs = clock.now();
+    const counted = counter;
+    if (tracer === undefined) {
+      return {
+        message: message.traceparent === undefined ? { ...message, traceparent: newTraceparent() } : message,
+        end: (error) => counted.end((clock.now() - startMs) / 1_000, error),
+      };
+    }
+    const { span, message: traced } = startSpan(tracer, message, route);
+    return {
+      message: traced,
+      end: (error) => {
+        counted.end((clock.now() - startMs) / 1_000, error);
+        endSpan(span, error);
+      },
+    };
+  };
+  return { observer: { begin }, stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)) };
+}
+
+function statsOf(type: string, counter: TypeCounters): TypeStats {
+  return {
+    type,
+    count: counter.count,
+    failures: Object.fromEntries(counter.failures),
+    inFlight: counter.inFlight,
+    meanMs: counter.count === 0 ? 0 : (counter.sumSeconds / counter.count) * 1_000,
+  };
+}
+
+/** The tracer, if somebody has registered an SDK; spans of the API's own no-op have no valid ids. */
+function activeTracer(): Tracer | undefined {
+  const tracer = trace.getTracer("@metanode/core");
+  const probe = tracer.startSpan("probe", { root: true });
+  const isReal = trace.isSpanContextValid(probe.spanContext());
+  return isReal ? tracer : undefined;
+}
+
+function startSpan(tracer: Tracer, message: Message, route: RouteInfo): { span: Span; message: Message } {
+  const carrier = { traceparent: message.traceparent, tracestate: message.tracestate };
+  // An active span of the caller is the parent of a message that was made just now, without a trace of its own.
+  const parent: Context = message.traceparent === undefined ? otelContext.active() : propagation.extract(ROOT_CONTEXT, carrier);
+  const attributes = {
+    "messaging.system": "metanode",
+    "messaging.operation.type": "process",
+    "messaging.destination.name": message.type,
+    "messaging.message.id": message.id,
+    "metanode.member": route.memberId,
+    "metanode.type.version": route.version,
+  };
+  const span = tracer.startSpan(`process ${message.type}`, { kind: SpanKind.CONSUMER, attributes }, parent);
+  const out: { traceparent?: string; tracestate?: string } = {};
+  propagation.inject(trace.setSpan(parent, span), out);
+  return { span, message: { ...message, traceparent: out.traceparent ?? message.traceparent, tracestate: out.tracestate ?? message.tracestate } };
+}
+
+function endSpan(span: Span, error: unknown): void {
+  if (error !== undefined) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error).message });
+    span.setAttribute("error.type", codeOf(error) ?? "core.internal");
+  }
+  span.end();
+}
+
+/** Random bytes drawn in bulk: one system call for many traces. */
+let pool = Buffer.alloc(0);
+let used = 0;
+
+/** A new W3C traceparent, not sampled: it joins what belongs together even where nobody records spans. */
+export function newTraceparent(): string {
+  if (used + 24 > pool.length) {
+    pool = randomBytes(24 * 256);
+    used = 0;
+  }
+  const ids = pool.toString("hex", used, used + 24);
+  used += 24;
+  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-00`;
+}
+
+type Sample = { labels: Record<string, string | number>; value: number; metricName?: string };
+
+/** A metric that is read from our counters when somebody asks, instead of being told of every message. */
+function lazyMetric(registry: Registry, metric: { name: string; help: string; type: string }, read: () => Sample[]): void {
+  const lazy = { ...metric, aggregator: "sum", get: async () => ({ ...metric, aggregator: "sum", values: read() }), reset: () => undefined };
+  registry.registerMetric(lazy as never);
+}
+
+function exposeMetrics(registry: Registry, counters: ReadonlyMap<string, TypeCounters>): void {
+  const each = (read: (counter: TypeCounters, type: string) => Sample[]) => (): Sample[] =>
+    [...counters].flatMap(([type, counter]) => read(counter, type));
+  lazyMetric(
+    registry,
+    { name: "metanode_messages_total", help: "Messages dispatched and ended, by type.", type: "counter" },
+    each((counter, type) => [{ labels: { type }, value: counter.count }]),
+  );
+  lazyMetric(
+    registry,
+    { name: "metanode_message_failures_total", help: "Messages that ended with an error, by type and code.", type: "counter" },
+    each((counter, type) => [...counter.failures].map(([code, value]) => ({ labels: { type, code }, value }))),
+  );
+  lazyMetric(
+    registry,
+    { name: "metanode_messages_in_flight", help: "Messages dispatched and not yet ended, by type.", type: "gauge" },
+    each((counter, type) => [{ labels: { type }, value: counter.inFlight }]),
+  );
+  const name = "metanode_message_duration_seconds";
+  lazyMetric(registry, { name, help: "From dispatch to the end of a message, by type.", type: "histogram" }, each((counter, type) => histogram(name, type, counter)));
+}
+
+function histogram(name: string, type: string, counter: TypeCounters): Sample[] {
+  let cumulative = 0;
+  const samples: Sample[] = LATENCY_BOUNDS.map((le, index) => {
+    cumulative += counter.buckets[index] ?? 0;
+    return { labels: { le, type }, value: cumulative, metricName: `${name}_bucket` };
+  });
+  samples.push({ labels: { le: "+Inf", type }, value: counter.count, metricName: `${name}_bucket` });
+  samples.push({ labels: { type }, value: counter.sumSeconds, metricName: `${name}_sum` });
+  samples.push({ labels: { type }, value: counter.count, metricName: `${name}_count` });
+  return samples;
+}

@@ -1,0 +1,86 @@
+import type { PoolInfo } from "../processor/pool.ts";
+import { ProcessorHost } from "../processor/host.ts";
+import type { LogLine } from "../processor/launch.ts";
+import { type ProcessorSpec, resolveProcessorSpec } from "../processor/options.ts";
+import { coreError } from "../errors.ts";
+import type { ModuleHealth, ModuleHost, NodeModule } from "./module.ts";
+
+/** The module that hosts processors. */
+export interface ProcessorsModule extends NodeModule {
+  /** Lives from the start of the node to its stop. @throws {MetanodeError} node.closed – outside of that */
+  readonly host: ProcessorHost;
+}
+
+class Processors implements ProcessorsModule {
+  readonly name = "processors";
+  readonly #specs: readonly ProcessorSpec[];
+  #host: ProcessorHost | undefined;
+
+  constructor(specs: readonly ProcessorSpec[]) {
+    for (const spec of specs) resolveProcessorSpec(spec);
+    this.#specs = specs;
+  }
+
+  get host(): ProcessorHost {
+    if (this.#host === undefined) throw coreError("node.closed", "the processors of this node are not running");
+    return this.#host;
+  }
+
+  async start(node: ModuleHost): Promise<void> {
+    const { logger } = node;
+    this.#host = await ProcessorHost.open({
+      router: node.router,
+      clock: node.clock,
+      node: node.node,
+      folder: node.folder,
+      maxMessageBytes: node.maxMessageBytes,
+      onLine: (line: LogLine) => logger[line.stream === "stderr" ? "warn" : "info"]({ processor: line.processor, stream: line.stream }, line.text),
+      onEvent: (event) => {
+        const level = event.kind === "started" || event.kind === "stopped" ? "info" : "warn";
+        logger[level]({ processor: event.slot, pid: event.pid, kind: event.kind }, `${event.slot} ${event.kind}: ${event.text}`);
+      },
+      onRefused: (error) => logger.warn({ err: error }, "a stranger was refused at the processors' socket"),
+    });
+    const { host } = this;
+    node.metrics.registerMetric(restartsMetric(host) as never);
+    // One that does not come up is no reason to take the others down: it is tried again, and health says so.
+    const results = await Promise.allSettled(this.#specs.map((spec) => host.add(spec)));
+    for (const result of results) if (result.status === "rejected") logger.error({ err: result.reason }, (result.reason as Error).message);
+  }
+
+  health(): ModuleHealth {
+    const reasons = (this.#host?.list() ?? []).flatMap((pool) => complaints(pool));
+    return { status: reasons.length === 0 ? "ok" : "degraded", reasons };
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    await this.#host?.close(graceMs);
+    this.#host = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.#host?.close(0);
+    this.#host = undefined;
+  }
+}
+
+function complaints(pool: PoolInfo): string[] {
+  const down = pool.processes.filter(({ state }) => state === "quarantined" || state === "backoff");
+  if (down.length === 0) return [];
+  return [`${down.length} of ${pool.processes.length} processes of ${pool.name} are down: ${down[0]?.lastError ?? "no reason known"}`];
+}
+
+function restartsMetric(host: ProcessorHost): object {
+  const head = { name: "metanode_processor_restarts_total", help: "Restarts of processes, by processor.", type: "counter", aggregator: "sum" };
+  const values = (): object[] =>
+    host.list().map((pool) => ({ labels: { processor: pool.name }, value: pool.processes.reduce((sum, one) => sum + one.restarts, 0) }));
+  return { ...head, get: async () => ({ ...head, values: values() }), reset: () => undefined };
+}
+
+/**
+ * The module that hosts processors: each a pool of OS processes that the node starts, supervises and dispatches to.
+ * @throws {MetanodeError} config.invalid – with the path of what is wrong.
+ */
+export function processors(specs: readonly ProcessorSpec[] = []): ProcessorsModule {
+  return new Processors(specs);
+}

@@ -1,0 +1,3 @@
+/** What users and sibling packages test with. */
+
+export { settle, VirtualClock } from "./virtual-clock.ts";
