@@ -200,8 +200,10 @@ function fromWireExtensions(wire: WireMessage["extensions"]): Message["extension
     const value = wire[name];
     if (value === undefined) continue;
     extensions ??= {};
-    // Unset members of a oneof are null (or absent) in what protobufjs decodes.
-    extensions[name] = value.text ?? value.integer ?? value.boolean ?? "";
+    // Members of a oneof that are not set read as their defaults in what protobufjs decodes; only own ones count.
+    if (Object.hasOwn(value, "integer")) extensions[name] = value.integer ?? 0;
+    else if (Object.hasOwn(value, "boolean")) extensions[name] = value.boolean ?? false;
+    else extensions[name] = value.text ?? "";
   }
   return extensions;
 }

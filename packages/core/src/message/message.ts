@@ -50,7 +50,7 @@ export const DEFAULT_HOP_LIMIT = 128;
 
 const uuid: () => string = "randomUUIDv7" in crypto ? (crypto.randomUUIDv7 as () => string) : randomUUID;
 
-/** A new message id: a UUID that sorts by its time of making (version 7, RFC 9562) where the runtime has it. */
+/** A new message id: a UUID that sorts by the millisecond of its making (version 7, RFC 9562) where the runtime has it. */
 export function newMessageId(): string {
   return uuid();
 }

@@ -103,9 +103,9 @@ function fromProto(event: ProtoEvent): Message {
     } else extensions[name] = fromAttribute(value);
   }
   const mediaType = fields.datacontenttype as string | undefined;
-  if (event.textData !== undefined) {
+  if (Object.hasOwn(event, "textData") && event.textData !== undefined) {
     fields.data = decodePayload(Buffer.from(event.textData, "utf8"), mediaType);
-  } else if (event.binaryData !== undefined) {
+  } else if (Object.hasOwn(event, "binaryData") && event.binaryData !== undefined) {
     fields.data = mediaType === undefined ? event.binaryData : decodePayload(event.binaryData, mediaType);
   } else if (event.protoData !== undefined && event.protoData !== null) {
     throw coreError("message.content_type", "proto_data is not read by this node; send binary_data or text_data", {
@@ -133,8 +133,12 @@ function toAttribute(value: ExtensionValue): AttributeValue {
   return typeof value === "number" ? { ceInteger: value } : { ceString: value };
 }
 
+/** Members of a oneof that are not set read as their defaults in what protobufjs decodes; only own ones count. */
 function fromAttribute(value: AttributeValue): ExtensionValue {
-  if (value.ceTimestamp) return new Date(toMillis(value.ceTimestamp)).toISOString();
-  if (value.ceBytes) return Buffer.from(value.ceBytes).toString("base64");
-  return value.ceString ?? value.ceInteger ?? value.ceBoolean ?? value.ceUri ?? value.ceUriRef ?? "";
+  if (Object.hasOwn(value, "ceTimestamp") && value.ceTimestamp) return new Date(toMillis(value.ceTimestamp)).toISOString();
+  if (Object.hasOwn(value, "ceBytes") && value.ceBytes) return Buffer.from(value.ceBytes).toString("base64");
+  if (Object.hasOwn(value, "ceInteger")) return value.ceInteger ?? 0;
+  if (Object.hasOwn(value, "ceBoolean")) return value.ceBoolean ?? false;
+  if (Object.hasOwn(value, "ceUri")) return value.ceUri ?? "";
+  return (Object.hasOwn(value, "ceUriRef") ? value.ceUriRef : value.ceString) ?? "";
 }
