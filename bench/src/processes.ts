@@ -1,0 +1,115 @@
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { Unavailable } from "./contender.ts";
+
+/** Longest wait for a process to be ready. */
+const START_TIMEOUT_MS = 15_000;
+
+const children = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
+/** A process that was started for a contender. */
+export interface Started {
+  stop(): Promise<void>;
+}
+
+/** Runs a module of ours in a process of its own and resolves when it called {@link sayReady}. */
+export async function startModule(module: URL, args: readonly string[]): Promise<Started> {
+  const child = fork(fileURLToPath(module), args, { stdio: ["ignore", 2, 2, "ipc"] });
+  const started = track(child);
+  const outcome = await Promise.race([
+    once(child, "message").then(() => "ready"),
+    once(child, "exit").then(([status]) => `ended with status ${status} before it was ready`),
+    delay(START_TIMEOUT_MS, `was not ready after ${START_TIMEOUT_MS} ms`, { ref: false }),
+  ]);
+  if (outcome !== "ready") {
+    await started.stop();
+    throw new Error(`${path.basename(module.pathname)} ${outcome}`);
+  }
+  return started;
+}
+
+/** For a module that {@link startModule} runs: it is ready, and ends when the process that started it ends. */
+export function sayReady(): void {
+  process.once("disconnect", () => process.exit(0));
+  process.send?.("ready");
+}
+
+/** A nats-server on a free port of the loopback interface. @throws {Unavailable} There is none on PATH, or it is too old. */
+export async function startNats(options: { jetstreamFolder?: string } = {}): Promise<Started & { readonly url: string }> {
+  const version = natsVersion();
+  const ports = temporaryFolder("nats-");
+  const store = options.jetstreamFolder === undefined ? [] : ["-js", "-sd", options.jetstreamFolder];
+  const args = ["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", ports, ...store];
+  const child = spawn("nats-server", args, { stdio: "ignore" });
+  const started = track(child);
+  const stop = async (): Promise<void> => {
+    await started.stop();
+    rmSync(ports, { recursive: true, force: true });
+  };
+  for (const endMs = performance.now() + START_TIMEOUT_MS; performance.now() < endMs && child.exitCode === null; ) {
+    const [file] = readdirSync(ports);
+    const text = file === undefined ? "" : readFileSync(path.join(ports, file), "utf8");
+    if (text.trimEnd().endsWith("}")) {
+      const { nats } = JSON.parse(text) as { nats: string[] };
+      return { url: nats[0] ?? "", stop };
+    }
+    await delay(20);
+  }
+  await stop();
+  throw new Unavailable(`nats-server ${version} did not start`);
+}
+
+function natsVersion(): string {
+  const { stdout, error } = spawnSync("nats-server", ["-v"], { encoding: "utf8" });
+  if (error) throw new Unavailable("nats-server is not on PATH");
+  const [version = "", major = "0", minor = "0"] = /v?(\d+)\.(\d+)\.\d+/.exec(stdout) ?? [];
+  if (Number(major) < 2 || (Number(major) === 2 && Number(minor) < 9)) {
+    throw new Unavailable(`nats-server is ${version}, expected 2.9 or later`);
+  }
+  return version;
+}
+
+/** A port of the loopback interface that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** A new folder for sockets and small files. */
+export function temporaryFolder(prefix: string): string {
+  return mkdtempSync(path.join(tmpdir(), `metanode-bench-${prefix}`));
+}
+
+/** A new folder on the disk of the repository: a folder for temporary files may be in memory, where nothing is durable. */
+export function diskFolder(prefix: string): string {
+  const parent = fileURLToPath(new URL("../.metanode", import.meta.url));
+  if (!existsSync(parent)) mkdirSync(parent);
+  return mkdtempSync(path.join(parent, prefix));
+}
+
+function track(child: ChildProcess): Started {
+  children.add(child);
+  const ended = new Promise<void>((resolve) => {
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
+  });
+  return {
+    stop: async () => {
+      children.delete(child);
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
