@@ -1,12 +1,13 @@
 import { type Clock, DeadlineQueue, systemClock } from "../clock.ts";
 import { coreError } from "../errors.ts";
 import type { Message } from "../message/message.ts";
+import { rejectUnknownKeys, textOf } from "../options.ts";
 import type { Choose } from "./choose.ts";
 import { Gathering, type Split } from "./gather.ts";
 import type { CallContext, Member, MemberState, Outcome } from "./member.ts";
-import { onlyKeys, type PerMember, PLAIN, resolvePlan } from "./options.ts";
 import { emptyGroup, failedFunction, type GroupResult, policyUnmet } from "./outcome.ts";
 import type { Means } from "./part.ts";
+import { type PerMember, PLAIN, resolvePlan } from "./plan.ts";
 import type { Policy } from "./policy.ts";
 import type { Random } from "./random.ts";
 import { type Reducer, type Running, reduce as reducers } from "./reduce.ts";
@@ -89,7 +90,7 @@ function isAll(options: OneGroupOptions | AllGroupOptions): options is AllGroupO
 }
 
 /** The worst first. */
-const WORST: readonly MemberState[] = ["down", "maintenance", "draining"];
+const WORST: readonly MemberState[] = ["down", "maintenance", "draining", "busy"];
 const NOBODY: readonly Member[] = [];
 
 abstract class BaseGroup implements Group {
@@ -99,14 +100,16 @@ abstract class BaseGroup implements Group {
   protected readonly means: Means;
 
   constructor(options: GroupOptions, keys: readonly string[]) {
-    onlyKeys(`group ${options.id}`, options, ["id", "members", "select", "perMember", "clock", "random", ...keys]);
+    rejectUnknownKeys(`group ${options.id}`, options, ["id", "members", "select", "perMember", "clock", "random", ...keys]);
     const { id, members, clock = systemClock, random = Math.random } = options;
-    if (typeof id !== "string" || id === "") throw coreError("config.invalid", "a group has no id, expected a non-empty string");
-    this.id = id;
+    this.id = textOf("group.id", id);
     this.#list = typeof members === "function" ? members : undefined;
     this.#members = typeof members === "function" ? [] : [...members];
-    const twice = this.#members.find((member, index) => this.#members.findIndex((other) => other.id === member.id) !== index);
-    if (twice !== undefined) throw coreError("config.invalid", `group ${id} has two members ${twice.id}, expected unique ids`);
+    const seen = new Set<string>();
+    for (const member of this.#members) {
+      if (seen.has(member.id)) throw coreError("config.invalid", `group ${id} has two members ${member.id}, expected unique ids`);
+      seen.add(member.id);
+    }
     this.means = { clock, random, plan: resolvePlan(options.perMember), queue: new DeadlineQueue(clock) };
   }
 

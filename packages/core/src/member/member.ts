@@ -1,7 +1,7 @@
 import type { Message } from "../message/message.ts";
 
-/** Why a member takes nothing now. */
-export type MemberState = "ready" | "draining" | "maintenance" | "down";
+/** Whether a member can be chosen, and if not, why. `busy` passes by itself, within the length of a message. */
+export type MemberState = "ready" | "busy" | "draining" | "maintenance" | "down";
 
 /** What goes along with a message on its way to a member. */
 export interface CallContext {
@@ -24,6 +24,8 @@ export interface Member {
   readonly state: MemberState;
   /** Messages that it has taken and not yet answered. */
   readonly inFlight: number;
+  /** It ends every call by its deadline and its caller's abort itself; for any other, the router does. */
+  readonly keepsDeadlines?: boolean;
   /**
    * Answers one message: exactly one value or one typed error, by the deadline. May answer without a promise.
    * @throws {MetanodeError} any code; `call.deadline`, `call.cancelled` and `processor.down` are made by members themselves.
@@ -39,4 +41,4 @@ export type Outcome =
   | { readonly member: string; readonly status: "error"; readonly error: Error & { code?: string } }
   | { readonly member: string; readonly status: "timeout" }
   | { readonly member: string; readonly status: "unreachable"; readonly error: Error & { code?: string } }
-  | { readonly member: string; readonly status: "skipped"; readonly reason: "maintenance" | "draining" | "down" | "not_needed" };
+  | { readonly member: string; readonly status: "skipped"; readonly reason: Exclude<MemberState, "ready"> | "not_needed" };

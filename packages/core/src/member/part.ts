@@ -3,8 +3,8 @@ import { coreError } from "../errors.ts";
 import type { Message } from "../message/message.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import type { CallContext, Member } from "./member.ts";
-import type { Plan } from "./options.ts";
 import { failedFunction, isRetryable } from "./outcome.ts";
+import type { Plan } from "./plan.ts";
 import type { Random } from "./random.ts";
 
 /** What the parts of all calls of one group share. */

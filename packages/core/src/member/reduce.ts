@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { coreError } from "../errors.ts";
+import { intWithin } from "../options.ts";
 import type { Outcome } from "./member.ts";
 import { detailsOf, type GroupResult, valuesOf } from "./outcome.ts";
 
@@ -81,9 +82,7 @@ export const reduce = {
    */
   agreement(options: { atLeast?: number } = {}): Reducer {
     const { atLeast } = options;
-    if (atLeast !== undefined && !(Number.isInteger(atLeast) && atLeast >= 1)) {
-      throw coreError("config.invalid", `agreement.atLeast is ${atLeast}, expected a whole number from 1`);
-    }
+    if (atLeast !== undefined) intWithin("agreement.atLeast", atLeast, 1);
     return { name: "agreement", reduce: ({ outcomes }) => agreed(outcomes, atLeast) };
   },
 } as const;

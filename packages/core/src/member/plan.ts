@@ -1,4 +1,5 @@
 import { coreError } from "../errors.ts";
+import { intWithin, rejectUnknownKeys } from "../options.ts";
 
 /** How each member's part of a call is carried out. For a call to one: how that one answer is got. */
 export interface PerMember {
@@ -51,7 +52,7 @@ export const PLAIN: Plan = Object.freeze({ timeoutMs: undefined, retry: undefine
  * @throws {MetanodeError} config.invalid – an unknown name or a value out of range
  */
 export function resolvePlan(given: PerMember = {}): Plan {
-  onlyKeys("perMember", given, ["timeoutMs", "retry", "hedge"]);
+  rejectUnknownKeys("perMember", given, ["timeoutMs", "retry", "hedge"]);
   const { timeoutMs, retry, hedge } = given;
   if (timeoutMs === undefined && retry === undefined && hedge === undefined) return PLAIN;
   return Object.freeze({
@@ -62,11 +63,11 @@ export function resolvePlan(given: PerMember = {}): Plan {
 }
 
 function resolveRetry(given: RetryOptions): Plan["retry"] {
-  onlyKeys("perMember.retry", given, ["attempts", "backoffMs", "factor", "maxBackoffMs", "jitter", "when"]);
+  rejectUnknownKeys("perMember.retry", given, ["attempts", "backoffMs", "factor", "maxBackoffMs", "jitter", "when"]);
   const { jitter = 1 } = given;
   if (!(jitter >= 0 && jitter <= 1)) throw invalid("perMember.retry.jitter", jitter, "a number from 0 to 1");
   return Object.freeze({
-    attempts: count("perMember.retry.attempts", given.attempts ?? 3),
+    attempts: intWithin("perMember.retry.attempts", given.attempts ?? 3, 1),
     backoffMs: from("perMember.retry.backoffMs", given.backoffMs ?? 50, 0),
     factor: from("perMember.retry.factor", given.factor ?? 2, 1),
     maxBackoffMs: from("perMember.retry.maxBackoffMs", given.maxBackoffMs ?? 5_000, 0),
@@ -76,21 +77,11 @@ function resolveRetry(given: RetryOptions): Plan["retry"] {
 }
 
 function resolveHedge(given: HedgeOptions): Plan["hedge"] {
-  onlyKeys("perMember.hedge", given, ["afterMs", "max"]);
+  rejectUnknownKeys("perMember.hedge", given, ["afterMs", "max"]);
   return Object.freeze({
     afterMs: from("perMember.hedge.afterMs", given.afterMs, 0),
-    max: count("perMember.hedge.max", given.max ?? 1),
+    max: intWithin("perMember.hedge.max", given.max ?? 1, 1),
   });
-}
-
-/**
- * Refuses names that mean nothing, so that a misspelt option is not a silent default.
- * @throws {MetanodeError} config.invalid
- */
-export function onlyKeys(where: string, given: object, known: readonly string[]): void {
-  for (const key of Object.keys(given)) {
-    if (!known.includes(key)) throw invalid(`${where}.${key}`, "set", `no such option; known are ${known.join(", ")}`);
-  }
 }
 
 function from(name: string, value: number, least: number): number {
@@ -103,11 +94,6 @@ function over(name: string, value: number, bound: number): number {
   return value;
 }
 
-function count(name: string, value: number): number {
-  if (!(Number.isInteger(value) && value >= 1)) throw invalid(name, value, "a whole number from 1");
-  return value;
-}
-
 function invalid(name: string, found: unknown, expected: string): Error {
-  return coreError("config.invalid", `${name} is ${String(found)}, expected ${expected}`, { details: { option: name } });
+  return coreError("config.invalid", `${name} is ${String(found)}, expected ${expected}`, { details: { path: name, expected } });
 }
