@@ -32,13 +32,14 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
   "packages/core": {
     errors: [],
     clock: ["errors"],
-    message: ["errors", "clock"],
-    member: ["errors", "clock", "message"],
-    link: ["errors", "clock", "message"],
-    router: ["errors", "clock", "message", "member", "link"],
-    log: ["errors", "clock", "message"],
-    processor: ["errors", "clock", "message", "member", "link", "router", "log"],
-    node: ["errors", "clock", "message", "member", "link", "router", "log", "processor"],
+    options: ["errors"],
+    message: ["errors", "clock", "options"],
+    member: ["errors", "clock", "options", "message"],
+    link: ["errors", "clock", "options", "message"],
+    router: ["errors", "clock", "options", "message", "member", "link"],
+    log: ["errors", "clock", "options", "message"],
+    processor: ["errors", "clock", "options", "message", "member", "link", "router", "log"],
+    node: ["errors", "clock", "options", "message", "member", "link", "router", "log", "processor"],
   },
 };
 

@@ -156,7 +156,7 @@ describe("the command", () => {
     const root = repositoryWith({ "packages/core/src/message/m.ts": 'import "../log/log.ts";' });
     const { status, stdout } = spawnSync(process.execPath, [script, root], { encoding: "utf8" });
     expect(stdout).toBe(
-      "packages/core/src/message/m.ts:1: [room-direction] message may not import log; it stands on errors, clock\n",
+      "packages/core/src/message/m.ts:1: [room-direction] message may not import log; it stands on errors, clock, options\n",
     );
     expect(status).toBe(1);
   });
