@@ -41,17 +41,26 @@ function check(packages: readonly Packed[], folder: string): string[] {
   return found;
 }
 
-using temporary = temporaryFolder();
-const packages = readWorkspaces(repositoryRoot)
-  .filter(isPublishable)
-  .map((workspace) => pack(workspace, temporary.folder));
-const problems = check(packages, temporary.folder);
-for (const { name, files, packedBytes, unpackedBytes } of packages) {
-  const [packed, unpacked] = [packedBytes, unpackedBytes].map((bytes) => `${(bytes / 1_000).toFixed(1)} kB`);
-  console.log(`${name}: ${packed} packed, ${unpacked} unpacked, ${files.length} files`);
+function main(): void {
+  using temporary = temporaryFolder();
+  const packages = readWorkspaces(repositoryRoot)
+    .filter(isPublishable)
+    .map((workspace) => pack(workspace, temporary.folder));
+  const problems = check(packages, temporary.folder);
+  for (const { name, files, packedBytes, unpackedBytes } of packages) {
+    const [packed, unpacked] = [packedBytes, unpackedBytes].map((bytes) => `${(bytes / 1_000).toFixed(1)} kB`);
+    console.log(`${name}: ${packed} packed, ${unpacked} unpacked, ${files.length} files`);
+  }
+  for (const problem of problems) console.error(`error: ${problem}`);
+  console.error(
+    problems.length === 0 ? "ok: every package installs, imports, type-checks and starts" : `${problems.length} problems`,
+  );
+  if (problems.length > 0) process.exitCode = 1;
 }
-for (const problem of problems) console.error(`error: ${problem}`);
-console.error(
-  problems.length === 0 ? "ok: every package installs, imports, type-checks and starts" : `${problems.length} problems`,
-);
-if (problems.length > 0) process.exitCode = 1;
+
+try {
+  main();
+} catch (error) {
+  console.error(`error: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
