@@ -31,7 +31,9 @@ class Timed implements Member {
 
   get stream(): Member["stream"] {
     const { stream } = this.#inner;
-    return stream === undefined ? undefined : (message, context) => this.#guarded(stream.call(this.#inner, message, context), message, context);
+    return stream === undefined
+      ? undefined
+      : (message, context) => this.#guarded(stream.call(this.#inner, message, context), message, context);
   }
 
   call(message: Message, context: CallContext): unknown {
@@ -47,7 +49,11 @@ class Timed implements Member {
     try {
       while (true) {
         const limit = new Limit(context);
-        const next = (await limit.race(iterator.next(), this.#queue, `${this.id} (stream of ${message.type})`)) as IteratorResult<unknown>;
+        const next = (await limit.race(
+          iterator.next(),
+          this.#queue,
+          `${this.id} (stream of ${message.type})`,
+        )) as IteratorResult<unknown>;
         if (next.done) return;
         yield next.value;
       }
@@ -64,7 +70,8 @@ class Limit implements CallContext, Expiring {
   readonly attempt: number | undefined;
   readonly #outer: AbortSignal | undefined;
   #controller: AbortController | undefined;
-  #reject: ((error: unknown) => void) | undefined;
+  /** Ends the race with an error; undefined when it is over. */
+  #lose: ((error: unknown) => void) | undefined;
   #who = "";
 
   constructor(context: CallContext) {
@@ -85,11 +92,14 @@ class Limit implements CallContext, Expiring {
     const onAbort = (): void => this.#giveUp(withdrawn(this.#outer?.reason));
     this.#outer?.addEventListener("abort", onAbort, { once: true });
     return new Promise((resolve, reject) => {
-      this.#reject = reject;
       const finish = (): void => {
-        this.#reject = undefined;
+        this.#lose = undefined;
         if (hasDeadline) queue.remove(this, slot);
         this.#outer?.removeEventListener("abort", onAbort);
+      };
+      this.#lose = (error) => {
+        finish();
+        reject(error);
       };
       answer.then(
         (value) => {
@@ -109,11 +119,9 @@ class Limit implements CallContext, Expiring {
   }
 
   #giveUp(error: unknown): void {
-    const reject = this.#reject;
-    this.#reject = undefined;
     this.#controller ??= new AbortController();
     this.#controller.abort(error);
-    reject?.(error);
+    this.#lose?.(error);
   }
 }
 

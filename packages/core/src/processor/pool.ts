@@ -3,7 +3,10 @@ import { coreError, type MetanodeError } from "../errors.ts";
 import type { Hello, TypeDeclaration } from "../link/frames.ts";
 import type { CallHandler } from "../link/incoming.ts";
 import { cancelled } from "../link/outgoing.ts";
+import type { Choose } from "../member/choose.ts";
+import { gather } from "../member/handler.ts";
 import type { CallContext, Member, MemberState } from "../member/member.ts";
+import { one } from "../member/select.ts";
 import type { Message } from "../message/message.ts";
 import { typeKey } from "./author.ts";
 import { FairQueue } from "./fair-queue.ts";
@@ -70,8 +73,12 @@ class Waiting implements Expiring {
   }
 }
 
+const NOBODY: readonly Member[] = [];
+
 export class Pool implements Member {
   readonly id: string;
+  readonly keepsDeadlines = true;
+  readonly #select: Choose;
   #options: PoolOptions;
   #slots: Slot[] = [];
   #types = new Map<string, TypeDeclaration>();
@@ -84,12 +91,13 @@ export class Pool implements Member {
   constructor(options: PoolOptions) {
     this.id = options.spec.name;
     this.#options = options;
+    this.#select = one.byLoad().begin(options.random);
     this.#deadlines = new DeadlineQueue(options.context.clock);
   }
 
   get state(): MemberState {
     if (this.#draining) return "draining";
-    return this.#slots.some((slot) => slot.state === "ready") ? "ready" : "down";
+    return this.#slots.some((slot) => slot.slotState === "ready") ? "ready" : "down";
   }
 
   get inFlight(): number {
@@ -209,21 +217,7 @@ export class Pool implements Member {
   #choose(message: Message): Slot | undefined {
     if (this.#draining) throw coreError("processor.down", `processor ${this.id} is being stopped`, { origin: [this.id] });
     if (this.#queue.size > 0 || !this.#mayGo(message.type)) return undefined;
-    return this.#leastBusy();
-  }
-
-  #leastBusy(): Slot | undefined {
-    let best: Slot | undefined;
-    let bestLoad = Number.POSITIVE_INFINITY;
-    for (const slot of this.#slots) {
-      if (slot.credit <= 0) continue;
-      const { load } = slot;
-      if (load < bestLoad) {
-        best = slot;
-        bestLoad = load;
-      }
-    }
-    return best;
+    return this.#select(this.#slots, message, NOBODY) as Slot | undefined;
   }
 
   #wait<T>(message: Message, context: CallContext, begin: (slot: Slot) => T | Promise<T>): Promise<T> {
@@ -311,9 +305,10 @@ export class Pool implements Member {
 
   #dispatch(): void {
     while (this.#queue.size > 0) {
-      const slot = this.#leastBusy();
-      const waiting = slot === undefined ? undefined : this.#queue.shift((lane) => this.#mayGo(lane));
-      if (slot === undefined || waiting === undefined) break;
+      if (!this.#slots.some((slot) => slot.state === "ready")) break;
+      const waiting = this.#queue.shift((lane) => this.#mayGo(lane));
+      if (waiting === undefined) break;
+      const slot = this.#select(this.#slots, waiting.message, NOBODY) as Slot;
       this.#forget(waiting);
       waiting.begin(slot);
     }
@@ -377,10 +372,4 @@ export class Pool implements Member {
     this.#types = declared;
     this.#options.onTypes(this.types);
   }
-}
-
-async function gather(stream: AsyncIterable<unknown>): Promise<unknown[]> {
-  const values: unknown[] = [];
-  for await (const value of stream) values.push(value);
-  return values;
 }

@@ -65,8 +65,12 @@ export interface SlotOptions {
   readonly random: () => number;
 }
 
+/** A live process ends a withdrawn call within a turn of its event loop; after this long it gets no new calls. */
+const SUSPECT_MS = 100;
+
 export class Slot implements Member {
   readonly id: string;
+  readonly keepsDeadlines = true;
   readonly #options: SlotOptions;
   readonly #clock: Clock;
   #state: SlotState = "stopped";
@@ -91,7 +95,7 @@ export class Slot implements Member {
   }
 
   get state(): MemberState {
-    if (this.#state === "ready") return "ready";
+    if (this.#state === "ready") return this.credit > 0 ? "ready" : "busy";
     return this.#state === "draining" ? "draining" : "down";
   }
 
@@ -103,16 +107,13 @@ export class Slot implements Member {
     return this.#session?.openCalls ?? 0;
   }
 
-  /** Calls that it can take now. A process that leaves withdrawn calls open is the last to be chosen. */
+  /** Calls that it can take now: none while it is slow to let go of a withdrawn one, for then it probably hangs. */
   get credit(): number {
-    if (this.#state !== "ready" || this.#session === undefined) return 0;
-    return this.#session.credit;
-  }
-
-  /** How busy it is, for the choice of the least busy. */
-  get load(): number {
     const session = this.#session;
-    return session === undefined ? Number.POSITIVE_INFINITY : session.openCalls + session.abandonedCalls * 1_000;
+    if (this.#state !== "ready" || session === undefined) return 0;
+    const { abandonedSinceMs } = session;
+    if (abandonedSinceMs !== undefined && this.#clock.now() - abandonedSinceMs > SUSPECT_MS) return 0;
+    return session.credit;
   }
 
   /** What the living process said of itself. */

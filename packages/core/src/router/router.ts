@@ -3,6 +3,7 @@ import { coreError, type MetanodeError } from "../errors.ts";
 import { limited } from "../member/limited.ts";
 import type { CallContext, Member } from "../member/member.ts";
 import { ordered } from "../member/ordered.ts";
+import { timed } from "../member/timed.ts";
 import { createMessage, DEFAULT_HOP_LIMIT, type Message, type MessageInit } from "../message/message.ts";
 import { comparePatterns, isPattern, matchesPattern, parsePattern, type TypePattern } from "./pattern.ts";
 import { compileSchema, type PayloadCheck } from "./schema.ts";
@@ -99,7 +100,7 @@ class Entry implements RouteInfo {
   readonly member: Member;
   readonly check: PayloadCheck | undefined;
 
-  constructor(route: Route) {
+  constructor(route: Route, clock: Clock) {
     this.type = route.type;
     this.version = route.version || "1";
     this.description = route.description ?? "";
@@ -108,7 +109,8 @@ class Entry implements RouteInfo {
     this.inputSchema = route.inputSchema;
     this.outputSchema = route.outputSchema;
     this.check = route.inputSchema === undefined ? undefined : compileSchema(route.type, route.inputSchema);
-    const inOrder = this.ordered ? ordered(route.member) : route.member;
+    const inTime = timed(route.member, clock);
+    const inOrder = this.ordered ? ordered(inTime) : inTime;
     this.member = route.maxInFlight === undefined ? inOrder : limited(inOrder, route.maxInFlight);
   }
 
@@ -144,7 +146,7 @@ export class Router {
    * @throws {MetanodeError} state.conflict – the same type and version is taken; config.invalid – pattern or schema.
    */
   register(route: Route): Registration {
-    const entry = new Entry(route);
+    const entry = new Entry(route, this.clock);
     const versions = this.#versionsOf(route.type);
     if (versions.some((one) => one.version === entry.version)) {
       throw coreError(
