@@ -83,7 +83,8 @@ function leaves(of: Tree): number[] {
 }
 
 function treeOf(of: Tree, leaf: (value: number) => unknown, reducer: Reducer, id = "root"): Member {
-  if (typeof of === "number") return member(id, () => leaf(of));
+  // Every other leaf answers with a promise.
+  if (typeof of === "number") return member(id, () => (of % 2 === 0 ? leaf(of) : Promise.resolve(leaf(of))));
   const members = of.map((child, index) => treeOf(child, leaf, reducer, `${id}.${index}`));
   return createGroup({ id, members, select: all(), reduce: reducer });
 }
