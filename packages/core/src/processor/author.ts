@@ -57,9 +57,13 @@ export interface ProcessorOptions<I, O> {
   name: string;
   /** Messages that one process takes at a time. @default 64 */
   concurrency?: number;
-  /** Handlers by `type` or `type@version`; without a version it is version 1. */
-  types: { [K in keyof I & keyof O]: TypeDefinition<I[K], O[K]> };
+  /** Handlers by `type` or `type@version`; without a version it is version 1. Each is a {@link TypeDefinition}. */
+  types: { [K in keyof I]: InputSide<I[K]> } & { [K in keyof O]: OutputSide<O[K]> };
 }
+
+// The compiler infers one type parameter per mapped type, so the two sides of a definition are mapped each for itself.
+type InputSide<I> = Omit<TypeDefinition<I, never>, "output" | "handle"> & { handle(data: I, context: HandlerContext): unknown };
+type OutputSide<O> = Pick<TypeDefinition<never, O>, "output" | "handle">;
 
 /** A processor as its author wrote it. Give it to {@link serve} in a file of its own, or to a node for in-process use. */
 export interface ProcessorDefinition<I = Record<string, unknown>, O = Record<string, unknown>> {
