@@ -78,7 +78,7 @@ export function createMessage<T>(init: MessageInit<T>, defaultSource = "/"): Mes
     source: init.source ?? defaultSource,
     time: init.time ?? timestamp(),
   };
-  assertMessage(message);
+  assertAttributes(message, init.id !== undefined, init.source !== undefined);
   return message;
 }
 
@@ -152,8 +152,13 @@ function checkText(name: string, value: unknown): asserts value is string {
  * @throws {MetanodeError} message.invalid – with the path of the first attribute that is wrong.
  */
 export function assertMessage(message: Message): void {
-  checkText("id", message.id);
-  checkText("source", message.source);
+  assertAttributes(message, true, true);
+}
+
+/** What we made ourselves (an id, a source) is right already. */
+function assertAttributes(message: Message, checkId: boolean, checkSource: boolean): void {
+  if (checkId) checkText("id", message.id);
+  if (checkSource) checkText("source", message.source);
   checkText("type", message.type);
   if (!TYPE.test(message.type)) invalid("type", message.type, "words joined by dots, without spaces, `*` and `>`");
   if (message.subject !== undefined) checkText("subject", message.subject);

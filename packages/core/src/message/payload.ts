@@ -18,7 +18,6 @@ export function isTextType(mediaType: string): boolean {
   return bare.startsWith("text/") || bare.startsWith("application/xml") || bare.includes("+xml");
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const NO_BYTES = new Uint8Array(0);
 
@@ -30,12 +29,12 @@ export function encodePayload(data: unknown, mediaType?: string): Uint8Array {
   if (data === undefined) return NO_BYTES;
   if (data instanceof Uint8Array) return data;
   if (mediaType !== undefined && !isJsonType(mediaType)) {
-    if (typeof data === "string") return encoder.encode(data);
+    if (typeof data === "string") return Buffer.from(data, "utf8");
     throw coreError("message.invalid", `data of type ${mediaType} is a ${typeof data}, expected a string or a Uint8Array`, {
       details: { path: "/data", datacontenttype: mediaType },
     });
   }
-  return encoder.encode(jsonText(data));
+  return Buffer.from(jsonText(data), "utf8");
 }
 
 /** JSON text of a payload; what JSON cannot say (a cycle, a BigInt) is an error with a name. */

@@ -67,7 +67,11 @@ function readIdentity(path: string): string {
     if (typeof found.nodeId === "string" && found.nodeId !== "") return found.nodeId;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "ENOENT") {
-      throw coreError("config.invalid", `${file} is unreadable: ${(cause as Error).message}; restore it, or delete it to give the node a new identity`, { cause });
+      throw coreError(
+        "config.invalid",
+        `${file} is unreadable: ${(cause as Error).message}; restore it, or delete it to give the node a new identity`,
+        { cause },
+      );
     }
   }
   const nodeId = randomUUID();

@@ -56,7 +56,11 @@ export interface NodeHealth {
 /** A typed view on the types of a processor: wrong types and payloads do not compile. */
 export interface TypedClient<I, O> {
   call<K extends keyof I & keyof O & string>(type: K, data: I[K], options?: CallOptions & MessageAttributes): Promise<O[K]>;
-  stream<K extends keyof I & keyof O & string>(type: K, data: I[K], options?: CallOptions & MessageAttributes): AsyncIterable<O[K]>;
+  stream<K extends keyof I & keyof O & string>(
+    type: K,
+    data: I[K],
+    options?: CallOptions & MessageAttributes,
+  ): AsyncIterable<O[K]>;
   cast<K extends keyof I & string>(type: K, data: I[K], options?: MessageAttributes): Message;
   send<K extends keyof I & string>(type: K, data: I[K], options?: MessageAttributes): Promise<Accepted>;
 }
@@ -140,8 +144,10 @@ class RunningNode implements MetaNode {
       defaultTimeoutMs: intWithin("callTimeoutMs", options.callTimeoutMs ?? 30_000, 1),
       hopLimit: intWithin("hopLimit", options.hopLimit ?? 128, 1),
       observer: this.#observation.observer,
+      newTraceparent: this.#observation.newTraceparent,
       accept: (message) => this.#durable.accept(message),
-      onCastError: (message, error) => this.logger.warn({ err: error, id: message.id, type: message.type }, "a cast message was not handled"),
+      onCastError: (message, error) =>
+        this.logger.warn({ err: error, id: message.id, type: message.type }, "a cast message was not handled"),
     });
     this.#durable = new DurableDispatch(log, this.router, this.#clock, options.durable);
     const { promise, resolve } = Promise.withResolvers<MetanodeError | undefined>();
@@ -246,7 +252,9 @@ class RunningNode implements MetaNode {
 
   #assertOpen(): void {
     if (this.#state === "draining" || this.#state === "closed") {
-      throw coreError("node.closed", `node ${this.name} is stopping; send to another, or again after its restart`, { retryAfterMs: 1_000 });
+      throw coreError("node.closed", `node ${this.name} is stopping; send to another, or again after its restart`, {
+        retryAfterMs: 1_000,
+      });
     }
   }
 
@@ -289,9 +297,13 @@ function attributesOf(options: CallOptions & MessageAttributes): MessageAttribut
 
 function nodeName(given = "node"): string {
   if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(textOf("name", given))) return given;
-  throw coreError("config.invalid", `node name ${JSON.stringify(given)} may hold lower-case letters, digits and - only, at most 63`, {
-    details: { path: "name" },
-  });
+  throw coreError(
+    "config.invalid",
+    `node name ${JSON.stringify(given)} may hold lower-case letters, digits and - only, at most 63`,
+    {
+      details: { path: "name" },
+    },
+  );
 }
 
 /**
@@ -306,7 +318,7 @@ export async function createNode(options: NodeOptions = {}): Promise<MetaNode> {
   let log: Log | undefined = options.log;
   try {
     log ??= folder === undefined ? createMemoryLog({ clock }) : await openSqliteLog({ folder: join(folder.path, "log"), clock });
-    const node = new RunningNode(options, folder, log);
+    const node: RunningNode = new RunningNode(options, folder, log);
     await node.start();
     return node;
   } catch (error) {

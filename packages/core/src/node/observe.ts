@@ -1,5 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { type Context, context as otelContext, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, type Tracer, trace } from "@opentelemetry/api";
+import {
+  type Context,
+  context as otelContext,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
 import type { Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import { codeOf } from "../errors.ts";
@@ -41,6 +51,8 @@ export interface TypeStats {
 
 export interface Observation {
   readonly observer: RouterObserver;
+  /** For the router: makes the trace of a message without one. With an SDK the spans do that. */
+  readonly newTraceparent: (() => string) | undefined;
   /** Since the start of the node, by type. */
   stats(): TypeStats[];
 }
@@ -70,7 +82,7 @@ export function createObservation(clock: Clock, registry: Registry): Observation
     const counted = counter;
     if (tracer === undefined) {
       return {
-        message: message.traceparent === undefined ? { ...message, traceparent: newTraceparent() } : message,
+        message,
         end: (error) => counted.end((clock.now() - startMs) / 1_000, error),
       };
     }
@@ -83,7 +95,7 @@ export function createObservation(clock: Clock, registry: Registry): Observation
       },
     };
   };
-  return { observer: { begin }, stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)) };
+  return { observer: { begin }, newTraceparent: tracer === undefined ? newTraceparent : undefined, stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)) };
 }
 
 function statsOf(type: string, counter: TypeCounters): TypeStats {
@@ -119,7 +131,14 @@ function startSpan(tracer: Tracer, message: Message, route: RouteInfo): { span: 
   const span = tracer.startSpan(`process ${message.type}`, { kind: SpanKind.CONSUMER, attributes }, parent);
   const out: { traceparent?: string; tracestate?: string } = {};
   propagation.inject(trace.setSpan(parent, span), out);
-  return { span, message: { ...message, traceparent: out.traceparent ?? message.traceparent, tracestate: out.tracestate ?? message.tracestate } };
+  return {
+    span,
+    message: {
+      ...message,
+      traceparent: out.traceparent ?? message.traceparent,
+      tracestate: out.tracestate ?? message.tracestate,
+    },
+  };
 }
 
 function endSpan(span: Span, error: unknown): void {
@@ -149,7 +168,12 @@ type Sample = { labels: Record<string, string | number>; value: number; metricNa
 
 /** A metric that is read from our counters when somebody asks, instead of being told of every message. */
 function lazyMetric(registry: Registry, metric: { name: string; help: string; type: string }, read: () => Sample[]): void {
-  const lazy = { ...metric, aggregator: "sum", get: async () => ({ ...metric, aggregator: "sum", values: read() }), reset: () => undefined };
+  const lazy = {
+    ...metric,
+    aggregator: "sum",
+    get: async () => ({ ...metric, aggregator: "sum", values: read() }),
+    reset: () => undefined,
+  };
   registry.registerMetric(lazy as never);
 }
 
@@ -172,7 +196,11 @@ function exposeMetrics(registry: Registry, counters: ReadonlyMap<string, TypeCou
     each((counter, type) => [{ labels: { type }, value: counter.inFlight }]),
   );
   const name = "metanode_message_duration_seconds";
-  lazyMetric(registry, { name, help: "From dispatch to the end of a message, by type.", type: "histogram" }, each((counter, type) => histogram(name, type, counter)));
+  lazyMetric(
+    registry,
+    { name, help: "From dispatch to the end of a message, by type.", type: "histogram" },
+    each((counter, type) => histogram(name, type, counter)),
+  );
 }
 
 function histogram(name: string, type: string, counter: TypeCounters): Sample[] {

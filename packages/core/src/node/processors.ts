@@ -1,8 +1,8 @@
-import type { PoolInfo } from "../processor/pool.ts";
+import { coreError } from "../errors.ts";
 import { ProcessorHost } from "../processor/host.ts";
 import type { LogLine } from "../processor/launch.ts";
 import { type ProcessorSpec, resolveProcessorSpec } from "../processor/options.ts";
-import { coreError } from "../errors.ts";
+import type { PoolInfo } from "../processor/pool.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "./module.ts";
 
 /** The module that hosts processors. */
@@ -34,7 +34,8 @@ class Processors implements ProcessorsModule {
       node: node.node,
       folder: node.folder,
       maxMessageBytes: node.maxMessageBytes,
-      onLine: (line: LogLine) => logger[line.stream === "stderr" ? "warn" : "info"]({ processor: line.processor, stream: line.stream }, line.text),
+      onLine: (line: LogLine) =>
+        logger[line.stream === "stderr" ? "warn" : "info"]({ processor: line.processor, stream: line.stream }, line.text),
       onEvent: (event) => {
         const level = event.kind === "started" || event.kind === "stopped" ? "info" : "warn";
         logger[level]({ processor: event.slot, pid: event.pid, kind: event.kind }, `${event.slot} ${event.kind}: ${event.text}`);
@@ -45,7 +46,8 @@ class Processors implements ProcessorsModule {
     node.metrics.registerMetric(restartsMetric(host) as never);
     // One that does not come up is no reason to take the others down: it is tried again, and health says so.
     const results = await Promise.allSettled(this.#specs.map((spec) => host.add(spec)));
-    for (const result of results) if (result.status === "rejected") logger.error({ err: result.reason }, (result.reason as Error).message);
+    for (const result of results)
+      if (result.status === "rejected") logger.error({ err: result.reason }, (result.reason as Error).message);
   }
 
   health(): ModuleHealth {
@@ -67,13 +69,22 @@ class Processors implements ProcessorsModule {
 function complaints(pool: PoolInfo): string[] {
   const down = pool.processes.filter(({ state }) => state === "quarantined" || state === "backoff");
   if (down.length === 0) return [];
-  return [`${down.length} of ${pool.processes.length} processes of ${pool.name} are down: ${down[0]?.lastError ?? "no reason known"}`];
+  return [
+    `${down.length} of ${pool.processes.length} processes of ${pool.name} are down: ${down[0]?.lastError ?? "no reason known"}`,
+  ];
 }
 
 function restartsMetric(host: ProcessorHost): object {
-  const head = { name: "metanode_processor_restarts_total", help: "Restarts of processes, by processor.", type: "counter", aggregator: "sum" };
+  const head = {
+    name: "metanode_processor_restarts_total",
+    help: "Restarts of processes, by processor.",
+    type: "counter",
+    aggregator: "sum",
+  };
   const values = (): object[] =>
-    host.list().map((pool) => ({ labels: { processor: pool.name }, value: pool.processes.reduce((sum, one) => sum + one.restarts, 0) }));
+    host
+      .list()
+      .map((pool) => ({ labels: { processor: pool.name }, value: pool.processes.reduce((sum, one) => sum + one.restarts, 0) }));
   return { ...head, get: async () => ({ ...head, values: values() }), reset: () => undefined };
 }
 

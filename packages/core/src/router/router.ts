@@ -66,6 +66,8 @@ export interface RouterOptions {
   /** Hops after which a message is refused with `call.hop_limit`. @default 128 */
   hopLimit?: number;
   observer?: RouterObserver;
+  /** Makes a trace for a message that has none. Absent where the observer does so. */
+  newTraceparent?: (() => string) | undefined;
   /** Stores a message for a route durably; absent where the node has no log. */
   accept?: (message: Message, route: RouteInfo) => Promise<Accepted>;
   /** A cast that came to nothing has no caller to tell. */
@@ -265,6 +267,10 @@ export class Router {
 
   #prepare(init: MessageInit): { entry: Entry; message: Message } {
     const made = createMessage(init, this.#options.source);
+    // The message is still ours alone: setting the field spares a copy of the whole on the hot path.
+    if (made.traceparent === undefined && this.#options.newTraceparent) {
+      (made as { traceparent?: string }).traceparent = this.#options.newTraceparent();
+    }
     if ((made.hops ?? 0) > this.#hopLimit) throw this.#tooManyHops(made);
     const entry = this.#resolve(made.type, made.typeversion);
     entry.check?.(made.data);
