@@ -248,6 +248,8 @@ export class Pool implements Member {
         signal.addEventListener("abort", waiting.onAbort, { once: true });
       }
       this.#queue.push(waiting.lane, waiting);
+      // There may be credit that those before it are not allowed to take: their type holds its share already (Q2).
+      this.#dispatch();
     });
   }
 
