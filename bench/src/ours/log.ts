@@ -1,7 +1,20 @@
+import { rmSync } from "node:fs";
+import { createMessage, openSqliteLog } from "@metanode/core";
 import type { Appender } from "../appender.ts";
-import { Unavailable } from "../contender.ts";
+import { diskFolder } from "../processes.ts";
 
 /** Our log in SQLite, as an embedded node opens it. */
 export async function openOurLog(): Promise<Appender> {
-  throw new Unavailable("the log of packages/core is not available yet");
+  const folder = diskFolder("log-");
+  const log = await openSqliteLog({ folder });
+  const stream = await log.stream("bench");
+  return {
+    append: (id, payload) => stream.append(createMessage({ id, type: "bench.append", source: "/bench", data: payload })),
+    count: async () => (await stream.info()).messages,
+    note: "one message per append, envelope and de-duplication by id included",
+    close: async () => {
+      await log.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
