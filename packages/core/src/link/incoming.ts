@@ -1,5 +1,5 @@
 import type { Expiring } from "../clock.ts";
-import { coreError } from "../errors.ts";
+import { coreError, type MetanodeError } from "../errors.ts";
 import type { Message } from "../message/message.ts";
 import { CALL_MODE, type CallMode, fromWireMessage, type RequestBody, toFailure, toReply } from "./frames.ts";
 import type { Session } from "./session.ts";
@@ -61,11 +61,13 @@ class IncomingCall implements IncomingContext, Expiring {
 export class IncomingCalls {
   readonly #session: Session;
   readonly #handler: CallHandler;
+  readonly #limit: number;
   readonly #calls = new Map<number, IncomingCall>();
 
-  constructor(session: Session, handler: CallHandler) {
+  constructor(session: Session, handler: CallHandler, limit: number) {
     this.#session = session;
     this.#handler = handler;
+    this.#limit = limit;
   }
 
   get size(): number {
@@ -74,6 +76,11 @@ export class IncomingCalls {
 
   begin(number: number, body: RequestBody): void {
     const session = this.#session;
+    const refusal = this.#refusal(number, body);
+    if (refusal !== undefined) {
+      session.send({ call: number, failure: toFailure(refusal) });
+      return;
+    }
     const timeoutMs = body.timeoutMs ?? 0;
     const deadlineMs = timeoutMs === 0 ? Number.MAX_SAFE_INTEGER : session.clock.now() + timeoutMs;
     const call = new IncomingCall(this, number, body, deadlineMs);
@@ -92,6 +99,17 @@ export class IncomingCalls {
     } catch (error) {
       this.#fail(call, error);
     }
+  }
+
+  /** What the link rules forbid; a caller that keeps them never sees it. */
+  #refusal(number: number, body: RequestBody): MetanodeError | undefined {
+    const { peer } = this.#session;
+    if (!body.message) return coreError("processor.protocol", `${peer} sent a request without a message`);
+    if (this.#calls.has(number)) return coreError("processor.protocol", `${peer} has a call ${number} open already`);
+    if (this.#calls.size < this.#limit) return undefined;
+    return coreError("call.resource_exhausted", `${peer} has ${this.#limit} calls open, which is all its credit`, {
+      retryAfterMs: 100,
+    });
   }
 
   /** The caller withdrew: the handler hears of it, and the call ends at once (rule 4). */

@@ -27,6 +27,8 @@ export interface SessionOptions {
   lostCode: "processor.down" | "node.unreachable";
   /** Calls that the other side takes at a time. */
   concurrency: number;
+  /** Calls that are taken from the other side at a time; what comes beyond is refused. @default no limit */
+  maxIncoming?: number;
   /** Largest payload either way, in bytes. @default 4 MiB */
   maxMessageBytes?: number;
   /** Items of a streamed answer that may be under way at a time. @default 64 */
@@ -81,7 +83,7 @@ export class Session {
     this.maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.streamWindow = options.streamWindow ?? DEFAULT_STREAM_WINDOW;
     this.deadlines = new DeadlineQueue(this.clock);
-    this.#incoming = new IncomingCalls(this, options.handler);
+    this.#incoming = new IncomingCalls(this, options.handler, options.maxIncoming ?? Number.POSITIVE_INFINITY);
     this.#channel.listen({
       onFrames: (frames) => this.#receive(frames),
       onClosed: (error) => this.#end(error),
@@ -287,9 +289,13 @@ export class Session {
     this.#answered++;
     if (call.isSettled) this.#abandoned.delete(number);
     else call.settle(error, frame.reply ?? undefined);
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#start(next);
-    else this.#options.onCredit?.();
+    // One that fails to start (too large, say) leaves its credit to the next.
+    while (this.#open.size < this.#concurrency) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#start(next);
+    }
+    if (this.#waiting.length === 0) this.#options.onCredit?.();
   }
 
   #item(number: number, frame: Frame): void {

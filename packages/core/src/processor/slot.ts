@@ -5,6 +5,7 @@ import type { CallHandler } from "../link/incoming.ts";
 import { Session } from "../link/session.ts";
 import type { CallContext, Member, MemberState } from "../member/member.ts";
 import type { Message } from "../message/message.ts";
+import { PROCESSOR_CONCURRENCY } from "./door.ts";
 import { describeExit, type Exit, type LaunchContext, type Launched, launch } from "./launch.ts";
 import type { ResolvedProcessorSpec } from "./options.ts";
 
@@ -244,6 +245,7 @@ export class Slot implements Member {
       handler,
       lostCode: "processor.down",
       concurrency: Math.max(1, hello.concurrency),
+      maxIncoming: PROCESSOR_CONCURRENCY,
       maxMessageBytes,
       clock: this.#clock,
       onCredit: () => events.onChange(),
