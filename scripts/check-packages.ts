@@ -1,7 +1,7 @@
 /**
  * Proves that what is published works: packs every built package, installs the tarballs into an empty folder, imports
- * each entry with plain Node, type-checks a consumer and starts each command. A table of sizes goes to stdout, the rest
- * to stderr; exit status 1 if anything is wrong.
+ * each entry with plain Node, type-checks a consumer, uses what importing alone does not show, and starts each command.
+ * A table of sizes goes to stdout, the rest to stderr; exit status 1 if anything is wrong.
  */
 import { mkdirSync } from "node:fs";
 import * as path from "node:path";
@@ -15,6 +15,7 @@ import {
   pack,
   temporaryFolder,
   typeFailure,
+  useFailure,
 } from "./lib/pack-check.ts";
 import { isPublishable, readManifest, readWorkspaces, repositoryRoot } from "./lib/workspaces.ts";
 
@@ -35,6 +36,9 @@ function check(packages: readonly Packed[], folder: string): string[] {
   const said = typeFailure(names, consumer, path.join(modules, "typescript", "bin", "tsc"));
   if (said !== undefined) found.push(`a consumer does not type-check:\n${said}`);
   for (const packed of packages) {
+    console.error(`using ${packed.name}`);
+    const unusable = useFailure(packed.workspace, consumer);
+    if (unusable !== undefined) found.push(`${packed.name}: test/packed.mjs fails: ${unusable}`);
     const failed = binFailure(packed, consumer);
     if (failed !== undefined) found.push(`${packed.name}: ${failed}`);
   }

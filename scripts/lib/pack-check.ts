@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { bins } from "./build-package.ts";
@@ -9,6 +9,7 @@ import { type Manifest, publishedSubpaths, readManifest, type Workspace } from "
 /** One packed package. */
 export interface Packed {
   readonly name: string;
+  readonly workspace: Workspace;
   readonly manifest: Manifest;
   /** Absolute path of the tarball. */
   readonly tarball: string;
@@ -36,6 +37,7 @@ export function pack(workspace: Workspace, folder: string): Packed {
   if (first === undefined) throw new Error(`npm pack said nothing about ${workspace.name}`);
   return {
     name: workspace.name,
+    workspace,
     manifest: readManifest(dist),
     tarball: path.join(folder, first.filename),
     files: first.files.map((file) => file.path),
@@ -113,6 +115,18 @@ export function typeFailure(names: readonly string[], folder: string, compiler: 
   if (errors.length === 0) return failure(result);
   const ours = errors.filter((line) => !isForeign(line));
   return ours.length === 0 ? undefined : ours.join("\n");
+}
+
+/**
+ * Runs `test/packed.mjs` of a workspace, where it has one, with plain Node inside the consumer: for what a package does
+ * that importing alone does not show, such as starting a worker from a file.
+ */
+export function useFailure(workspace: Workspace, folder: string): string | undefined {
+  const program = path.join(workspace.folder, "test", "packed.mjs");
+  if (!existsSync(program)) return undefined;
+  const copy = path.join(folder, `${path.basename(workspace.folder)}-packed.mjs`);
+  cpSync(program, copy);
+  return failure(spawnSync(process.execPath, [copy], { ...PLAIN, cwd: folder }));
 }
 
 /** Starts each command of a package with `--help`; the first failure. */
