@@ -175,7 +175,10 @@ describe("durable sends of an ordered type", () => {
   });
 
   test("are each handled in order of acceptance, whatever fails how often", async () => {
-    const plan = fc.array(fc.record({ subject: fc.constantFrom("x", "y"), failures: fc.nat(2) }), { minLength: 1, maxLength: 12 });
+    const plan = fc.array(fc.record({ subject: fc.constantFrom("x", "y"), failures: fc.nat(2) }), {
+      minLength: 1,
+      maxLength: 12,
+    });
     await fc.assert(
       fc.asyncProperty(plan, async (messages) => {
         const { router, clock, seen, handle, log } = await createBench({ maxAttempts: 5 });
