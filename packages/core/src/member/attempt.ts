@@ -57,7 +57,7 @@ export class Attempt implements CallContext, Expiring {
       this.#answer(answer);
       return;
     }
-    if (this.#owner !== undefined && this.deadlineMs < Number.MAX_SAFE_INTEGER) {
+    if (this.deadlineMs < Number.MAX_SAFE_INTEGER) {
       this.#queue = queue;
       this.#slot = queue.add(this, this.deadlineMs);
     }

@@ -54,11 +54,6 @@ export class Gathering extends Exchange<GroupResult> implements PartOwner {
     this.#parts = new Array(asking.members.length).fill(undefined);
   }
 
-  /** The outcomes so far; a member whose part is open has none. */
-  get outcomes(): readonly (Outcome | undefined)[] {
-    return this.#outcomes;
-  }
-
   partAnswered(part: Part, value: unknown): void {
     this.#take(part.index, { member: this.#idOf(part.index), status: "ok", value });
   }
@@ -68,18 +63,14 @@ export class Gathering extends Exchange<GroupResult> implements PartOwner {
   }
 
   protected override begin(): void {
-    const { members, policy } = this.#asking;
+    const { policy } = this.#asking;
     const nowMs = this.#means.clock.now();
     if (this.context.deadlineMs <= nowMs) {
       this.fail(outOfTime(`group ${this.#asking.group}`, this.context.deadlineMs));
       return;
     }
-    const ready: number[] = [];
-    for (let index = 0; index < members.length; index++) {
-      if (members[index]?.state === "ready") ready.push(index);
-    }
-    this.#tally.open = ready.length;
-    if (ready.length < members.length && !this.#skip()) return;
+    const ready = this.#ready();
+    for (const outcome of this.#outcomes) if (outcome !== undefined && !this.#tell(outcome)) return;
     this.#judge();
     if (this.ended) return;
     const { deadlineMs, attempt } = this.context;
@@ -108,19 +99,20 @@ export class Gathering extends Exchange<GroupResult> implements PartOwner {
     part.start();
   }
 
-  /** Outcomes of the members that are not asked. False if the call has ended with that. */
-  #skip(): boolean {
+  /** The positions of the members that can be asked; the others get their outcomes. */
+  #ready(): number[] {
     const { members, policy } = this.#asking;
-    for (let index = 0; index < members.length; index++) {
-      const member = members[index] as Member;
-      const { state } = member;
-      if (state === "ready") continue;
+    const ready: number[] = [];
+    for (const [index, { id, state }] of members.entries()) {
+      if (state === "ready") {
+        ready.push(index);
+        continue;
+      }
       if (policy.skipped === "fail") this.#tally.skipped += 1;
-      const outcome: Outcome = { member: member.id, status: "skipped", reason: state };
-      this.#outcomes[index] = outcome;
-      if (!this.#tell(outcome)) return false;
+      this.#outcomes[index] = { member: id, status: "skipped", reason: state };
     }
-    return true;
+    this.#tally.open = ready.length;
+    return ready;
   }
 
   /** Each target's message; undefined if the call has ended because `split` failed. */

@@ -117,7 +117,7 @@ export const policy = {
 /** The tolerance that requirement MP-05 leaves a deadline. */
 const MAX_WAY_BACK_MS = 50;
 
-/** The rounding keeps 30 % of 10 at 3, where floating point makes it 3.0000000000000004 for some pairs. */
+/** 32.2 % of 500 is 161, and not the 162 that floating point makes of it. */
 function shareOf(percent: number, targets: number): number {
   return Math.ceil((targets * percent) / 100 - 1e-9);
 }

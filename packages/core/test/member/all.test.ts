@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { coreError } from "../../src/errors.ts";
-import { type AllGroup, createGroup } from "../../src/member/group.ts";
-import { policy } from "../../src/member/policy.ts";
+import { createGroup } from "../../src/member/group.ts";
+import { type Policy, policy } from "../../src/member/policy.ts";
 import { reduce } from "../../src/member/reduce.ts";
 import { all } from "../../src/member/select.ts";
 import type { Message } from "../../src/message/message.ts";
@@ -326,6 +326,33 @@ describe("the rest of a call whose verdict is known", () => {
     });
   });
 
+  test("cannot turn the verdict of a policy that would change its mind", async () => {
+    const { clock, context } = setup();
+    const fickle: Policy = {
+      name: "exactly one at a time",
+      rest: "wait",
+      skipped: "fail",
+      verdict: ({ ok, open }) => (ok === 1 ? true : open === 0 ? false : undefined),
+    };
+    const group = createGroup({ id: "g", members: [member("a"), member("b")], select: all(fickle), clock });
+    expect(await group.gather(message(), context)).toMatchObject({ verdict: true, missing: [] });
+  });
+
+  test("is not sent with rest: finish once the reducer has failed", async () => {
+    const { clock, context } = setup();
+    const broken = reduce.fold(
+      0,
+      () => {
+        throw new TypeError("no number");
+      },
+      { unordered: true },
+    );
+    const members = [member("a"), member("b")];
+    const group = createGroup({ id: "g", members, select: all(policy.quorum(2, { rest: "finish" })), reduce: broken, clock });
+    expect(await errorOf(() => group.call(message(), context))).toMatchObject({ code: "processor.failed" });
+    expect(members[1]?.messages).toEqual([]);
+  });
+
   test("goes on unheard with rest: finish, and still gets the message", async () => {
     const { clock, context } = setup();
     const [a, b, c] = [member("a"), member("b", after(clock, 50, "b")), member("c", hang)];
@@ -400,157 +427,5 @@ describe("an outcome", () => {
     };
     expect(error.details.outcomes.map((o) => o.member)).toEqual(names(1_000));
     expect(error.message).toContain("m4 (processor.down), and 995 more");
-  });
-});
-
-describe("a caller that withdraws", () => {
-  test("cancels every member's part within the same turn, over groups in groups", async () => {
-    const { clock, context, abort } = setup();
-    const leaves = names(12).map((id) => member(id, hang));
-    const inner = [0, 1, 2].map((at) =>
-      createGroup({ id: `i${at}`, members: leaves.slice(at * 4, at * 4 + 4), select: all(), clock }),
-    );
-    const group = createGroup({ id: "g", members: inner, select: all(), clock });
-    const answer = errorOf(() => group.call(message(), context));
-    abort.abort();
-    expect(leaves.map((leaf) => leaf.aborted)).toEqual(new Array(12).fill(1));
-    expect(await answer).toMatchObject({ code: "call.cancelled", retryable: false });
-    await clock.advance(1_000);
-    expect(clock.pendingTimers).toBe(0);
-  });
-
-  test("before the call began has nothing sent", async () => {
-    const { clock, context, abort } = setup();
-    const only = member("a");
-    const group = createGroup({ id: "g", members: [only], select: all(), clock });
-    const reason = coreError("call.cancelled", "the socket was closed");
-    abort.abort(reason);
-    expect(await errorOf(() => group.call(message(), context))).toBe(reason);
-    expect(only.messages).toEqual([]);
-  });
-
-  test("while the message goes out is heard", async () => {
-    const { clock, context, abort } = setup();
-    const [a, b] = [member("a", hang), member("b", () => abort.abort())];
-    const group = createGroup({ id: "g", members: [a, b], select: all(), clock });
-    expect(await errorOf(() => group.call(message(), context))).toMatchObject({ code: "call.cancelled" });
-    expect(a.aborted).toBe(1);
-  });
-
-  test("after the answer changes nothing", async () => {
-    const { clock, context, abort } = setup();
-    const group = createGroup({
-      id: "g",
-      members: [member("a", after(clock, 5, "a")), member("b", hang)],
-      select: all(policy.any()),
-      clock,
-    });
-    const answer = answerOf(() => group.call(message(), context));
-    await clock.advance(5);
-    abort.abort();
-    expect(await answer).toEqual(["a"]);
-  });
-});
-
-describe("late answers", () => {
-  test("of members that were withdrawn or ran out of time are ignored, also when they are errors", async () => {
-    const { clock, context } = setup(100);
-    const members = [member("a", after(clock, 200, "a")), member("b", failAfter(clock, 300, failed("b"))), member("c")];
-    const group = createGroup({ id: "g", members, select: all(policy.bestEffort()), clock });
-    const answer = answerOf(() => group.call(message(), context));
-    await clock.advance(100);
-    expect(await answer).toEqual(["c"]);
-    await clock.advance(300); // an unhandled rejection here would fail the run
-    expect(clock.pendingTimers).toBe(0);
-  });
-});
-
-describe("a call whose deadline has passed", () => {
-  test("is call.deadline, and nothing is sent", async () => {
-    const { clock } = setup();
-    const only = member("a");
-    const group = createGroup({ id: "g", members: [only], select: all(), clock });
-    expect(await errorOf(() => group.call(message(), { deadlineMs: clock.now() }))).toMatchObject({ code: "call.deadline" });
-    expect(only.messages).toEqual([]);
-  });
-});
-
-describe("any number of calls", () => {
-  test("hold one timer together, and none once the last deadline has passed", async () => {
-    const { clock, context } = setup(1_000);
-    const group = createGroup({
-      id: "g",
-      members: names(5).map((id) => member(id, hang)),
-      select: all(policy.bestEffort()),
-      clock,
-    });
-    const calls = names(100).map((id) => answerOf(() => group.call(message({ id }), context)));
-    expect(clock.pendingTimers).toBe(1);
-    await clock.advance(1_000);
-    await Promise.all(calls);
-    expect(clock.pendingTimers).toBe(0);
-  });
-});
-
-describe("a stream of outcomes", () => {
-  async function collect(group: AllGroup, stop = Number.POSITIVE_INFINITY, ctx = setup().context): Promise<string[]> {
-    const seen: string[] = [];
-    for await (const outcome of group.stream(message(), ctx)) {
-      seen.push(`${outcome.member} ${outcome.status}`);
-      if (seen.length >= stop) break;
-    }
-    return seen;
-  }
-
-  test("gives each outcome when it comes, the skipped ones first, each member once", async () => {
-    const { clock, context } = setup();
-    const members = [
-      member("a", after(clock, 30, "a")),
-      member("b", after(clock, 10, "b")),
-      memberIn("c", "down"),
-      member("d", failAfter(clock, 20, failed("d"))),
-    ];
-    const group = createGroup({ id: "g", members, select: all(policy.bestEffort()), clock });
-    const iterator = group.stream(message(), context)[Symbol.asyncIterator]();
-    expect((await iterator.next()).value).toEqual({ member: "c", status: "skipped", reason: "down" });
-    const second = iterator.next();
-    await clock.advance(10);
-    expect((await second).value).toEqual({ member: "b", status: "ok", value: "b" });
-    const rest = (async () => [
-      (await iterator.next()).value?.member,
-      (await iterator.next()).value?.member,
-      (await iterator.next()).done,
-    ])();
-    await clock.advance(20);
-    expect(await rest).toEqual(["d", "a", true]);
-  });
-
-  test("throws group.policy_unmet after the last outcome", async () => {
-    const { clock, context } = setup();
-    const group = createGroup({ id: "g", members: [member("a", throwing(down("a"))), member("b", hang)], select: all(), clock });
-    const seen: string[] = [];
-    const error = await errorOf(async () => {
-      for await (const outcome of group.stream(message(), context)) seen.push(`${outcome.member} ${outcome.status}`);
-    });
-    expect(seen).toEqual(["a unreachable", "b skipped"]);
-    expect(error).toMatchObject({ code: "group.policy_unmet" });
-  });
-
-  test("that is left early withdraws what is open", async () => {
-    const { clock, context } = setup();
-    const slow = member("b", hang);
-    const group = createGroup({ id: "g", members: [member("a"), slow], select: all(), clock });
-    expect(await collect(group, 1, context)).toEqual(["a ok"]);
-    expect(slow.aborted).toBe(1);
-    await clock.advance(1_000);
-    expect(clock.pendingTimers).toBe(0);
-  });
-
-  test("ends with call.cancelled when the caller withdraws", async () => {
-    const { clock, context, abort } = setup();
-    const group = createGroup({ id: "g", members: [member("a", hang)], select: all(), clock });
-    const error = errorOf(() => collect(group, 9, context));
-    abort.abort();
-    expect(await error).toMatchObject({ code: "call.cancelled" });
   });
 });

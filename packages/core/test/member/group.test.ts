@@ -67,13 +67,13 @@ describe("the members of a group", () => {
     const { clock, context } = setup();
     const list = [member("a", after(clock, 10, "a"))];
     const group = createGroup({ id: "g", members: () => list, select: all(), clock });
-    const answer = answerOf(() => group.call(message(), context));
-    list.push(member("b"));
+    const answer = answerOf(() => group.gather(message(), context));
+    list.unshift(member("b"));
     await clock.advance(10);
-    expect(await answer).toEqual(["a"]);
+    expect(await answer).toMatchObject({ outcomes: [{ member: "a", value: "a" }] });
     const next = answerOf(() => group.call(message(), context));
     await clock.advance(10);
-    expect(await next).toEqual(["a", "b"]);
+    expect(await next).toEqual(["b", "a"]);
     for (const change of [() => group.add(member("c")), () => group.remove("a"), () => group.replace("a", member("c"))]) {
       expect(await errorOf(change)).toMatchObject({ code: "call.unsupported" });
     }

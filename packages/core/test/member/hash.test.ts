@@ -64,6 +64,12 @@ describe("rendezvous", () => {
     );
   });
 
+  test("is decided by the id between two members whose ids have the same hash", () => {
+    expect(hashText("costarring")).toBe(hashText("liquid"));
+    expect(rendezvous("key", ["costarring", "liquid"])).toBe("costarring");
+    expect(rendezvous("key", ["liquid", "costarring"])).toBe("costarring");
+  });
+
   test("moves at most 30 % of 10,000 keys when a fourth member joins three, and only to the new one", () => {
     const three = ["a", "b", "c"];
     const moved = keys.filter((key) => rendezvous(key, three) !== rendezvous(key, [...three, "d"]));

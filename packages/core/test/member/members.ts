@@ -1,5 +1,8 @@
 import { coreError } from "../../src/errors.ts";
+import { createGroup, type Group, type OneGroupOptions } from "../../src/member/group.ts";
 import type { CallContext, Member, MemberState } from "../../src/member/member.ts";
+import type { PerMember } from "../../src/member/plan.ts";
+import { one } from "../../src/member/select.ts";
 import { createMessage, type Message } from "../../src/message/message.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 
@@ -99,3 +102,19 @@ export async function errorOf(work: () => unknown): Promise<unknown> {
   }
   throw new Error(`expected an error, found the answer ${JSON.stringify(value)}`);
 }
+
+/** A group that takes its members in their order. */
+export function inTurn(
+  clock: VirtualClock,
+  members: Watched[],
+  perMember: PerMember,
+  more: Partial<OneGroupOptions> = {},
+): Group {
+  return createGroup({ id: "g", members, select: one.roundRobin(), perMember, clock, random: () => 0, ...more });
+}
+
+/** How many messages each member got. */
+export const sent = (members: readonly Watched[]): number[] => members.map((m) => m.messages.length);
+
+/** No jitter (the tests' chance is always 0), so pauses are 10, 20, 40 ms. */
+export const retry = { attempts: 4, backoffMs: 10 };

@@ -140,7 +140,7 @@ describe("a quorum in percent", () => {
     expect([needed("60%", 5), needed("51%", 4), needed("30%", 10), needed("7%", 100), needed("0.5%", 100)]).toEqual([
       3, 3, 3, 7, 1,
     ]);
-    expect([needed("55%", 100), needed("29%", 100), needed("57%", 100), needed("100%", 3)]).toEqual([55, 29, 57, 3]);
+    expect([needed("55%", 100), needed("29%", 100), needed("32.2%", 500), needed("100%", 3)]).toEqual([55, 29, 161, 3]);
   });
 
   test.each([0, -1, 1.5, Number.NaN, "0%", "101%", "x%", "-5%", "5", ""])("refuses %s with config.invalid", (needed) => {

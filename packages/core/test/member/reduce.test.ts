@@ -68,6 +68,27 @@ describe("a merge", () => {
   });
 });
 
+describe("a report", () => {
+  test("is the result itself", async () => {
+    const { clock, context } = setup();
+    const group = createGroup({
+      id: "g",
+      members: [member("a"), member("b", throwing(gap))],
+      select: all(policy.any({ rest: "wait" })),
+      reduce: reduce.report(),
+      clock,
+    });
+    expect(await group.call(message(), context)).toEqual({
+      verdict: true,
+      outcomes: [
+        { member: "a", status: "ok", value: "a" },
+        { member: "b", status: "error", error: gap },
+      ],
+      missing: ["b"],
+    });
+  });
+});
+
 /** A tree of values: what a group of groups folds. */
 type Tree = number | readonly Tree[];
 const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({

@@ -85,6 +85,18 @@ describe("one.byKey", () => {
     for (const id of names(50)) expect(target.call(message({ id }), context)).toBe(rendezvous(id, ["a", "b", "c"]));
   });
 
+  test("places keys alike whatever the order of the members, even of two whose ids have the same hash", () => {
+    const placed = (ids: readonly string[]): unknown[] => {
+      const target = group(
+        one.byKey(),
+        ids.map((id) => member(id)),
+      );
+      return names(20).map((id) => target.call(message({ id }), context));
+    };
+    expect(placed(["costarring", "liquid"])).toEqual(placed(["liquid", "costarring"]));
+    expect(placed(["a", "b", "c"])).toEqual(placed(["c", "a", "b"]));
+  });
+
   test("agrees with rendezvous over the ids of the ready members, also while members come and go", () => {
     const id = fc.constantFrom(...names(6));
     const step = fc.record({ id, what: fc.constantFrom("toggle", "swap", "remove"), key: fc.string({ minLength: 1 }) });
@@ -217,6 +229,15 @@ describe("one.byTwoChoices", () => {
     members[1].inFlight = 9;
     const target = group(one.byTwoChoices(), members);
     for (let sent = 0; sent < 200; sent++) expect(target.call(message(), context)).not.toBe("b");
+  });
+
+  test("compares two different members, whatever the dice say", () => {
+    const members = [member("a"), member("b")];
+    members.forEach((m, index) => {
+      m.inFlight = 5 - index;
+    });
+    const target = createGroup({ id: "g", members, select: one.byTwoChoices(), random: () => 0 });
+    expect(target.call(message(), context)).toBe("b");
   });
 
   test("keeps the fullest of 50 queues far shorter than chance alone", () => {
