@@ -13,12 +13,11 @@ export interface OutgoingOptions {
 }
 
 /** One call from here to the other side, until it is settled. */
-export class OutgoingCall implements Expiring {
+export abstract class OutgoingCall implements Expiring {
   readonly options: OutgoingOptions;
   /** Its number on the link; 0 while it waits for credit. */
   number = 0;
   isSettled = false;
-  onEnd: (error: MetanodeError | undefined, reply: ReplyBody | undefined) => void = ignore;
   #slot = 0;
   #onAbort: (() => void) | undefined;
 
@@ -54,13 +53,14 @@ export class OutgoingCall implements Expiring {
     this.isSettled = true;
     if (this.#slot !== 0) this.options.session.deadlines.remove(this, this.#slot);
     if (this.#onAbort) this.options.context.signal?.removeEventListener("abort", this.#onAbort);
-    this.onEnd(error, reply);
+    this.ended(error, reply);
   }
 
-  /** Only streamed calls have items. */
-  item(_item: ReplyBody): void {
-    this.#giveUp(coreError("processor.protocol", `${this.options.session.peer} streamed an answer to a plain call`), "protocol");
-  }
+  /** One item of a streamed answer. */
+  abstract item(item: ReplyBody): void;
+
+  /** The call is settled; told once. */
+  protected abstract ended(error: MetanodeError | undefined, reply: ReplyBody | undefined): void;
 
   /** Settles for the caller and tells the other side. */
   protected withdraw(error: MetanodeError, reason: string): void {
@@ -81,14 +81,41 @@ export class OutgoingCall implements Expiring {
   }
 }
 
-function ignore(): void {
-  // until a caller is set
-}
-
 /** The error for a caller that withdrew; the signal's reason is its cause. */
 export function cancelled(signal: AbortSignal | undefined): MetanodeError {
   const reason: unknown = signal?.reason;
   return coreError("call.cancelled", "the caller withdrew the call", { cause: reason });
+}
+
+/** A call with one answer. A class and not a closure: there is one per message on the hot path. */
+export class OutgoingUnary extends OutgoingCall {
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(options: OutgoingOptions, resolve: (value: unknown) => void, reject: (error: unknown) => void) {
+    super(options);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  override item(): void {
+    this.withdraw(coreError("processor.protocol", `${this.options.session.peer} streamed an answer to a plain call`), "protocol");
+  }
+
+  protected override ended(error: MetanodeError | undefined, reply: ReplyBody | undefined): void {
+    if (error !== undefined) this.#reject(error);
+    else if (reply === undefined) this.#resolve(undefined);
+    else {
+      const { message, session } = this.options;
+      try {
+        this.#resolve(fromReply(reply));
+      } catch (cause) {
+        this.#reject(
+          coreError("processor.protocol", `the answer of ${session.peer} to ${message.type} is unreadable`, { cause }),
+        );
+      }
+    }
+  }
 }
 
 /** A call whose answer is a stream. Holds at most one window of items. */
@@ -98,12 +125,9 @@ export class OutgoingStream extends OutgoingCall implements AsyncIterable<unknow
   #ended: { error: MetanodeError | undefined } | undefined;
   #taken = 0;
 
-  constructor(options: OutgoingOptions) {
-    super(options);
-    this.onEnd = (error) => {
-      this.#ended = { error };
-      this.#wake?.();
-    };
+  protected override ended(error: MetanodeError | undefined): void {
+    this.#ended = { error };
+    this.#wake?.();
   }
 
   override item(item: ReplyBody): void {

@@ -3,9 +3,9 @@ import { asMetanodeError, coreError, type MetanodeError } from "../errors.ts";
 import type { CallContext } from "../member/member.ts";
 import type { Message } from "../message/message.ts";
 import type { Channel } from "./channel.ts";
-import { CALL_MODE, type CallMode, type Frame, fromFailure, fromReply, toWireMessage } from "./frames.ts";
+import { CALL_MODE, type CallMode, type Frame, fromFailure, toWireMessage } from "./frames.ts";
 import { type CallHandler, IncomingCalls } from "./incoming.ts";
-import { OutgoingCall, OutgoingStream } from "./outgoing.ts";
+import { type OutgoingCall, OutgoingStream, OutgoingUnary } from "./outgoing.ts";
 
 /*
  * A session: calls both ways over one channel. The same code runs in the node and in the processor, later between nodes.
@@ -128,19 +128,7 @@ export class Session {
   /** Sends a message and waits for what `mode` promises (see `link.proto`). */
   call(message: Message, context: CallContext, mode: CallMode = CALL_MODE.unary): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const call = new OutgoingCall({ session: this, message, context, mode });
-      call.onEnd = (error, reply) => {
-        if (error !== undefined) reject(error);
-        else if (reply === undefined) resolve(undefined);
-        else {
-          try {
-            resolve(fromReply(reply));
-          } catch (cause) {
-            reject(coreError("processor.protocol", `the answer of ${this.peer} to ${message.type} is unreadable`, { cause }));
-          }
-        }
-      };
-      this.#begin(call);
+      this.#begin(new OutgoingUnary({ session: this, message, context, mode }, resolve, reject));
     });
   }
 

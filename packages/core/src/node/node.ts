@@ -188,23 +188,21 @@ class RunningNode implements MetaNode {
   }
 
   call(init: MessageInit, options?: CallOptions): Promise<unknown> {
-    this.#assertOpen();
-    return this.router.call(init, options);
+    return this.#isOpen ? this.router.call(init, options) : Promise.reject(this.#closedError());
   }
 
-  stream(init: MessageInit, options?: CallOptions): AsyncIterable<unknown> {
-    this.#assertOpen();
-    return this.router.stream(init, options);
+  async *stream(init: MessageInit, options?: CallOptions): AsyncGenerator<unknown> {
+    if (!this.#isOpen) throw this.#closedError();
+    yield* this.router.stream(init, options);
   }
 
   cast(init: MessageInit, options?: CallOptions): Message {
-    this.#assertOpen();
+    if (!this.#isOpen) throw this.#closedError();
     return this.router.cast(init, options);
   }
 
   send(init: MessageInit): Promise<Accepted> {
-    this.#assertOpen();
-    return this.router.send(init);
+    return this.#isOpen ? this.router.send(init) : Promise.reject(this.#closedError());
   }
 
   client<D>(): TypedClient<PayloadsOf<D>["input"], PayloadsOf<D>["output"]> {
@@ -250,12 +248,15 @@ class RunningNode implements MetaNode {
     return this.#scratch;
   }
 
-  #assertOpen(): void {
-    if (this.#state === "draining" || this.#state === "closed") {
-      throw coreError("node.closed", `node ${this.name} is stopping; send to another, or again after its restart`, {
-        retryAfterMs: 1_000,
-      });
-    }
+  /** While modules start they may talk to each other already. */
+  get #isOpen(): boolean {
+    return this.#state === "running" || this.#state === "starting";
+  }
+
+  #closedError(): MetanodeError {
+    return coreError("node.closed", `node ${this.name} is stopping; send to another, or again after its restart`, {
+      retryAfterMs: 1_000,
+    });
   }
 
   #end(graceMs: number): Promise<void> {

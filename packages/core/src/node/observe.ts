@@ -95,7 +95,11 @@ export function createObservation(clock: Clock, registry: Registry): Observation
       },
     };
   };
-  return { observer: { begin }, newTraceparent: tracer === undefined ? newTraceparent : undefined, stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)) };
+  return {
+    observer: { begin },
+    newTraceparent: tracer === undefined ? newTraceparent : undefined,
+    stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)),
+  };
 }
 
 function statsOf(type: string, counter: TypeCounters): TypeStats {

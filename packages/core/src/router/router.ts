@@ -187,9 +187,15 @@ export class Router {
    * A streamed type answers with the array of its items.
    * @throws {MetanodeError} message.unknown_type, message.schema, message.invalid, call.hop_limit, and the member's own.
    */
-  async call(init: MessageInit, options: CallOptions = {}): Promise<unknown> {
-    const { entry, message } = this.#prepare(init);
-    return this.dispatch(entry, message, this.#context(message, options));
+  call(init: MessageInit, options: CallOptions = {}): Promise<unknown> {
+    // Not an async function: that would put a promise of its own around the member's, for every message.
+    try {
+      const { entry, message } = this.#prepare(init);
+      const answer = this.dispatch(entry, message, this.#context(message, options));
+      return answer instanceof Promise ? answer : Promise.resolve(answer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The same with a streamed answer; a plain type streams its one value. */

@@ -79,7 +79,7 @@ describe("a node that stops", () => {
     const node = await startNode({ modules: [slow] });
     const call = node.call({ type: "a" });
     const drained = node.drain();
-    expect(() => node.call({ type: "a" })).toThrowError(expect.objectContaining({ code: "node.closed", retryable: true }));
+    await expect(node.call({ type: "a" })).rejects.toMatchObject({ code: "node.closed", retryable: true });
     gate.resolve("done");
     expect(await call).toBe("done");
     await drained;
