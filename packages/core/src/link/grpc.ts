@@ -18,7 +18,7 @@ const CHANNEL_OPTIONS: grpc.ChannelOptions = {
   "grpc.enable_retries": 0,
 };
 
-function attachMethod(): grpc.MethodDefinition<Buffer, Frame[]> {
+function attachMethod(): grpc.MethodDefinition<Buffer, Buffer> {
   const definition = loadSync("metanode/v1/link.proto", { includeDirs: [protoFolder] })["metanode.v1.Link"] as ServiceDefinition;
   const attach = definition.Attach;
   if (attach === undefined) throw coreError("core.internal", "link.proto has no method Attach");
@@ -26,15 +26,20 @@ function attachMethod(): grpc.MethodDefinition<Buffer, Frame[]> {
     path: attach.path,
     requestStream: attach.requestStream,
     responseStream: attach.responseStream,
-    // Batches are encoded by us, so that an error of encoding belongs to a message and not to the whole link.
-    requestSerialize: (bytes: Buffer) => bytes,
-    requestDeserialize: decodeBatch as never,
-    responseSerialize: ((bytes: Buffer) => bytes) as never,
-    responseDeserialize: decodeBatch,
+    // Batches are encoded and decoded by us, so that an error of encoding belongs to a message and not to the whole link,
+    // and one of decoding ends the link with a code of ours.
+    requestSerialize: asTheyAre,
+    requestDeserialize: asTheyAre,
+    responseSerialize: asTheyAre,
+    responseDeserialize: asTheyAre,
   };
 }
 
-type Stream = grpc.ServerDuplexStream<Frame[], Buffer> | grpc.ClientDuplexStream<Buffer, Frame[]>;
+function asTheyAre(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+type Stream = grpc.ServerDuplexStream<Buffer, Buffer> | grpc.ClientDuplexStream<Buffer, Buffer>;
 
 /** A channel over one gRPC stream, whichever end of it. */
 class GrpcChannel implements Channel {
@@ -48,10 +53,20 @@ class GrpcChannel implements Channel {
   constructor(stream: Stream, abort: (error: MetanodeError) => void) {
     this.#stream = stream;
     this.#abort = abort;
-    stream.on("data", (frames: Frame[]) => {
-      if (this.#events) this.#events.onFrames(frames);
-      else this.#early.push(frames);
-    });
+    stream.on("data", (bytes: Buffer) => this.#receive(bytes));
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#closed) return;
+    let frames: Frame[];
+    try {
+      frames = decodeBatch(bytes);
+    } catch (error) {
+      this.close(error as MetanodeError);
+      return;
+    }
+    if (this.#events) this.#events.onFrames(frames);
+    else this.#early.push(frames);
   }
 
   listen(events: ChannelEvents): void {
@@ -100,7 +115,7 @@ export async function openLinkServer(address: LinkAddress, onChannel: (channel: 
   const server = new grpc.Server(CHANNEL_OPTIONS);
   const channels = new Set<GrpcChannel>();
   server.addService({ Attach: attachMethod() } as never, {
-    Attach(call: grpc.ServerDuplexStream<Frame[], Buffer>) {
+    Attach(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
       const channel = new GrpcChannel(call, (error) => call.emit("error", toStatus(error)));
       channels.add(channel);
       const ended = (error?: MetanodeError): void => {

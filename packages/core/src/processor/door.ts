@@ -66,6 +66,7 @@ export class ProcessorDoor {
       path = join(temporary, "processors.sock");
     } else {
       mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+      chmodSync(options.folder, 0o700); // it may have been there, and open to others
       rmSync(path, { force: true }); // of a node that was killed; the data folder's lock says that none lives
     }
     const admit: { door?: ProcessorDoor } = {};
