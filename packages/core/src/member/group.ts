@@ -73,7 +73,8 @@ export interface AllGroup extends Group {
 }
 
 /**
- * Makes a group. Its `call` and `stream` throw, besides the errors of its members:
+ * Makes a group. A group of all keeps deadlines and withdrawals itself, whatever its members do.
+ * Its `call` and `stream` throw, besides the errors of its members:
  *  - one: `group.empty`, `group.invalid_key`. The chosen member's answer or error is handed through as it is. Without
  *    `perMember` nothing stands between caller and member, the deadline being the member's to keep.
  *  - all: `group.policy_unmet`, which names each member's outcome; `processor.failed` where `split` or reducer throws.
@@ -213,22 +214,27 @@ class GroupOfOne extends BaseGroup {
 }
 
 class GroupOfAll extends BaseGroup implements AllGroup {
+  readonly keepsDeadlines = true;
   readonly #policy: Policy;
   readonly #reducer: Reducer;
   readonly #split: Split | undefined;
+  /** For what is not a member's part. */
+  readonly #bare: Means;
 
   constructor(options: AllGroupOptions) {
     super(options, ["reduce", "split"]);
     this.#policy = options.select.policy;
     this.#reducer = options.reduce ?? reducers.list();
     this.#split = options.split;
+    this.#bare = { ...this.means, plan: PLAIN };
   }
 
   call(message: Message, context: CallContext): unknown {
     const running = this.#guard(() => this.#reducer.begin?.());
     const add = running && ((outcome: Outcome) => this.#guard(() => outcome.status === "ok" && running.add(outcome.value)));
     const result = this.#ask(message, context, add).run();
-    return result instanceof Promise ? result.then((late) => this.#conclude(late, running)) : this.#conclude(result, running);
+    const conclude = (whole: GroupResult): unknown => this.#conclude(whole, running, { message, context });
+    return result instanceof Promise ? result.then(conclude) : conclude(result);
   }
 
   gather(message: Message, context: CallContext): GroupResult | Promise<GroupResult> {
@@ -274,13 +280,21 @@ class GroupOfAll extends BaseGroup implements AllGroup {
     );
   }
 
-  #conclude(result: GroupResult, running: Running<unknown> | undefined): unknown {
+  #conclude(
+    result: GroupResult,
+    running: Running<unknown> | undefined,
+    call: { message: Message; context: CallContext },
+  ): unknown {
     if (!result.verdict) throw policyUnmet(this.id, this.#policy, result.outcomes);
     const value = this.#guard(() => (running === undefined ? this.#reducer.reduce(result) : running.end()));
     if (!(value instanceof Promise)) return value;
-    return value.catch((error) => {
+    // A reducer with a promise is bound by deadline and withdrawal like a member, so it is asked like one.
+    const id = `${this.id}/${this.#reducer.name}`;
+    const failed = (error: unknown): never => {
       throw this.#reducerFailed(error);
-    });
+    };
+    const reducer: Member = { id, state: "ready", inFlight: 0, call: () => value.catch(failed) };
+    return new Sending({ group: this.id, members: [reducer], choose: () => reducer, ...call }, this.#bare).run();
   }
 
   #guard<R>(work: () => R): R {

@@ -89,6 +89,37 @@ describe("a report", () => {
   });
 });
 
+describe("a merge that answers with a promise", () => {
+  test("ends at the deadline of the call, and with its caller", async () => {
+    const { clock, context, abort } = setup(800);
+    const endless = reduce.merge(() => new Promise(() => undefined));
+    const group = createGroup({
+      id: "g",
+      members: [member("a"), member("b", after(clock, 5, "b"))],
+      select: all(),
+      reduce: endless,
+      clock,
+    });
+    const late = errorOf(() => group.call(message(), { deadlineMs: context.deadlineMs }));
+    const withdrawn = errorOf(() => group.call(message(), context));
+    await clock.advance(5);
+    abort.abort();
+    expect(await withdrawn).toMatchObject({ code: "call.cancelled" });
+    await clock.advance(795);
+    expect(await late).toMatchObject({ code: "call.deadline" });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("that comes too late with an error troubles nobody", async () => {
+    const { clock, context } = setup(80);
+    const broken = reduce.merge(() => new Promise((_resolve, reject) => clock.setTimer(200, () => reject(gap))));
+    const group = createGroup({ id: "g", members: [member("a")], select: all(), reduce: broken, clock });
+    const late = errorOf(() => group.call(message(), context));
+    await clock.advance(300); // an unhandled rejection here would fail the run
+    expect(await late).toMatchObject({ code: "call.deadline" });
+  });
+});
+
 /** A tree of values: what a group of groups folds. */
 type Tree = number | readonly Tree[];
 const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
