@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { coreError } from "@metanode/core";
@@ -41,7 +42,7 @@ export function parseFlags(args: readonly string[]): Flags {
   const { values, positionals } = parse(args);
   if (positionals.length > 1) throw wrong(`found ${positionals.length} lockfiles (${positionals.join(", ")}), expected one`);
   return {
-    lockfile: positionals[0] ?? OWN_LOCKFILE,
+    lockfile: positionals[0] ?? relative(process.cwd(), OWN_LOCKFILE),
     data: values.data ?? DEFAULT_DATA,
     port: values.port === undefined ? undefined : whole("--port", values.port, [0, 65_535]),
     processes:

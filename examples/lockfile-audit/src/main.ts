@@ -1,0 +1,107 @@
+/**
+ * The main job of this repository: brings up a node, audits a lockfile with a pool of processes, prints what it found,
+ * and keeps the node up. `npm start -- --help` says how to use it.
+ */
+import { fileURLToPath } from "node:url";
+import { hasCode, type MetanodeError } from "@metanode/core";
+import type { Gateway } from "@metanode/gateway";
+import { audit } from "./audit.ts";
+import { type Flags, parseFlags, USAGE } from "./flags.ts";
+import { readLockfile } from "./lockfile.ts";
+import { createProgress } from "./progress.ts";
+import { printable, renderJson, renderText } from "./report.ts";
+
+const DEFAULT_PORT = 7400;
+/** What a shell expects of a program that was ended with Ctrl-C. */
+const INTERRUPTED = 130;
+
+/** Aborted by the first SIGINT or SIGTERM. */
+const stopping = new AbortController();
+
+async function main(args: readonly string[]): Promise<void> {
+  const flags = parseFlags(args);
+  if (flags.isHelp) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  // Read before anything is started: a wrong path is told at once.
+  const lockfile = await readLockfile(flags.lockfile);
+  const gateway = await openNode(flags);
+  onSignals(gateway);
+  try {
+    const progress = createProgress(process.stderr);
+    const result = await audit(gateway.node, lockfile, {
+      signal: stopping.signal,
+      onProgress: (done, total) => progress.update(done, total),
+    }).finally(() => progress.end());
+    await print(flags.isJson ? renderJson(result) : renderText(result));
+    if (flags.isOnce) return;
+    say(`node is up at ${gateway.url} – Ctrl-C stops it; try: npx metanode status`);
+    const error = await gateway.closed;
+    if (error) throw error;
+  } finally {
+    await gateway.drain();
+  }
+}
+
+/** A node with a data folder, the HTTP API and the pool of inspectors. */
+async function openNode(flags: Flags): Promise<Gateway> {
+  // Loaded only now: it takes most of the start's time, and a wrong flag or lockfile should not have to wait for it.
+  const { openGateway } = await import("@metanode/gateway");
+  const open = (port: number): Promise<Gateway> =>
+    openGateway({
+      name: "lockfile-audit",
+      data: flags.data,
+      listen: { port },
+      log: { level: "warn" },
+      processors: [
+        {
+          name: "lockfile-inspector",
+          file: fileURLToPath(new URL("./processor.ts", import.meta.url)),
+          processes: flags.processes,
+        },
+      ],
+    });
+  try {
+    return await open(flags.port ?? DEFAULT_PORT);
+  } catch (error) {
+    if (flags.port !== undefined || !hasCode(error, "node.port_in_use")) throw error;
+    say(`port ${DEFAULT_PORT} is in use; taking a free one (choose one with --port)`);
+    return open(0);
+  }
+}
+
+/** The first signal ends the audit or the wait and drains; the second drops what is left. */
+function onSignals(gateway: Gateway): void {
+  const stop = (): void => {
+    if (stopping.signal.aborted) void gateway.close();
+    else void gateway.drain();
+    stopping.abort();
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+}
+
+/** Resolves when it is written, so that nothing is lost in a pipe when the process ends. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function exitStatusOf(error: unknown): number {
+  if (stopping.signal.aborted) return INTERRUPTED;
+  return hasCode(error, "usage.invalid") ? 2 : 1;
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const { code = "core.internal", message } = error as Partial<MetanodeError>;
+  say(`error ${code}: ${printable(String(message).replace(/\s+/g, " "))}`);
+  process.exitCode = exitStatusOf(error);
+}
