@@ -1,0 +1,224 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type Clock,
+  coreError,
+  createNode,
+  type MetaNode,
+  type MetanodeError,
+  type NodeModule,
+  type ProcessorsModule,
+  processors,
+  systemClock,
+  wait,
+} from "@metanode/core";
+import { pino } from "pino";
+import type { ConfigValues, GatewayConfig } from "./config/types.ts";
+import { resolveConfig } from "./config.ts";
+import type { Api } from "./http/context.ts";
+import { createServer } from "./http/server.ts";
+import { keepToken } from "./token.ts";
+
+/*
+ * G1. The node comes first, then the door: whoever can connect finds everything running.
+ * G2. A start that fails leaves nothing behind but the data folder, free for the next.
+ * G3. Stopping: readyz says so, nothing new is taken, requests under way end, the node drains, the folder is released.
+ */
+
+/** Where a running gateway says how it is reached, in the data folder. */
+export const GATEWAY_FILE = "gateway.json";
+
+export interface GatewayOptions extends GatewayConfig {
+  /** More to host, started after the processors. */
+  modules?: readonly NodeModule[];
+  /** @default pino on standard error, at the level of `log.level` */
+  logger?: MetaNode["logger"];
+  clock?: Clock;
+}
+
+/** A node with its HTTP face. Leaving the block of `await using` drains it. */
+export interface Gateway extends AsyncDisposable {
+  readonly node: MetaNode;
+  readonly processors: ProcessorsModule;
+  /** Where it listens, for example `http://127.0.0.1:7400`. */
+  readonly url: string;
+  /** What callers of `/api` show. */
+  readonly token: string;
+  /** Settles once and never rejects: `undefined` after a requested stop, else the fatal error. */
+  readonly closed: Promise<MetanodeError | undefined>;
+  /** Refuses new work, finishes work in flight for at most `graceMs` (default 10_000), then closes. Idempotent. */
+  drain(options?: { graceMs?: number }): Promise<void>;
+  /** Drops work in flight now, also during a drain. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a gateway: takes the data folder, starts the node and its modules, then listens.
+ * Reads no environment and no file; {@link loadConfig} does.
+ * @throws {MetanodeError} config.invalid, node.data_in_use, node.port_in_use, log.storage, and what a module's start throws.
+ */
+export async function openGateway(options: GatewayOptions = {}): Promise<Gateway> {
+  const { modules = [], logger, clock = systemClock, ...config } = options;
+  const { values } = resolveConfig(config);
+  const hosted = processors(values.processors);
+  const node = await createNode({
+    name: values.name,
+    folder: values.data,
+    callTimeoutMs: values.callTimeoutMs,
+    maxMessageBytes: values.maxMessageBytes,
+    hopLimit: values.hopLimit,
+    durable: values.durable,
+    modules: [hosted, ...modules],
+    logger: logger ?? pino({ level: values.log.level }, pino.destination(2)),
+    clock,
+  });
+  try {
+    const token = values.token ?? keepToken(values.data, node.logger);
+    return await RunningGateway.open({ node, processors: hosted, clock, token, values });
+  } catch (error) {
+    await node.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly node: MetaNode;
+  readonly processors: ProcessorsModule;
+  readonly clock: Clock;
+  readonly token: string;
+  readonly values: ConfigValues;
+}
+
+class RunningGateway implements Gateway {
+  readonly node: MetaNode;
+  readonly processors: ProcessorsModule;
+  readonly token: string;
+  readonly closed: Promise<MetanodeError | undefined>;
+  readonly #clock: Clock;
+  readonly #file: string;
+  readonly #stopping = new AbortController();
+  readonly #hurry = new AbortController();
+  #server: Api | undefined;
+  #url = "";
+  #ending: Promise<void> | undefined;
+
+  private constructor({ node, processors: hosted, clock, token, values }: Parts) {
+    this.node = node;
+    this.processors = hosted;
+    this.token = token;
+    this.#clock = clock;
+    this.#file = join(values.data, GATEWAY_FILE);
+    // A node that ends for a reason of its own takes its door with it.
+    this.closed = node.closed.then(async (error) => {
+      await this.close();
+      return error;
+    });
+  }
+
+  static async open(parts: Parts): Promise<RunningGateway> {
+    const gateway = new RunningGateway(parts);
+    const { host, port } = parts.values.listen;
+    const { node, processors: hosted, clock, token } = parts;
+    const server = await createServer({
+      node,
+      processors: hosted,
+      clock,
+      token,
+      stopping: gateway.#stopping.signal,
+      url: () => gateway.#url,
+    });
+    server.addHook("onResponse", async () => {
+      // A connection that is kept alive would hold up the stop until it times out.
+      if (gateway.#stopping.signal.aborted) setImmediate(() => server.server.closeIdleConnections());
+    });
+    gateway.#server = server;
+    try {
+      await listen(server, host, port);
+      gateway.#url = urlOf(host, addressOf(server));
+      writeFileSync(gateway.#file, `${JSON.stringify({ url: gateway.#url, pid: process.pid })}\n`, { mode: 0o600 });
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    node.logger.info({ url: gateway.#url }, `listening at ${gateway.#url}`);
+    return gateway;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  drain(options: { graceMs?: number } = {}): Promise<void> {
+    this.#ending ??= this.#end(options.graceMs ?? 10_000);
+    return this.#ending;
+  }
+
+  close(): Promise<void> {
+    this.#hurry.abort();
+    this.#ending ??= this.#end(0);
+    return this.#ending;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    const deadlineMs = this.#clock.now() + graceMs;
+    const server = this.#server;
+    this.#stopping.abort();
+    rmSync(this.#file, { force: true });
+    const answered = server?.close() ?? Promise.resolve();
+    // Requests end by themselves, or their time is up, or somebody is in a hurry.
+    const timeUp = new AbortController();
+    await Promise.race([
+      answered,
+      wait(this.#clock, graceMs, AbortSignal.any([timeUp.signal, this.#hurry.signal])).catch(() => undefined),
+    ]);
+    timeUp.abort();
+    const leftMs = this.#hurry.signal.aborted ? 0 : Math.max(0, deadlineMs - this.#clock.now());
+    // Without time to wait, the node answers what is under way with an error before the connections go.
+    await (leftMs > 0 ? this.node.drain({ graceMs: leftMs }) : this.node.close());
+    setImmediate(() => server?.server.closeAllConnections());
+    await answered;
+  }
+}
+
+async function listen(server: Api, host: string, port: number): Promise<void> {
+  try {
+    await server.listen({ host, port });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const details = { host, port };
+    if (code === "EADDRINUSE") {
+      throw coreError(
+        "node.port_in_use",
+        `port ${port} of ${host} is taken by another program; stop it, or choose another port (listen.port, METANODE_LISTEN_PORT, --port), 0 for any free one`,
+        { details, cause },
+      );
+    }
+    if (["EACCES", "EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN"].includes(code ?? "")) {
+      throw coreError(
+        "config.invalid",
+        `cannot listen at port ${port} of ${host}: ${message}; set listen.host and listen.port to what this machine allows`,
+        {
+          details: { ...details, path: "listen" },
+          cause,
+        },
+      );
+    }
+    throw cause;
+  }
+}
+
+function addressOf(server: Api): number {
+  const address = server.server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Where this machine reaches it: an address that stands for all of them is none that can be dialled everywhere. */
+function urlOf(host: string, port: number): string {
+  if (host === "0.0.0.0") return `http://127.0.0.1:${port}`;
+  if (host === "::") return `http://[::1]:${port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

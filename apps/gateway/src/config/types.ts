@@ -1,0 +1,82 @@
+import type { ProcessorSpec } from "@metanode/core";
+
+/**
+ * The one configuration of a gateway. Every key is also an environment variable, named by its path:
+ * `listen.port` is `METANODE_LISTEN_PORT`, `durable.maxAttempts` is `METANODE_DURABLE_MAX_ATTEMPTS`.
+ * What a flag says comes before the environment, the environment before the file, the file before the default.
+ */
+export interface GatewayConfig {
+  /** The node's name: lower-case letters, digits and `-`. @default "node" */
+  name?: string;
+  /** The data folder, held by one node at a time. @default ".metanode" in the working directory */
+  data?: string;
+  listen?: {
+    /** The address to listen on; only this machine can reach the default. @default "127.0.0.1" */
+    host?: string;
+    /** 0 takes any free port. @default 7400 */
+    port?: number;
+  };
+  log?: {
+    /** @default "info" */
+    level?: LogLevel;
+  };
+  /** Time a call may take when its caller sets none. @default 30_000 */
+  callTimeoutMs?: number;
+  /** Largest payload of a message, in bytes. @default 4 MiB */
+  maxMessageBytes?: number;
+  /** Nodes and processors that a message may pass. @default 128 */
+  hopLimit?: number;
+  durable?: {
+    /** How long one attempt at a durable message may take. @default 30_000 */
+    timeoutMs?: number;
+    /** Attempts before a message becomes a dead letter. @default 10 */
+    maxAttempts?: number;
+    /** Delay before attempt n + 1 is backoffMs[n - 1], the last one repeating. @default [100, 500, 2_000, 10_000, 30_000] */
+    backoffMs?: readonly number[];
+    /** Messages of one type that are being handled at a time. @default 256 */
+    maxInFlight?: number;
+  };
+  /** Started with the node. In a file, relative `file` and `cwd` are meant from the folder of that file. */
+  processors?: readonly ProcessorSpec[];
+  /** What callers of `/api` show. @default made at the first start and kept in the data folder, file `token` */
+  token?: string;
+}
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+
+/** Where a value came from. */
+export interface ValueSource {
+  readonly kind: "default" | "file" | "environment" | "option";
+  /** The file, or the name of the variable or flag. */
+  readonly from?: string;
+}
+
+/** A configuration that was checked, with every default filled in and every path absolute. */
+export interface ResolvedConfig {
+  readonly values: ConfigValues;
+  /** By path of the setting, such as `listen.port`. */
+  readonly sources: ReadonlyMap<string, ValueSource>;
+  /** The file that was read, if there was one. */
+  readonly file: string | undefined;
+}
+
+/** Every value of a gateway's configuration. */
+export interface ConfigValues {
+  readonly name: string;
+  /** Absolute. */
+  readonly data: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly log: { readonly level: LogLevel };
+  readonly callTimeoutMs: number;
+  readonly maxMessageBytes: number;
+  readonly hopLimit: number;
+  readonly durable: {
+    readonly timeoutMs: number;
+    readonly maxAttempts: number;
+    readonly backoffMs: readonly number[];
+    readonly maxInFlight: number;
+  };
+  readonly processors: readonly ProcessorSpec[];
+  /** Absent where the one in the data folder counts. */
+  readonly token: string | undefined;
+}

@@ -1,0 +1,29 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock, MetaNode, ProcessorsModule } from "@metanode/core";
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+
+/** What routes work with. */
+export interface HttpContext {
+  readonly node: MetaNode;
+  readonly processors: ProcessorsModule;
+  readonly clock: Clock;
+  /** What callers of `/api` must show. */
+  readonly token: string;
+  /** Aborted when the gateway begins to stop: whatever would wait for ever ends then. */
+  readonly stopping: AbortSignal;
+  /** Where this gateway can be reached; known once it listens. */
+  readonly url: () => string;
+}
+
+/** A Fastify instance whose schemas are Zod's. */
+export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+
+/** Aborted when the client hangs up before it has its answer. */
+export function withdrawalOf(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) controller.abort(new Error("the client hung up"));
+  });
+  return controller.signal;
+}

@@ -1,0 +1,115 @@
+import fastifySwagger from "@fastify/swagger";
+import { BATCH_TYPE, PROTOBUF_TYPE, STRUCTURED_TYPE } from "@metanode/core/internal";
+import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import type { Api } from "./context.ts";
+import { version } from "./manifest.ts";
+import { problems } from "./responses.ts";
+
+/** A CloudEvent in the JSON event format, with the extensions that the platform knows. */
+const EVENT = {
+  type: "object",
+  description: "A CloudEvent 1.0. Attributes that are not listed are kept as extensions.",
+  required: ["specversion", "id", "source", "type"],
+  properties: {
+    specversion: { const: "1.0" },
+    id: { type: "string", description: "Unique per source; a durable send with the same id is stored once." },
+    source: { type: "string", format: "uri-reference" },
+    type: { type: "string", description: "Dispatch goes by this: words joined by dots." },
+    subject: { type: "string", description: "The key of ordering and of sharding." },
+    time: { type: "string", format: "date-time" },
+    datacontenttype: { type: "string" },
+    dataschema: { type: "string", format: "uri" },
+    data: { description: "The payload; octets travel as data_base64." },
+    data_base64: { type: "string", contentEncoding: "base64" },
+    traceparent: { type: "string" },
+    tracestate: { type: "string" },
+    deadline: { type: "string", format: "date-time", description: "The moment after which nobody wants an answer." },
+    idempotencykey: { type: "string" },
+    typeversion: { type: "string", description: "The version of the type that the sender speaks." },
+    hops: { type: "integer", minimum: 0 },
+  },
+  additionalProperties: true,
+};
+
+const BYTES = { type: "string", format: "binary" };
+const EVENT_REF = { $ref: "#/components/schemas/CloudEvent" };
+
+/** What the message route reads. Its body is taken as bytes, so no schema of the route can say it. */
+const MESSAGE_BODY = {
+  required: false,
+  content: {
+    [STRUCTURED_TYPE]: { schema: EVENT_REF },
+    [BATCH_TYPE]: { schema: { type: "array", items: EVENT_REF } },
+    [PROTOBUF_TYPE]: { schema: { ...BYTES, description: "io.cloudevents.v1.CloudEvent" } },
+    "application/json": { schema: { description: "Binary mode: the payload; attributes are `ce-` headers." } },
+    "application/octet-stream": { schema: { ...BYTES, description: "Binary mode: the payload as octets." } },
+  },
+};
+
+const HEADERS = [
+  "ce-specversion",
+  "ce-id",
+  "ce-source",
+  "ce-type",
+  "ce-subject",
+  "ce-typeversion",
+  "Idempotency-Key",
+  "traceparent",
+];
+
+interface Document {
+  paths?: Record<string, { post?: { requestBody?: unknown; parameters?: unknown[] } }>;
+  components?: { schemas?: Record<string, unknown> };
+}
+
+/** Describes every route that is registered after this, at `/api/v1/openapi.json`. */
+export async function documentRoutes(app: Api): Promise<void> {
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Metanode",
+        version,
+        description:
+          "Messages, processors and dead letters of one node. Errors are Problem Details (RFC 9457) with a stable `code`.",
+        license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+      },
+      components: {
+        securitySchemes: {
+          token: { type: "http", scheme: "bearer", description: "From the file `token` in the node's data folder." },
+        },
+      },
+      security: [{ token: [] }],
+      tags: ["messages", "node", "processors", "dead letters", "errors", "probes"].map((name) => ({ name })),
+    },
+    transform: jsonSchemaTransform,
+    transformObject: (found) => withMessageBody(jsonSchemaTransformObject(found) as Document) as never,
+  });
+}
+
+/** The document's own route. */
+export function documentRoute(api: Api): void {
+  const schema = {
+    operationId: "getOpenApi",
+    summary: "This document",
+    tags: ["node"],
+    response: problems(),
+  };
+  let text: string | undefined;
+  api.get("/openapi.json", { schema }, async (_request, reply) => {
+    text ??= JSON.stringify(api.swagger());
+    return reply.type("application/json").send(text);
+  });
+}
+
+function withMessageBody(document: Document): Document {
+  const post = document.paths?.["/api/v1/messages"]?.post;
+  if (post !== undefined) {
+    post.requestBody = MESSAGE_BODY;
+    post.parameters = [
+      ...(post.parameters ?? []),
+      ...HEADERS.map((name) => ({ name, in: "header", required: false, schema: { type: "string" } })),
+    ];
+  }
+  return { ...document, components: { ...document.components, schemas: { ...document.components?.schemas, CloudEvent: EVENT } } };
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from "node:crypto";
+import { coreError, errorRow } from "@metanode/core";
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { requireToken } from "./auth.ts";
+import type { Api, HttpContext } from "./context.ts";
+import { deadLetterRoutes } from "./dead-letters.ts";
+import { errorRoutes } from "./errors.ts";
+import { logRoutes } from "./logs.ts";
+import { messageRoutes } from "./messages.ts";
+import { measure } from "./metrics.ts";
+import { nodeRoutes } from "./node.ts";
+import { documentRoute, documentRoutes } from "./openapi.ts";
+import { probeRoutes } from "./probes.ts";
+import { instanceOf, PROBLEM_TYPE, toKnownError, toProblem } from "./problem.ts";
+import { processorRoutes } from "./processors.ts";
+
+/** Attributes and JSON around a payload. */
+const ENVELOPE_BYTES = 64 * 1024;
+/** Longest name or id in an address. */
+const MAX_PARAM_CHARS = 512;
+
+/** The HTTP face of a node, not yet listening. */
+export async function createServer(context: HttpContext): Promise<Api> {
+  const { node, stopping } = context;
+  const app = fastify({
+    loggerInstance: node.logger.child({ module: "http" }) as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    // Octets grow by a third in base64.
+    bodyLimit: Math.ceil((node.maxMessageBytes * 4) / 3) + ENVELOPE_BYTES,
+    routerOptions: { maxParamLength: MAX_PARAM_CHARS },
+    exposeHeadRoutes: false,
+    return503OnClosing: false, // the hook below answers, in our own form
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+  }) as unknown as Api;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
+  app.setNotFoundHandler(notFound);
+  app.addHook("onRequest", async (request, reply) => secure(request, reply));
+  app.addHook("onSend", async (_request, reply) => {
+    if (stopping.aborted) reply.header("connection", "close");
+  });
+  measure(app as unknown as FastifyInstance, node);
+  await documentRoutes(app);
+  await app.register(async (open) => probeRoutes(open as Api, context));
+  await app.register(async (api) => apiRoutes(api as Api, context), { prefix: "/api/v1" });
+  // What stands below /api and does not exist is nobody's business either who has no token.
+  await app.register(
+    async (api) => {
+      api.addHook("onRequest", requireToken(context.token));
+      api.setNotFoundHandler(notFound);
+    },
+    { prefix: "/api" },
+  );
+  return app;
+}
+
+/** Everything of `/api/v1`: with a token, and only while the gateway is not stopping. */
+async function apiRoutes(api: Api, context: HttpContext): Promise<void> {
+  api.addHook("onRequest", requireToken(context.token));
+  api.addHook("onRequest", async () => {
+    if (!context.stopping.aborted) return;
+    throw coreError("node.closed", `node ${context.node.name} is stopping; send to another, or again after its restart`, {
+      retryAfterMs: 1_000,
+    });
+  });
+  nodeRoutes(api, context);
+  processorRoutes(api, context);
+  logRoutes(api, context);
+  deadLetterRoutes(api, context);
+  errorRoutes(api);
+  documentRoute(api);
+  await api.register(async (scope) => messageRoutes(scope as Api, context));
+}
+
+function secure(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({
+    "x-request-id": request.id,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+  });
+}
+
+async function notFound(request: FastifyRequest): Promise<never> {
+  const path = request.url.split("?", 1)[0] ?? "";
+  throw coreError(
+    "resource.not_found",
+    `there is nothing at ${request.method} ${path}; GET /api/v1/openapi.json lists what there is`,
+    {
+      details: { method: request.method, path },
+    },
+  );
+}
+
+/** Any thrown value as Problem Details. */
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = toKnownError(error, (errorId, cause) =>
+    request.log.error({ err: cause, errorId, requestId: request.id }, "a request met a defect"),
+  );
+  const problem = toProblem(known, instanceOf(request.id));
+  if (known.retryAfterMs !== undefined) reply.header("retry-after", String(Math.max(1, Math.ceil(known.retryAfterMs / 1_000))));
+  return reply.code(errorRow(known.code).http).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+}

@@ -1,0 +1,106 @@
+/** The gateway as a program: `node main.ts --help`. The only file that speaks to the terminal, to signals and to the process. */
+import { relative } from "node:path";
+import { parseArgs } from "node:util";
+import { coreError, errorRow, type MetanodeError } from "@metanode/core";
+import { asMetanodeError, nearest } from "@metanode/core/internal";
+import { type Gateway, openGateway } from "./compose.ts";
+import { printConfig } from "./config/print.ts";
+import type { GatewayConfig, LogLevel } from "./config/types.ts";
+import { loadConfig } from "./config.ts";
+import { TOKEN_FILE } from "./token.ts";
+
+const FLAGS = {
+  config: { type: "string" },
+  data: { type: "string" },
+  host: { type: "string" },
+  port: { type: "string" },
+  name: { type: "string" },
+  "log-level": { type: "string" },
+  "print-config": { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+const HELP = `Runs a meta node with its HTTP face until it is told to stop (Ctrl-C, SIGTERM).
+
+  --config <file>       configuration; else metanode.config.ts, .js, metanode.yaml or .yml in the working directory
+  --data <folder>       data folder (default .metanode)
+  --host <address>      address to listen on (default 127.0.0.1)
+  --port <number>       port to listen on, 0 for any free one (default 7400)
+  --name <name>         name of the node (default node)
+  --log-level <level>   trace, debug, info, warn, error, fatal or silent (default info)
+  --print-config        print the configuration and where each value comes from, secrets hidden, and end
+  --help                this text
+
+Every setting is also an environment variable: listen.port is METANODE_LISTEN_PORT.
+
+Example: node main.ts --data /var/lib/metanode --port 8080
+`;
+
+type Flags = ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>["values"];
+
+function readFlags(args: readonly string[]): Flags {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, allowPositionals: false }).values;
+  } catch (cause) {
+    const word = /'-{1,2}([^' ]+)/.exec((cause as Error).message)?.[1] ?? "";
+    const near = nearest(word, Object.keys(FLAGS));
+    const hint = near === undefined || near === word ? "--help lists the flags" : `did you mean --${near}?`;
+    throw coreError("usage.invalid", `${(cause as Error).message.split(". ", 1)[0]}; ${hint}`, { cause });
+  }
+}
+
+function configOf(flags: Flags): GatewayConfig {
+  const { data, name, host } = flags;
+  // A port that is no number goes on as it is: the check of the configuration says what is wrong with it.
+  const port = flags.port !== undefined && /^\d+$/.test(flags.port) ? Number(flags.port) : (flags.port as number | undefined);
+  const listen = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
+  const level = flags["log-level"] as LogLevel | undefined;
+  return {
+    ...(data === undefined ? {} : { data }),
+    ...(name === undefined ? {} : { name }),
+    listen,
+    ...(level === undefined ? {} : { log: { level } }),
+  };
+}
+
+/** The first signal drains, the second closes at once. */
+function stopOnSignals(gateway: Gateway): void {
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals++;
+    gateway.node.logger.info({ signal }, signals === 1 ? "stopping; a second signal stops at once" : "stopping at once");
+    void (signals === 1 ? gateway.drain() : gateway.close());
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+}
+
+async function run(args: readonly string[]): Promise<MetanodeError | undefined> {
+  const flags = readFlags(args);
+  if (flags.help) {
+    process.stdout.write(HELP);
+    return undefined;
+  }
+  const config = await loadConfig({ options: configOf(flags), ...(flags.config === undefined ? {} : { file: flags.config }) });
+  if (flags["print-config"]) {
+    process.stdout.write(printConfig(config));
+    return undefined;
+  }
+  const { token, ...values } = config.values;
+  const gateway = await openGateway({ ...values, ...(token === undefined ? {} : { token }) });
+  stopOnSignals(gateway);
+  const data = relative(process.cwd(), values.data) || ".";
+  const shown = data.startsWith("..") ? values.data : data;
+  const where = token === undefined ? `token in ${shown}/${TOKEN_FILE}` : "token as configured";
+  process.stdout.write(`metanode ready at ${gateway.url} (data ${shown}, ${where})\n`);
+  return gateway.closed;
+}
+
+let failure: MetanodeError | undefined;
+try {
+  failure = await run(process.argv.slice(2));
+} catch (error) {
+  failure = asMetanodeError(error);
+}
+if (failure !== undefined) process.stderr.write(`error ${failure.code}: ${failure.message.replaceAll("\n", " ")}\n`);
+process.exit(failure === undefined ? 0 : errorRow(failure.code).exit);
