@@ -1,0 +1,4 @@
+import { logConformance } from "../../src/testing/log-conformance.ts";
+import { sqliteHarness } from "./harness.ts";
+
+logConformance({ name: "SQLite", open: sqliteHarness });
