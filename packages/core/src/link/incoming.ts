@@ -2,7 +2,7 @@ import type { Expiring } from "../clock.ts";
 import { coreError, type MetanodeError } from "../errors.ts";
 import type { Message } from "../message/message.ts";
 import { CALL_MODE, type CallMode, fromWireMessage, type RequestBody, toFailure, toReply } from "./frames.ts";
-import type { Session } from "./session.ts";
+import type { Line } from "./line.ts";
 
 /** What the answering side knows of a call besides its message. */
 export interface IncomingContext {
@@ -59,12 +59,12 @@ class IncomingCall implements IncomingContext, Expiring {
 
 /** The calls of the other side that are being answered. */
 export class IncomingCalls {
-  readonly #session: Session;
+  readonly #session: Line;
   readonly #handler: CallHandler;
   readonly #limit: number;
   readonly #calls = new Map<number, IncomingCall>();
 
-  constructor(session: Session, handler: CallHandler, limit: number) {
+  constructor(session: Line, handler: CallHandler, limit: number) {
     this.#session = session;
     this.#handler = handler;
     this.#limit = limit;

@@ -1,12 +1,18 @@
 import type { Expiring } from "../clock.ts";
 import { asMetanodeError, coreError, type MetanodeError } from "../errors.ts";
-import type { CallContext } from "../member/member.ts";
+import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
 import { type CallMode, fromReply, type ReplyBody } from "./frames.ts";
-import type { Session } from "./session.ts";
+import type { Line } from "./line.ts";
+
+/** The session as its outgoing calls see it. */
+export interface OutgoingLine extends Line {
+  /** The caller is gone: the other side is told, and the call keeps its credit until that has ended it. */
+  withdraw(call: OutgoingCall, reason: string): void;
+}
 
 export interface OutgoingOptions {
-  readonly session: Session;
+  readonly session: OutgoingLine;
   readonly message: Message;
   readonly context: CallContext;
   readonly mode: CallMode;

@@ -1,11 +1,11 @@
 import { type Clock, DeadlineQueue, systemClock } from "../clock.ts";
 import { asMetanodeError, coreError, type MetanodeError } from "../errors.ts";
-import type { CallContext } from "../member/member.ts";
+import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
 import type { Channel } from "./channel.ts";
 import { CALL_MODE, type CallMode, type Frame, fromFailure, toWireMessage } from "./frames.ts";
 import { type CallHandler, IncomingCalls } from "./incoming.ts";
-import { type OutgoingCall, OutgoingStream, OutgoingUnary } from "./outgoing.ts";
+import { type OutgoingCall, type OutgoingLine, OutgoingStream, OutgoingUnary } from "./outgoing.ts";
 
 /*
  * A session: calls both ways over one channel. The same code runs in the node and in the processor, later between nodes.
@@ -52,7 +52,7 @@ export const DEFAULT_STREAM_WINDOW = 64;
 const FLUSH_FRAMES = 128;
 const FLUSH_BYTES = 256 * 1024;
 
-export class Session {
+export class Session implements OutgoingLine {
   readonly peer: string;
   readonly clock: Clock;
   readonly maxMessageBytes: number;

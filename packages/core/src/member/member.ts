@@ -1,17 +1,8 @@
+import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
 
 /** Whether a member can be chosen, and if not, why. `busy` passes by itself, within the length of a message. */
 export type MemberState = "ready" | "busy" | "draining" | "maintenance" | "down";
-
-/** What goes along with a message on its way to a member. */
-export interface CallContext {
-  /** The moment after which nobody wants the answer, in milliseconds of the clock in use. */
-  readonly deadlineMs: number;
-  /** Aborted when the caller withdraws. Absent where nobody can. */
-  readonly signal?: AbortSignal | undefined;
-  /** 1 for the first delivery, more when the log or a retry delivers again. @default 1 */
-  readonly attempt?: number | undefined;
-}
 
 /**
  * Whatever answers messages: a pool of processes, an actor, a workflow's intake, a graph's source, a child node, or a
@@ -42,3 +33,5 @@ export type Outcome =
   | { readonly member: string; readonly status: "timeout" }
   | { readonly member: string; readonly status: "unreachable"; readonly error: Error & { code?: string } }
   | { readonly member: string; readonly status: "skipped"; readonly reason: Exclude<MemberState, "ready"> | "not_needed" };
+
+export type { CallContext };
