@@ -233,8 +233,8 @@ class GroupOfAll extends BaseGroup implements AllGroup {
     const running = this.#guard(() => this.#reducer.begin?.());
     const add = running && ((outcome: Outcome) => this.#guard(() => outcome.status === "ok" && running.add(outcome.value)));
     const result = this.#ask(message, context, add).run();
-    const conclude = (whole: GroupResult): unknown => this.#conclude(whole, running, { message, context });
-    return result instanceof Promise ? result.then(conclude) : conclude(result);
+    if (!(result instanceof Promise)) return this.#bound(this.#conclude(result, running), message, context);
+    return result.then((late) => this.#bound(this.#conclude(late, running), message, context));
   }
 
   gather(message: Message, context: CallContext): GroupResult | Promise<GroupResult> {
@@ -280,21 +280,20 @@ class GroupOfAll extends BaseGroup implements AllGroup {
     );
   }
 
-  #conclude(
-    result: GroupResult,
-    running: Running<unknown> | undefined,
-    call: { message: Message; context: CallContext },
-  ): unknown {
+  #conclude(result: GroupResult, running: Running<unknown> | undefined): unknown {
     if (!result.verdict) throw policyUnmet(this.id, this.#policy, result.outcomes);
-    const value = this.#guard(() => (running === undefined ? this.#reducer.reduce(result) : running.end()));
+    return this.#guard(() => (running === undefined ? this.#reducer.reduce(result) : running.end()));
+  }
+
+  /** A reducer with a promise is bound by deadline and withdrawal like a member, so it is asked like one. */
+  #bound(value: unknown, message: Message, context: CallContext): unknown {
     if (!(value instanceof Promise)) return value;
-    // A reducer with a promise is bound by deadline and withdrawal like a member, so it is asked like one.
     const id = `${this.id}/${this.#reducer.name}`;
     const failed = (error: unknown): never => {
       throw this.#reducerFailed(error);
     };
     const reducer: Member = { id, state: "ready", inFlight: 0, call: () => value.catch(failed) };
-    return new Sending({ group: this.id, members: [reducer], choose: () => reducer, ...call }, this.#bare).run();
+    return new Sending({ group: this.id, members: [reducer], choose: () => reducer, message, context }, this.#bare).run();
   }
 
   #guard<R>(work: () => R): R {
