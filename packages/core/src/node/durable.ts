@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import { asMetanodeError } from "../errors.ts";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "../link/session.ts";
 import type { Consumer, Delivery, Log, LogStream } from "../log/log.ts";
 import type { Message } from "../message/message.ts";
 import type { Accepted, RouteInfo, Router } from "../router/router.ts";
@@ -22,6 +23,8 @@ export interface DurableOptions {
   backoffMs?: readonly number[];
   /** Messages of one type that are being handled at a time. @default 256 */
   maxInFlight?: number;
+  /** Largest message, attributes and payload; more is refused before it is stored. @default the node's */
+  maxMessageBytes?: number;
 }
 
 /** One stream of the log per message type, so that types never wait for each other. */
@@ -62,6 +65,7 @@ export class DurableDispatch {
       maxAttempts: options.maxAttempts ?? 10,
       backoffMs: options.backoffMs ?? [100, 500, 2_000, 10_000, 30_000],
       maxInFlight: options.maxInFlight ?? 256,
+      maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
     };
   }
 
@@ -110,7 +114,10 @@ export class DurableDispatch {
   }
 
   async #open(type: string): Promise<Channel> {
-    const stream = await this.#log.stream(STREAM_PREFIX + type, { keep: "until-consumed" });
+    const stream = await this.#log.stream(STREAM_PREFIX + type, {
+      keep: "until-consumed",
+      maxMessageBytes: this.#options.maxMessageBytes,
+    });
     const channel: Channel = { stream, consumer: undefined, lanes: new Map() };
     channel.consumer = await stream.consume({
       name: CONSUMER,

@@ -105,6 +105,13 @@ export interface MetaNode extends AsyncDisposable {
 
 const KEYS = ["name", "modules", "folder", "callTimeoutMs", "maxMessageBytes", "hopLimit", "durable", "log", "logger", "clock"];
 
+/** What a node stands on, acquired before it. */
+interface Means {
+  readonly folder: DataFolder | undefined;
+  readonly log: Log;
+  readonly logger: Logger;
+}
+
 class RunningNode implements MetaNode {
   readonly name: string;
   readonly nodeId: string;
@@ -127,7 +134,7 @@ class RunningNode implements MetaNode {
   #state: NodeState = "starting";
   #ending: Promise<void> | undefined;
 
-  constructor(options: NodeOptions, folder: DataFolder | undefined, log: Log) {
+  constructor(options: NodeOptions, { folder, log, logger }: Means) {
     this.#clock = options.clock ?? systemClock;
     this.name = nodeName(options.name);
     this.nodeId = folder?.nodeId ?? "memory";
@@ -135,7 +142,7 @@ class RunningNode implements MetaNode {
     this.log = log;
     this.#modules = options.modules ?? [];
     this.maxMessageBytes = intWithin("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES, 1);
-    this.logger = (options.logger ?? pino({ level: "info" }, pino.destination(2))).child({ node: this.name });
+    this.logger = logger;
     this.startedAtMs = this.#clock.now();
     this.#observation = createObservation(this.#clock, this.metrics);
     this.router = new Router({
@@ -149,7 +156,10 @@ class RunningNode implements MetaNode {
       onCastError: (message, error) =>
         this.logger.warn({ err: error, id: message.id, type: message.type }, "a cast message was not handled"),
     });
-    this.#durable = new DurableDispatch(log, this.router, this.#clock, options.durable);
+    this.#durable = new DurableDispatch(log, this.router, this.#clock, {
+      maxMessageBytes: this.maxMessageBytes,
+      ...options.durable,
+    });
     const { promise, resolve } = Promise.withResolvers<MetanodeError | undefined>();
     this.closed = promise;
     this.#settleClosed = resolve;
@@ -316,10 +326,15 @@ export async function createNode(options: NodeOptions = {}): Promise<MetaNode> {
   nodeName(options.name);
   const folder = options.folder === undefined ? undefined : takeDataFolder(options.folder);
   const clock = options.clock ?? systemClock;
+  const logger = (options.logger ?? pino({ level: "info" }, pino.destination(2))).child({ node: nodeName(options.name) });
+  const onFault = (error: MetanodeError): void => logger.error({ err: error }, "the storage of the log fails; it is tried again");
   let log: Log | undefined = options.log;
   try {
-    log ??= folder === undefined ? createMemoryLog({ clock }) : await openSqliteLog({ folder: join(folder.path, "log"), clock });
-    const node: RunningNode = new RunningNode(options, folder, log);
+    log ??=
+      folder === undefined
+        ? createMemoryLog({ clock })
+        : await openSqliteLog({ folder: join(folder.path, "log"), clock, onFault });
+    const node: RunningNode = new RunningNode(options, { folder, log, logger });
     await node.start();
     return node;
   } catch (error) {
