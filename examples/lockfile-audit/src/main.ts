@@ -3,7 +3,7 @@
  * and keeps the node up. `npm start -- --help` says how to use it.
  */
 import { fileURLToPath } from "node:url";
-import { hasCode, type MetanodeError } from "@metanode/core";
+import { hasCode, toWire } from "@metanode/core";
 import type { Gateway } from "@metanode/gateway";
 import { audit } from "./audit.ts";
 import { type Flags, parseFlags, USAGE } from "./flags.ts";
@@ -82,10 +82,15 @@ function onSignals(gateway: Gateway): void {
   process.on("SIGTERM", stop);
 }
 
-/** Resolves when it is written, so that nothing is lost in a pipe when the process ends. */
+/** Resolves when it is written, so that nothing is lost in a pipe when the process ends, or when its reader has enough. */
 function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    const written = (error?: NodeJS.ErrnoException | null): void => {
+      if (error && error.code !== "EPIPE") reject(error);
+      else resolve();
+    };
+    process.stdout.on("error", written);
+    process.stdout.write(text, written);
   });
 }
 
@@ -101,7 +106,7 @@ function exitStatusOf(error: unknown): number {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  const { code = "core.internal", message } = error as Partial<MetanodeError>;
-  say(`error ${code}: ${printable(String(message).replace(/\s+/g, " "))}`);
+  const { code, message } = toWire(error);
+  say(`error ${code}: ${printable(message.replace(/\s+/g, " "))}`);
   process.exitCode = exitStatusOf(error);
 }

@@ -43,9 +43,29 @@ export function renderJson(audit: Audit): string {
 
 /** The findings as a table and the counts below it, for people. Ends with a line feed. */
 export function renderText(audit: Audit): string {
-  const rows = rowsOf(audit.findings);
+  const rows = hasNoLicenses(audit)
+    ? [noLicensesRow(audit), ...rowsOf(audit.findings.filter(isNotLicense))]
+    : rowsOf(audit.findings);
   const table = rows.length === 0 ? "nothing found\n" : renderTable(["finding", "package", "version", "what"], rows);
   return `${table}\n${renderSummary(audit)}`;
+}
+
+/** Many lockfiles have no licences at all; a row for each package would hide all that there is to see. */
+function hasNoLicenses({ inspections }: Audit): boolean {
+  return inspections.length > 1 && inspections.every(({ license }) => license.kind === "missing");
+}
+
+function noLicensesRow({ inspections }: Audit): string[] {
+  return [
+    "license",
+    `all ${inspections.length}`,
+    "",
+    "licence missing from the lockfile; a newer npm writes licences into new ones",
+  ];
+}
+
+function isNotLicense({ kind }: Finding): boolean {
+  return kind !== "license";
 }
 
 /** A package that is installed in several places is one row. */

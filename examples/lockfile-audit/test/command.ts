@@ -56,6 +56,11 @@ export class Command {
     return this.#ended;
   }
 
+  /** What a reader such as `head` does when it has enough. */
+  closeStdout(): void {
+    this.#child.stdout?.destroy();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

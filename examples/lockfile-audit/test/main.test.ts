@@ -128,6 +128,12 @@ describe("the command", () => {
     expect(stderr).toMatch(/^error (call\.cancelled|node\.closed): [^\n]+\n$/m);
   });
 
+  test("ends in peace where its reader has gone", async () => {
+    const command = new Command("--once", "--json", "--port", "0", "--data", temporaryFolder(), fixture("v3"));
+    command.closeStdout();
+    expect(await command.ended()).toMatchObject({ status: 0, stderr: expect.not.stringContaining("error") });
+  });
+
   test("prints its usage", async () => {
     expect(await run("--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("example: npm start"), stderr: "" });
   });
