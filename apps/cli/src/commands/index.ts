@@ -1,0 +1,41 @@
+import type { CommandTable } from "../command.ts";
+import { contextCommands } from "./contexts.ts";
+import { deadLetterCommands } from "./dead-letters.ts";
+import { helpCommands, hiddenCommands } from "./help.ts";
+import { messageCommands } from "./messages.ts";
+import { nodeCommands } from "./node.ts";
+import { processorCommands } from "./processors.ts";
+
+/** Every command. Help, completion scripts and the README say what stands here. */
+export const commandTable: CommandTable = {
+  groups: [
+    { title: "Node", commands: nodeCommands },
+    { title: "Messages", commands: messageCommands },
+    { title: "Processors", commands: processorCommands },
+    { title: "Dead letters", commands: deadLetterCommands },
+    { title: "This machine", commands: [...contextCommands, ...helpCommands] },
+  ],
+  families: [
+    { word: "processor", summary: "look at processors, add, replace, scale and check them" },
+    { word: "dead-letter", summary: "read, edit, replay and drop the messages that were given up on" },
+    { word: "context", summary: "name several nodes and switch between them" },
+  ],
+  // Before or after a command's own words. `--no-color` and `--help` are the parser's.
+  globalOptions: [
+    { flags: "--url <url>", summary: "address of the node (METANODE_URL)" },
+    { flags: "--token <token>", summary: "bearer token of the node (METANODE_TOKEN)" },
+    {
+      flags: "--data <folder>",
+      summary: "data folder of a node on this machine (METANODE_DATA; default .metanode)",
+      complete: "file",
+    },
+    {
+      flags: "--context <name>",
+      summary: "a node by the name that `metanode context set` gave it",
+      complete: "context",
+    },
+    { flags: "-o, --output <format>", summary: "form of the data", choices: ["table", "json", "yaml"] },
+    { flags: "-v, --verbose", summary: "say on standard error what is asked of the node" },
+  ],
+  hidden: hiddenCommands,
+};

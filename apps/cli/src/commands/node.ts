@@ -1,0 +1,52 @@
+import type { CommandSpec } from "../command.ts";
+
+/** Commands about a node as a whole. */
+export const nodeCommands: readonly CommandSpec[] = [
+  {
+    path: "up",
+    summary: "start a node here, in the foreground",
+    details: "Ctrl-C or SIGTERM lets it finish what it has; a second one ends it at once.",
+    options: [
+      {
+        flags: "--config <file>",
+        summary: "configuration (default metanode.config.ts or .js, metanode.yaml or .yml, where there is one)",
+        complete: "file",
+      },
+      { flags: "--host <address>", summary: "address to listen on (default 127.0.0.1)" },
+      { flags: "--port <number>", summary: "port to listen on, 0 for any free one (default 7400)", kind: "count" },
+      { flags: "--name <name>", summary: "name of the node" },
+      { flags: "--log-level <level>", summary: "trace, debug, info, warn, error, fatal or silent" },
+      { flags: "--print-config", summary: "print the configuration and where each value comes from, and end" },
+    ],
+    examples: [
+      { line: "up", does: "a node on ./.metanode at http://127.0.0.1:7400" },
+      { line: "up --config shop.config.ts --port 7401", does: "another one beside it" },
+      { line: "up --print-config", does: "what it would run with" },
+    ],
+    load: () => import("../run/up.ts"),
+  },
+  {
+    path: "status",
+    summary: "show the node, its health, processors, types with their rates, backlog and dead letters",
+    options: [
+      { flags: "-w, --watch", summary: "show it again and again until interrupted" },
+      { flags: "--interval <duration>", summary: "between two looks with --watch (default 2s)", kind: "duration" },
+    ],
+    examples: [
+      { line: "status", does: "how the node does now" },
+      { line: "status --watch --interval 1s", does: "keep looking" },
+      { line: "status -o json", does: "the same for programs" },
+    ],
+    load: () => import("../run/status.ts"),
+  },
+  {
+    path: "doctor",
+    summary: "look for what is wrong on this machine and with its node, and say what to do",
+    details: "Ends with status 1 if something is wrong; warnings alone do not count.",
+    examples: [
+      { line: "doctor", does: "check this machine and the node of ./.metanode" },
+      { line: "doctor --data /var/lib/metanode -o json", does: "check another data folder, for programs" },
+    ],
+    load: () => import("../run/doctor.ts"),
+  },
+];

@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { coreError } from "@metanode/core/errors";
+import { Exit } from "../exit.ts";
+import type { Invocation } from "../invocation.ts";
+
+/** What a shell reports for a program that a signal ended. */
+const SIGNAL_STATUS: Readonly<Record<string, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGQUIT: 131,
+  SIGABRT: 134,
+  SIGKILL: 137,
+  SIGSEGV: 139,
+  SIGTERM: 143,
+};
+
+export async function run(invocation: Invocation): Promise<void> {
+  const program = gatewayProgram();
+  const args = gatewayFlags(invocation);
+  invocation.output.detail(`starting ${program} ${args.join(" ")}`);
+  const status = await runChild([program, ...args]);
+  if (status !== 0) throw new Exit(status);
+}
+
+function gatewayProgram(): string {
+  try {
+    return fileURLToPath(import.meta.resolve("@metanode/gateway/main"));
+  } catch (cause) {
+    throw coreError(
+      "config.invalid",
+      "the package @metanode/gateway, which runs the node, is not installed; npm install @metanode/gateway",
+      { cause },
+    );
+  }
+}
+
+/** The gateway knows the same flags; what was not given is not passed on. */
+function gatewayFlags(invocation: Invocation): string[] {
+  const given: [string, string | number | undefined][] = [
+    ["--config", invocation.text("config")],
+    ["--data", invocation.flags.data],
+    ["--host", invocation.text("host")],
+    ["--port", invocation.number("port")],
+    ["--name", invocation.text("name")],
+    ["--log-level", invocation.text("logLevel")],
+  ];
+  const flags = given.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
+  return invocation.has("printConfig") ? [...flags, "--print-config"] : flags;
+}
+
+/**
+ * Runs Node with `args` and gives its exit status. The child is in a process group of its own, so that Ctrl-C reaches it
+ * once, through us, and not a second time from the terminal, which would mean "at once".
+ */
+function runChild(args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, args, { stdio: "inherit", detached: true });
+  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
+  for (const signal of signals) process.on(signal, forward);
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      for (const signal of signals) process.off(signal, forward);
+    };
+    child.once("error", (cause) => {
+      end();
+      reject(coreError("config.invalid", `the node does not start: ${cause.message}`, { cause }));
+    });
+    child.once("exit", (code, signal) => {
+      end();
+      resolve(code ?? SIGNAL_STATUS[signal ?? ""] ?? 1);
+    });
+  });
+}
