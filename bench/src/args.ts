@@ -8,10 +8,12 @@ export interface BenchArgs {
   readonly samples: number;
   readonly sampleMs: number;
   readonly install: boolean;
+  /** The contenders that are to take part; all of them if absent. */
+  readonly only: readonly string[] | undefined;
 }
 
 /** The line that explains the command. */
-export const USAGE = `npm run bench -- <name> [--json] [--samples <count>] [--sample-ms <ms>] [--no-install]
+export const USAGE = `npm run bench -- <name> [--json] [--samples <count>] [--sample-ms <ms>] [--only <contender,…>] [--no-install]
 npm run bench -- --list`;
 
 /** @throws {Error} An option is unknown or out of range; the message says which. */
@@ -26,6 +28,7 @@ export function parseBenchArgs(args: readonly string[]): BenchArgs {
       samples: { type: "string", default: "5" },
       "sample-ms": { type: "string", default: "1000" },
       install: { type: "boolean", default: true },
+      only: { type: "string" },
     },
   });
   if (positionals.length > 1) throw new Error(`expected one bench, found ${positionals.join(" ")}`);
@@ -36,6 +39,7 @@ export function parseBenchArgs(args: readonly string[]): BenchArgs {
     samples: integer("--samples", values.samples, 1),
     sampleMs: integer("--sample-ms", values["sample-ms"], 10),
     install: values.install,
+    only: values.only?.split(","),
   };
 }
 

@@ -28,7 +28,8 @@ function circumstances(samples: number): Circumstances {
 
 async function run(bench: Bench, args: BenchArgs): Promise<void> {
   if (args.install) installPeers(say);
-  const results = await runBench(bench, { samples: args.samples, sampleMs: args.sampleMs, onProgress: say });
+  const { samples, sampleMs, only } = args;
+  const results = await runBench(bench, { samples, sampleMs, only, onProgress: say });
   const report = createReport(bench, results, circumstances(args.samples));
   console.log(args.json ? JSON.stringify(report) : formatReport(report));
   if (report.measures.some(({ ours }) => ours === null)) process.exitCode = 1;
@@ -63,7 +64,12 @@ async function main(): Promise<void> {
   else if (bench === undefined) {
     const found = args.name === undefined ? "no bench is named" : `there is no bench ${args.name}`;
     refuse(`${found}, expected one of ${benches.map(({ name }) => name).join(", ")}`);
-  } else await run(bench, args);
+  } else {
+    const known = [bench.ours, ...bench.peers].map(({ name }) => name);
+    const stranger = args.only?.find((name) => !known.includes(name));
+    if (stranger === undefined) await run(bench, args);
+    else refuse(`--only names ${stranger}, expected some of ${known.join(", ")}`);
+  }
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

@@ -7,6 +7,8 @@ export interface RunOptions {
   readonly samples: number;
   /** How long a sample works, in milliseconds. */
   readonly sampleMs: number;
+  /** Names of the contenders that take part. @default all */
+  readonly only?: readonly string[] | undefined;
   /** Called before each sample and wherever something is worth saying. */
   readonly onProgress: (text: string) => void;
 }
@@ -53,8 +55,9 @@ async function open(
   absent: Map<string, string>,
   options: RunOptions,
 ): Promise<void> {
-  options.onProgress(`opening ${contender.name}`);
   try {
+    if (options.only?.includes(contender.name) === false) throw new Unavailable("not asked for");
+    options.onProgress(`opening ${contender.name}`);
     running.set(contender.name, await contender.open());
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;

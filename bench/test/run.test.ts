@@ -61,6 +61,14 @@ describe("a run", () => {
     expect([...absent]).toEqual([["a", "a is not installed"]]);
   });
 
+  test("opens only those who are asked for", async () => {
+    const turns: string[] = [];
+    const bench = benchOf(contender("ours", [1, 1]), [contender("a", [], turns)]);
+    const [result] = await runBench(bench, { samples: 1, sampleMs: 10, only: ["ours"], onProgress: () => undefined });
+    expect([...(result?.absent ?? [])]).toEqual([["a", "not asked for"]]);
+    expect(turns).toEqual([]);
+  });
+
   test("fails when a contender fails at work, and closes the others", async () => {
     const turns: string[] = [];
     const broken: Contender = {
@@ -153,6 +161,7 @@ describe("the command line", () => {
   test("has defaults for everything but the name", () => {
     expect(parseBenchArgs([])).toEqual({ name: undefined, list: false, json: false, samples: 5, sampleMs: 1_000, install: true });
     expect(parseBenchArgs(["log", "--json", "--no-install"])).toMatchObject({ name: "log", json: true, install: false });
+    expect(parseBenchArgs(["log", "--only", "ours,jetstream"]).only).toEqual(["ours", "jetstream"]);
   });
 
   test.each([

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
-import { createMessage, openSqliteLog } from "@metanode/core";
+import { createMessage } from "@metanode/core";
+import { openSqliteLog } from "@metanode/core/log";
 import type { Appender } from "../appender.ts";
 import { diskFolder } from "../processes.ts";
 
