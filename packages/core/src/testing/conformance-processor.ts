@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { MetanodeError } from "../errors.ts";
 import { defineProcessor } from "../processor/author.ts";
 import { serve } from "../processor/serve.ts";
@@ -53,5 +54,8 @@ export const conformanceProcessor = defineProcessor({
     },
   },
 });
+
+/** This file, as a program that a node or the kit can start. */
+export const conformanceProcessorFile: string = fileURLToPath(import.meta.url);
 
 if (import.meta.main) await serve(conformanceProcessor);
