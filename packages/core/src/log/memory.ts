@@ -34,8 +34,8 @@ export function createMemoryLog(options: MemoryLogOptions = {}): Log {
   return new HostedLog(new MemoryStore(), { clock: options.clock ?? systemClock });
 }
 
-/** Each method does its work before it returns, so what is asked for first is done first (R2). */
-class MemoryStore implements LogStore {
+/** The store of the log in memory. Each method does its work before it returns, so what is asked for first is done first (R2). */
+export class MemoryStore implements LogStore {
   readonly #streams: MemoryStream[] = [];
   readonly #consumers = new Map<number, MemoryStream>();
   readonly #dead = new MemoryDead();
