@@ -136,11 +136,21 @@ class Run {
   }
 }
 
+function byName(a: NameAndVersion, b: NameAndVersion): number {
+  if (a.name === b.name) return 0;
+  return a.name < b.name ? -1 : 1;
+}
+
+interface NameAndVersion {
+  name: string;
+  version: string;
+}
+
 /** Slices of about `size` packages, with all packages of one name in the same slice. */
-export function slicesByName(packages: readonly { name: string; version: string }[], size: number) {
-  const sorted = packages.map(({ name, version }) => ({ name, version })).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const slices: { name: string; version: string }[][] = [];
-  let slice: { name: string; version: string }[] = [];
+export function slicesByName(packages: readonly NameAndVersion[], size: number): NameAndVersion[][] {
+  const sorted = packages.map(({ name, version }) => ({ name, version })).sort(byName);
+  const slices: NameAndVersion[][] = [];
+  let slice: NameAndVersion[] = [];
   for (const one of sorted) {
     if (slice.length >= size && slice.at(-1)?.name !== one.name) {
       slices.push(slice);

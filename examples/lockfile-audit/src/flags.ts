@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { coreError } from "@metanode/core";
+import { coreError, type MetanodeError } from "@metanode/core";
 
 /** What the command line asks for. */
 export interface Flags {
@@ -80,6 +80,6 @@ function whole(flag: string, text: string, [min, max]: readonly [number, number]
   throw wrong(`${flag} is ${JSON.stringify(text)}, expected a whole number from ${min} to ${max}`);
 }
 
-function wrong(found: string, cause?: unknown) {
+function wrong(found: string, cause?: unknown): MetanodeError {
   return coreError("usage.invalid", `${found}; see --help`, cause === undefined ? {} : { cause });
 }

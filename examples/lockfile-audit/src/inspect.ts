@@ -77,6 +77,9 @@ export interface Duplicate {
 /** Length of a hash in bytes, by algorithm. */
 const HASH_BYTES: Readonly<Record<string, number>> = { sha512: 64, sha384: 48, sha256: 32, sha1: 20, md5: 16 };
 
+/** Characters of a licence, range or hash that a finding shows. */
+const SHOWN_LENGTH = 100;
+
 /** Inspects one package by its lockfile entry alone. Pure. */
 export function inspectPackage({ path, name, node, entry }: InspectRequest): Inspection {
   const license = judgeLicense(entry.license);
@@ -144,8 +147,8 @@ function admits(range: string, node: string): boolean {
 
 function licenseText({ kind, expression, isValid }: LicenseVerdict): string | undefined {
   if (kind === "missing") return "licence missing from the lockfile";
-  if (!isValid) return `licence ${JSON.stringify(expression)} is no SPDX expression (${words(kind)})`;
-  return kind === "permissive" ? undefined : `licence ${expression} is ${words(kind)}`;
+  if (!isValid) return `licence ${JSON.stringify(short(expression ?? ""))} is no SPDX expression (${words(kind)})`;
+  return kind === "permissive" ? undefined : `licence ${short(expression ?? "")} is ${words(kind)}`;
 }
 
 function integrityText(kind: IntegrityKind, { resolved, integrity }: PackageEntry): string | undefined {
@@ -156,7 +159,7 @@ function integrityText(kind: IntegrityKind, { resolved, integrity }: PackageEntr
     case "md5":
       return `only a ${kind} hash, which can be forged`;
     case "malformed":
-      return `integrity ${JSON.stringify(integrity?.slice(0, 40))} is no hash`;
+      return `integrity ${JSON.stringify(short(integrity ?? ""))} is no hash`;
     default:
       return undefined;
   }
@@ -170,8 +173,13 @@ function noIntegrityText(resolved: string): string {
 function enginesText(range: string, node: string): string {
   const isRange = semver.validRange(range) !== null;
   return isRange
-    ? `engines ask for Node ${range}, this is ${node}`
-    : `engines ask for ${JSON.stringify(range)}, which is no range`;
+    ? `engines ask for Node ${short(range)}, this is ${node}`
+    : `engines ask for ${JSON.stringify(short(range))}, which is no range`;
+}
+
+/** Enough to know it by; a lockfile may hold megabytes where a word should be. */
+function short(text: string): string {
+  return text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
 }
 
 function compareVersions(a: string, b: string): number {

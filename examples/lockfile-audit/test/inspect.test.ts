@@ -109,6 +109,16 @@ describe("a licence", () => {
   });
 });
 
+describe("a finding", () => {
+  test("shows the beginning of what is too long to show", () => {
+    const long = "x".repeat(1_000);
+    for (const text of textsOf({ license: long, integrity: long, engines: { node: long } })) {
+      expect(text).toContain(`"${"x".repeat(100)}…"`);
+      expect(text.length).toBeLessThan(200);
+    }
+  });
+});
+
 describe("duplicates", () => {
   test("are names in several versions, with the versions in their order", () => {
     const packages = [

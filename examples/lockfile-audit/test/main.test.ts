@@ -76,17 +76,19 @@ describe("the command", () => {
     const lock = JSON.parse(readFileSync(fixture("v2"), "utf8"));
     lock.packages["node_modules/number"] = { version: 7, license: "MIT" };
     lock.packages["node_modules/nothing"] = null;
+    lock.packages["node_modules/large"] = { version: "1.0.0", license: "x".repeat(5 * 1024 ** 2) };
     writeFileSync(file, JSON.stringify(lock));
     const { status, stdout } = await quick("--json", file);
     const { counts, findings } = JSON.parse(stdout);
     expect({ status, counts }).toMatchObject({
       status: 0,
-      counts: { packages: 7, errors: 2, installScripts: 1, duplicatedNames: 1 },
+      counts: { packages: 8, errors: 3, installScripts: 1, duplicatedNames: 1 },
     });
     const errors = findings.filter(({ kind }: { kind: string }) => kind === "error");
     expect(errors).toMatchObject([
       { path: "node_modules/number", text: expect.stringMatching(/\/entry\/version.*\(message\.schema\)$/) },
       { path: "node_modules/nothing", text: expect.stringMatching(/\/entry.*\(message\.schema\)$/) },
+      { path: "node_modules/large", text: expect.stringMatching(/\(message\.too_large\)$/) },
     ]);
   });
 
