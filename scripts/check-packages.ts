@@ -6,13 +6,13 @@
 import { mkdirSync } from "node:fs";
 import * as path from "node:path";
 import {
-  binFailure,
   complaints,
   importFailure,
   importNames,
   install,
   type Packed,
   pack,
+  startFailure,
   temporaryFolder,
   typeFailure,
   useFailure,
@@ -39,7 +39,7 @@ function check(packages: readonly Packed[], folder: string): string[] {
     console.error(`using ${packed.name}`);
     const unusable = useFailure(packed.workspace, consumer);
     if (unusable !== undefined) found.push(`${packed.name}: test/packed.mjs fails: ${unusable}`);
-    const failed = binFailure(packed, consumer);
+    const failed = startFailure(packed, consumer);
     if (failed !== undefined) found.push(`${packed.name}: ${failed}`);
   }
   return found;

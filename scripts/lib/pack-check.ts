@@ -1,10 +1,10 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { bins } from "./build-package.ts";
 import { isSource } from "./published-manifest.ts";
-import { type Manifest, publishedSubpaths, readManifest, type Workspace } from "./workspaces.ts";
+import { type ExportTarget, type Manifest, publishedSubpaths, readManifest, type Workspace } from "./workspaces.ts";
 
 /** One packed package. */
 export interface Packed {
@@ -88,17 +88,28 @@ export function install(packed: readonly Packed[], folder: string, nodeTypes: st
   npm(["install", "--no-audit", "--no-fund", "--prefer-offline", ...tarballs, `@types/node@${nodeTypes}`], folder);
 }
 
-/** The names under which a package can be imported as a module. Patterns and JSON files are left out. */
+/** The subpath of a package that is a program to be started, not a module to be imported: importing it would start it. */
+const PROGRAM = "./main";
+
+/** The names under which a package can be imported as a module. Programs, patterns and JSON files are left out. */
 export function importNames({ name, manifest }: Pick<Packed, "name" | "manifest">): string[] {
   return [...publishedSubpaths(manifest)]
-    .filter(([subpath, target]) => !subpath.includes("*") && !(typeof target === "string" && target.endsWith(".json")))
+    .filter(([subpath, target]) => subpath !== PROGRAM && !subpath.includes("*") && !isData(target))
     .map(([subpath]) => name + subpath.slice(1));
+}
+
+function isData(target: ExportTarget): boolean {
+  return typeof target === "string" && target.endsWith(".json");
 }
 
 /** Imports `name` with plain Node from `folder`; what Node said if it failed. */
 export function importFailure(name: string, folder: string): string | undefined {
-  const program = `const m = await import(${JSON.stringify(name)}); if (Object.keys(m).length === 0) throw new Error("it exports nothing")`;
-  return failure(spawnSync(process.execPath, ["--input-type=module", "-e", program], { ...PLAIN, cwd: folder }));
+  const file = path.join(folder, "import.mjs");
+  writeFileSync(
+    file,
+    `const m = await import(${JSON.stringify(name)}); if (Object.keys(m).length === 0) throw new Error("it exports nothing")`,
+  );
+  return failure(spawnSync(process.execPath, [file], { ...PLAIN, cwd: folder }));
 }
 
 /** Type-checks a consumer that imports all `names`; only what concerns our packages or the consumer itself counts. */
@@ -129,16 +140,21 @@ export function useFailure(workspace: Workspace, folder: string): string | undef
   return failure(spawnSync(process.execPath, [copy], { ...PLAIN, cwd: folder }));
 }
 
-/** Starts each command of a package with `--help`; the first failure. */
-export function binFailure({ manifest }: Packed, folder: string): string | undefined {
-  for (const command of Object.keys(bins(manifest))) {
-    const file = path.join(folder, "node_modules", ".bin", command);
-    const result = spawnSync(file, ["--help"], { ...PLAIN, cwd: folder });
-    const said = failure(result);
-    if (said !== undefined) return `${command} --help: ${said}`;
-    if (result.stdout.trim() === "") return `${command} --help printed nothing on stdout`;
+/** Starts each command of a package, and the program that it publishes, with `--help`; the first failure. */
+export function startFailure({ name, manifest }: Packed, folder: string): string | undefined {
+  const commands = Object.keys(bins(manifest)).map((command) => [path.join(folder, "node_modules", ".bin", command)]);
+  const program = publishedSubpaths(manifest).get(PROGRAM);
+  const file = typeof program === "object" && program !== null ? program.default : program;
+  if (typeof file === "string") commands.push([process.execPath, path.join(folder, "node_modules", name, file)]);
+  for (const [start = "", ...args] of commands) {
+    const said = helpFailure(spawnSync(start, [...args, "--help"], { ...PLAIN, cwd: folder }));
+    if (said !== undefined) return `${path.basename(args[0] ?? start)} --help: ${said}`;
   }
   return undefined;
+}
+
+function helpFailure(result: SpawnSyncReturns<string>): string | undefined {
+  return failure(result) ?? (result.stdout.trim() === "" ? "printed nothing on stdout" : undefined);
 }
 
 const PLAIN = { encoding: "utf8", timeout: 60_000 } as const;

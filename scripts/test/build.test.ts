@@ -199,7 +199,7 @@ describe("the look into a packed package", () => {
     ]);
   });
 
-  test("imports every entry but patterns and data", () => {
+  test("imports every entry but programs, patterns and data", () => {
     const exports = {
       ".": { default: "./a.js" },
       "./part": "./b.js",
