@@ -81,11 +81,19 @@ export function complaints(packed: Pick<Packed, "files" | "manifest">): string[]
   return found;
 }
 
-/** Installs the tarballs and the compiler's Node types into an empty folder, other dependencies from the registry. */
+/**
+ * Installs into an empty folder: the tarballs, what their users have to have beside them (optional peers too, because some
+ * entry imports them), and the compiler's Node types. All but the tarballs comes from the registry.
+ */
 export function install(packed: readonly Packed[], folder: string, nodeTypes: string): void {
   writeFileSync(path.join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
   const tarballs = packed.map(({ tarball }) => tarball);
-  npm(["install", "--no-audit", "--no-fund", "--prefer-offline", ...tarballs, `@types/node@${nodeTypes}`], folder);
+  const peers = Object.entries(
+    Object.assign({}, ...packed.map(({ manifest }) => manifest.peerDependencies)) as Record<string, string>,
+  )
+    .filter(([name]) => !packed.some((each) => each.name === name))
+    .map(([name, range]) => `${name}@${range}`);
+  npm(["install", "--no-audit", "--no-fund", "--prefer-offline", ...tarballs, ...peers, `@types/node@${nodeTypes}`], folder);
 }
 
 /** The subpath of a package that is a program to be started, not a module to be imported: importing it would start it. */
