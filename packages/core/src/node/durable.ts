@@ -35,10 +35,14 @@ const NOT_NOW_MS = 250;
 /** Room between the end of an attempt and the log's own judgement that nobody works on it any more. */
 const ACK_MARGIN_MS = 15_000;
 
+/** What is known of one subject of an ordered type. */
 interface Lane {
-  readonly waiting: Delivery[];
-  /** The sequence that the lane waits for: being handled, or failed and to be delivered again. */
-  at: number | undefined;
+  /**
+   * Messages that are not settled, oldest first, by sequence. Those without a delivery are in the log's hands (failed,
+   * or put back) and will be delivered again.
+   */
+  readonly entries: Map<number, Delivery | undefined>;
+  isBusy: boolean;
 }
 
 interface Channel {
@@ -131,25 +135,25 @@ export class DurableDispatch {
   }
 
   #deliver(channel: Channel, delivery: Delivery): void {
+    const { subject } = delivery.message;
     let route: RouteInfo;
     try {
       route = this.#router.resolve(delivery.message);
     } catch {
-      delivery.release(NOT_NOW_MS); // its processor is not here (yet): the message waits
+      // Its processor is not here (yet): the message waits, and keeps its place should the type turn out to be ordered.
+      if (subject !== undefined) laneOf(channel, subject).entries.set(delivery.sequence, undefined);
+      delivery.release(NOT_NOW_MS);
       return;
     }
-    const { subject } = delivery.message;
     if (!route.ordered || subject === undefined) {
+      if (subject !== undefined) forgetPlace(channel, subject, delivery.sequence);
       void this.#handle(route, delivery);
       return;
     }
-    const lane = channel.lanes.get(subject) ?? { waiting: [], at: undefined };
-    channel.lanes.set(subject, lane);
-    if (lane.at === undefined || lane.at === delivery.sequence) void this.#handleInLane(channel, subject, delivery);
-    else {
-      lane.waiting.push(delivery);
-      this.#refreshing ??= this.#refreshLater();
-    }
+    const lane = laneOf(channel, subject);
+    lane.entries.set(delivery.sequence, delivery);
+    if (lane.isBusy) this.#refreshing ??= this.#refreshLater();
+    else void this.#runLane(channel, subject, lane);
   }
 
   /** Waiting for one's turn is no failure: the log is told in good time that these are being worked on. */
@@ -163,30 +167,35 @@ export class DurableDispatch {
   async #refresh(): Promise<void> {
     let isWaiting = false;
     for (const channel of await Promise.all(this.#channels.values())) {
-      for (const { waiting } of channel.lanes.values()) {
-        for (const delivery of waiting) delivery.inProgress();
-        isWaiting ||= waiting.length > 0;
+      for (const { entries } of channel.lanes.values()) {
+        for (const delivery of entries.values()) delivery?.inProgress();
+        isWaiting ||= entries.size > 0;
       }
     }
     if (isWaiting && !this.#closing) this.#refreshing ??= this.#refreshLater();
   }
 
-  async #handleInLane(channel: Channel, subject: string, first: Delivery): Promise<void> {
-    const lane = channel.lanes.get(subject);
-    if (lane === undefined) return;
-    let delivery: Delivery | undefined = first;
-    while (delivery !== undefined) {
-      lane.at = delivery.sequence;
-      let isDone = false;
-      try {
-        isDone = await this.#handle(this.#router.resolve(delivery.message), delivery);
-      } catch {
-        delivery.release(NOT_NOW_MS);
-      }
-      if (!isDone) return; // the same message comes again, and the lane waits for it
-      delivery = lane.waiting.shift();
+  /** Handles what is there of a lane, in order, until it is empty or its oldest message has to come again first (D3). */
+  async #runLane(channel: Channel, subject: string, lane: Lane): Promise<void> {
+    lane.isBusy = true;
+    for (let head = first(lane); head !== undefined; head = first(lane)) {
+      const [sequence, delivery] = head;
+      if (delivery === undefined) break;
+      if (await this.#handleHead(delivery)) lane.entries.delete(sequence);
+      else if (lane.entries.get(sequence) === delivery) lane.entries.set(sequence, undefined);
     }
-    channel.lanes.delete(subject);
+    lane.isBusy = false;
+    if (lane.entries.size === 0) channel.lanes.delete(subject);
+    else putBack(lane);
+  }
+
+  async #handleHead(delivery: Delivery): Promise<boolean> {
+    try {
+      return await this.#handle(this.#router.resolve(delivery.message), delivery);
+    } catch {
+      delivery.release(NOT_NOW_MS);
+      return false;
+    }
   }
 
   /** One attempt. True when the message is settled for good. */
@@ -218,4 +227,29 @@ export class DurableDispatch {
     delivery.nak({ reason: error });
     return delivery.attempt >= this.#options.maxAttempts;
   }
+}
+
+function laneOf(channel: Channel, subject: string): Lane {
+  const lane = channel.lanes.get(subject) ?? { entries: new Map(), isBusy: false };
+  channel.lanes.set(subject, lane);
+  return lane;
+}
+
+function first(lane: Lane): [number, Delivery | undefined] | undefined {
+  for (const entry of lane.entries) return entry;
+  return undefined;
+}
+
+/** Whatever waits behind a message that has to come again goes back as well: held, it would take that one's place in flight. */
+function putBack(lane: Lane): void {
+  for (const [sequence, delivery] of lane.entries) {
+    delivery?.release(NOT_NOW_MS);
+    lane.entries.set(sequence, undefined);
+  }
+}
+
+function forgetPlace(channel: Channel, subject: string, sequence: number): void {
+  const lane = channel.lanes.get(subject);
+  lane?.entries.delete(sequence);
+  if (lane?.entries.size === 0 && !lane.isBusy) channel.lanes.delete(subject);
 }
