@@ -26,13 +26,15 @@ export interface Example {
   readonly does: string;
 }
 
-/** What a word can be completed to: names that the node knows, files, or a fixed set. */
-export type Completion = "processor" | "type" | "context" | "code" | "file" | readonly string[];
+/** What a word can be completed to: names that the node or this machine knows, or files. */
+export type Completion = "processor" | "type" | "context" | "code" | "file";
 
 export interface ArgumentSpec {
   /** In the spelling of the usage line: `<type>`, `[data]`, `[command...]`. */
   readonly usage: string;
   readonly summary: string;
+  /** The only words that are taken. */
+  readonly choices?: readonly string[];
   readonly complete?: Completion;
 }
 

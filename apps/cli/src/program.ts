@@ -106,9 +106,9 @@ function familyOf(word: string, title: string): Command {
 
 function commandOf(spec: CommandSpec, name: string): Command {
   const command = new Command(name).summary(spec.summary).description([spec.summary, spec.details].filter(Boolean).join(".\n\n"));
-  for (const { usage, summary, complete } of spec.arguments ?? []) {
+  for (const { usage, summary, choices } of spec.arguments ?? []) {
     const argument = new Argument(usage, summary);
-    command.addArgument(typeof complete === "object" ? argument.choices(complete) : argument);
+    command.addArgument(choices === undefined ? argument : argument.choices([...choices]));
   }
   for (const option of spec.options ?? []) command.addOption(optionOf(option));
   command.addHelpText("after", `\nExamples:\n${exampleLines(spec.examples)}`);

@@ -15,7 +15,7 @@ export const helpCommands: readonly CommandSpec[] = [
   {
     path: "completion",
     summary: "print a completion script for a shell",
-    arguments: [{ usage: "<shell>", summary: "bash, zsh or fish", complete: ["bash", "zsh", "fish"] }],
+    arguments: [{ usage: "<shell>", summary: "bash, zsh or fish", choices: ["bash", "zsh", "fish"] }],
     examples: [
       { line: "completion bash > ~/.local/share/bash-completion/completions/metanode", does: "for bash" },
       { line: "completion fish > ~/.config/fish/completions/metanode.fish", does: "for fish" },
@@ -36,7 +36,7 @@ export const hiddenCommands: readonly CommandSpec[] = [
   {
     path: "__complete",
     summary: "print names for a completion script",
-    arguments: [{ usage: "<kind>", summary: "what is wanted", complete: ["processor", "type", "context", "code"] }],
+    arguments: [{ usage: "<kind>", summary: "what is wanted", choices: ["processor", "type", "context", "code"] }],
     examples: [{ line: "__complete type", does: "the types of the node, within 300 ms" }],
     load: () => import("../run/complete.ts"),
   },

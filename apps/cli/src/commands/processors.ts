@@ -47,7 +47,7 @@ export const processorCommands: readonly CommandSpec[] = [
   {
     path: "processor add",
     summary: "add a processor to the running node, until the node's next start",
-    arguments: [{ ...NAME, complete: [] }, COMMAND],
+    arguments: [{ usage: "<name>", summary: "a name of your own" }, COMMAND],
     options: SPEC,
     examples: [
       { line: "processor add pricing --file pricing.ts --processes 2", does: "a file, two processes" },
@@ -85,5 +85,22 @@ export const processorCommands: readonly CommandSpec[] = [
     arguments: [NAME, { usage: "<processes>", summary: "1 to 1024" }],
     examples: [{ line: "processor scale pricing 4", does: "four processes share its work" }],
     load: () => import("../run/processor-scale.ts"),
+  },
+  {
+    path: "processor check",
+    summary: "put any processor command through the conformance kit; needs no node",
+    details: "Ends with status 1 if a check fails.",
+    arguments: [{ usage: "<command...>", summary: "the program and its arguments, after --" }],
+    options: [
+      { flags: "--full", summary: "also require the conformance.* types and check them" },
+      { flags: "--sample <type=json>", summary: "send this too and want an answer; may be given again", kind: "pairs" },
+      { flags: "--cwd <folder>", summary: "working directory", complete: "file" },
+      { flags: "--env <NAME=value>", summary: "an environment variable for it; may be given again", kind: "pairs" },
+    ],
+    examples: [
+      { line: "processor check -- node pricing.ts", does: "does it keep the protocol?" },
+      { line: "processor check --full -- python3 main.py", does: "the whole kit, for a new language" },
+    ],
+    load: () => import("../run/processor-check.ts"),
   },
 ];

@@ -1,5 +1,4 @@
-import type { Completion } from "../command.ts";
-import { CONNECTION_OPTIONS, type CompletionModel, quote, spellings } from "./model.ts";
+import { type Candidates, CONNECTION_OPTIONS, type CompletionModel, quote, spellings } from "./model.ts";
 
 /** A completion script for bash, without need of the package bash-completion. */
 export function bashScript(model: CompletionModel): string {
@@ -56,7 +55,7 @@ complete -o bashdefault -F _metanode metanode
 }
 
 /** \`words:a b\` for a fixed set, \`names:x\` for what the node knows, \`file\`, or nothing. */
-export function kindOf(completion: Completion | undefined): string {
+export function kindOf(completion: Candidates): string {
   if (completion === undefined) return "";
   if (typeof completion !== "string") return `words:${completion.join(" ")}`;
   return completion === "file" ? "file" : `names:${completion}`;

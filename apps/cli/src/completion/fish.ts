@@ -1,5 +1,4 @@
-import type { Completion } from "../command.ts";
-import { CONNECTION_OPTIONS, type CompletionModel, type OptionModel, spellings } from "./model.ts";
+import { type Candidates, CONNECTION_OPTIONS, type CompletionModel, type OptionModel, spellings } from "./model.ts";
 
 /** A completion script for fish. */
 export function fishScript(model: CompletionModel): string {
@@ -79,11 +78,11 @@ function optionLine(path: string, option: OptionModel): string {
   return `complete -c metanode${condition}${short} -l ${option.long}${value} -d ${quote(option.summary)}`;
 }
 
-function argumentLine(path: string, index: number, kind: Completion | undefined): string[] {
+function argumentLine(path: string, index: number, kind: Candidates): string[] {
   return kind === undefined ? [] : [`complete -c metanode -n ${at(path, index)}${candidatesOf(kind)}`];
 }
 
-function candidatesOf(kind: Completion | undefined): string {
+function candidatesOf(kind: Candidates): string {
   if (kind === undefined) return "";
   if (kind === "file") return " -F";
   if (typeof kind !== "string") return ` -a ${quote(kind.join(" "))}`;

@@ -21,7 +21,7 @@ export interface CommandModel {
   readonly path: string;
   readonly options: readonly OptionModel[];
   /** What each argument can be completed to; `undefined` for anything. */
-  readonly arguments: readonly (Completion | undefined)[];
+  readonly arguments: readonly Candidates[];
 }
 
 export interface OptionModel {
@@ -30,9 +30,12 @@ export interface OptionModel {
   /** Without dashes. */
   readonly long: string;
   readonly takesValue: boolean;
-  readonly complete: Completion | undefined;
+  readonly complete: Candidates;
   readonly summary: string;
 }
+
+/** A fixed set of words, what somebody knows, or nothing that we could help with. */
+export type Candidates = Completion | readonly string[] | undefined;
 
 /** Global options that tell which node is meant: they are handed on when names are asked for. */
 export const CONNECTION_OPTIONS = ["--url", "--token", "--data", "--context"] as const;
@@ -74,7 +77,7 @@ function commandModel(spec: CommandSpec): CommandModel {
   return {
     path: spec.path,
     options: (spec.options ?? []).map(optionModel),
-    arguments: (spec.arguments ?? []).map(({ complete }) => complete),
+    arguments: (spec.arguments ?? []).map(({ complete, choices }) => complete ?? choices),
   };
 }
 
