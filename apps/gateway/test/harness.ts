@@ -26,7 +26,8 @@ export function tempFolder(): TempFolder {
     path,
     file,
     lines: (name) => (existsSync(file(name)) ? readFileSync(file(name), "utf8").split("\n").slice(0, -1) : []),
-    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+    // A processor whose node was killed may write for a moment longer.
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type FastifyRequest,
   fastify,
   LogController,
+  type RouteOptions,
 } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { requireToken } from "./auth.ts";
@@ -27,8 +28,8 @@ const ENVELOPE_BYTES = 64 * 1024;
 /** Longest name or id in an address. */
 const MAX_PARAM_CHARS = 512;
 
-/** The HTTP face of a node, not yet listening. */
-export async function createServer(context: HttpContext): Promise<Api> {
+/** The HTTP face of a node, not yet listening. `onRoute` is told of every route that it gets. */
+export async function createServer(context: HttpContext, onRoute?: (route: RouteOptions) => void): Promise<Api> {
   const { node, stopping } = context;
   const app = fastify({
     loggerInstance: node.logger.child({ module: "http" }) as FastifyBaseLogger,
@@ -43,12 +44,14 @@ export async function createServer(context: HttpContext): Promise<Api> {
   }) as unknown as Api;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  app.removeContentTypeParser("text/plain"); // nothing here is text
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler(notFound);
   app.addHook("onRequest", async (request, reply) => secure(request, reply));
   app.addHook("onSend", async (_request, reply) => {
     if (stopping.aborted) reply.header("connection", "close");
   });
+  if (onRoute !== undefined) app.addHook("onRoute", onRoute);
   measure(app as unknown as FastifyInstance, node);
   await documentRoutes(app);
   await app.register(async (open) => probeRoutes(open as Api, context));

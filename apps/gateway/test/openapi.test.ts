@@ -1,0 +1,180 @@
+import { createNode, processors, systemClock } from "@metanode/core";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createServer } from "../src/http/server.ts";
+import { silent, type TestGateway, testGateway } from "./harness.ts";
+
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  tags?: string[];
+  parameters?: { name: string; in: string; schema?: unknown }[];
+  requestBody?: { content: Record<string, unknown> };
+  responses: Record<string, { description: string; content?: Record<string, { schema?: unknown }> }>;
+  security?: unknown[];
+}
+interface Document {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, unknown> };
+}
+
+let subject: TestGateway;
+let document: Document;
+beforeAll(async () => {
+  subject = await testGateway({ processors: [] });
+  document = (await subject.json("/openapi.json")) as Document;
+});
+afterAll(() => subject[Symbol.asyncDispose]());
+
+const operations = (): [name: string, path: string, operation: Operation][] =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, string, Operation] => [
+      `${method.toUpperCase()} ${path}`,
+      path,
+      operation,
+    ]),
+  );
+
+/** Every route, in order. A new one belongs here, and that is the moment to think about its name. */
+const ROUTES = [
+  "DELETE /api/v1/dead-letters/{id}",
+  "DELETE /api/v1/processors/{name}",
+  "GET /api/v1/dead-letters",
+  "GET /api/v1/dead-letters/{id}",
+  "GET /api/v1/errors",
+  "GET /api/v1/errors/{code}",
+  "GET /api/v1/node",
+  "GET /api/v1/openapi.json",
+  "GET /api/v1/processors",
+  "GET /api/v1/processors/{name}",
+  "GET /api/v1/processors/{name}/logs",
+  "GET /api/v1/stats",
+  "GET /api/v1/types",
+  "GET /healthz",
+  "GET /metrics",
+  "GET /readyz",
+  "PATCH /api/v1/dead-letters/{id}",
+  "POST /api/v1/dead-letters/{id}/replay",
+  "POST /api/v1/dead-letters:replay",
+  "POST /api/v1/messages",
+  "POST /api/v1/processors",
+  "POST /api/v1/processors/{name}/restart",
+  "POST /api/v1/processors/{name}/scale",
+  "PUT /api/v1/processors/{name}",
+];
+
+describe("the OpenAPI document", () => {
+  test("is of version 3.1", () => {
+    expect(document).toMatchObject({ openapi: "3.1.0", info: { title: "Metanode" } });
+  });
+
+  test("describes every route there is, and no other", async () => {
+    expect(
+      operations()
+        .map(([name]) => name)
+        .toSorted(),
+    ).toEqual(ROUTES);
+    expect(await registeredRoutes()).toEqual(ROUTES);
+  });
+
+  test("is valid by the schema of OpenAPI 3.1", async () => {
+    expect(await new Validator().validate(structuredClone({ ...document }))).toMatchObject({ valid: true });
+  });
+
+  test("gives each a name of its own, a summary and a tag", () => {
+    const all = operations().map(([, , operation]) => operation);
+    expect(new Set(all.map(({ operationId }) => operationId)).size).toBe(ROUTES.length);
+    for (const { operationId, summary, tags } of all) {
+      expect([operationId, summary, tags]).toEqual([
+        expect.stringMatching(/^[a-z][A-Za-z]+$/),
+        expect.stringMatching(/.{10}/),
+        [expect.any(String)],
+      ]);
+    }
+  });
+
+  test("gives each answer a description, and each problem its media type and codes", () => {
+    for (const [name, path, { responses }] of operations()) {
+      for (const [status, response] of Object.entries(responses)) {
+        expect(response.description, `${name} ${status}`).toMatch(/.{4}/);
+        if (Number(status) < 400 || !path.startsWith("/api")) continue;
+        expect(response.content, `${name} ${status}`).toEqual({
+          "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
+        });
+        expect(response.description).toMatch(/^[a-z]+\.[a-z_]+(, [a-z]+\.[a-z_]+)*$/);
+      }
+      if (path.startsWith("/api")) expect(Object.keys(responses), name).toEqual(expect.arrayContaining(["401", "500", "503"]));
+    }
+  });
+
+  test("names every parameter of a path", () => {
+    for (const [name, path, { parameters = [] }] of operations()) {
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter);
+      expect(
+        parameters.filter((one) => one.in === "path").map((one) => one.name),
+        name,
+      ).toEqual(inPath);
+    }
+  });
+
+  test("asks for a token everywhere below /api, and nowhere else", () => {
+    for (const [name, path, { security }] of operations()) {
+      expect(security, name).toEqual(path.startsWith("/api") ? undefined : []);
+    }
+    expect(document).toMatchObject({
+      security: [{ token: [] }],
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+    });
+  });
+
+  test("knows the content types of CloudEvents", () => {
+    const post = document.paths["/api/v1/messages"]?.post;
+    expect(Object.keys(post?.requestBody?.content ?? {})).toEqual([
+      "application/cloudevents+json",
+      "application/cloudevents-batch+json",
+      "application/cloudevents+protobuf",
+      "application/json",
+      "application/octet-stream",
+    ]);
+    expect(Object.keys(post?.responses["200"]?.content ?? {})).toEqual([
+      "application/json",
+      "application/octet-stream",
+      "application/x-ndjson",
+      "text/event-stream",
+    ]);
+  });
+
+  test("refers to nothing that it does not hold", () => {
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map(
+      ([, name = ""]) => name,
+    );
+    expect(references.length).toBeGreaterThan(0);
+    for (const name of references) expect(Object.keys(document.components.schemas)).toContain(name);
+  });
+});
+
+/** What Fastify itself was given, spelt as in OpenAPI. */
+async function registeredRoutes(): Promise<string[]> {
+  await using node = await createNode({ logger: silent });
+  const context = {
+    node,
+    processors: processors(),
+    clock: systemClock,
+    token: "t".repeat(16),
+    stopping: new AbortController().signal,
+    url: () => "",
+  };
+  const found: string[] = [];
+  await using server = await createServer(context, ({ method, url }) => {
+    found.push(
+      `${method} ${url
+        .replaceAll("::", ":#")
+        .replace(/(?<=\/):(\w+)/g, "{$1}")
+        .replace(":#", ":")}`,
+    );
+  });
+  await server.ready();
+  return found.toSorted();
+}

@@ -1,0 +1,130 @@
+import { connect } from "node:net";
+import { createNode, errorTable, processors, systemClock } from "@metanode/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createServer } from "../src/http/server.ts";
+import { problemOf, silent, type TestGateway, testGateway } from "./harness.ts";
+
+let subject: TestGateway;
+beforeAll(async () => {
+  subject = await testGateway({ processors: [] });
+});
+afterAll(() => subject[Symbol.asyncDispose]());
+
+describe("everything below /api", () => {
+  test.each([
+    ["/api/v1/node", {}],
+    ["/api/v1/openapi.json", {}],
+    ["/api/v1/no/such/thing", {}],
+    ["/api/nothing", {}],
+    ["/%61pi/v1/node", {}],
+    ["/api/v1/node", { authorization: "Bearer wrong" }],
+    ["/api/v1/node", { authorization: "Basic dXNlcjpwYXNz" }],
+    ["/api/v1/node?token=secret", {}],
+  ])("is closed without the token: %s %j", async (path, headers) => {
+    const response = await fetch(subject.gateway.url + path, { headers });
+    expect(response.headers.get("www-authenticate")).toMatch(/^Bearer realm="metanode"/);
+    expect(await problemOf(response)).toMatchObject({ httpStatus: 401, code: "auth.unauthenticated", retryable: false });
+  });
+
+  test("does not say the token in what it answers", async () => {
+    const texts = await Promise.all(
+      ["/node", "/openapi.json", "/nothing"].map(async (path) => (await subject.request(path)).text()),
+    );
+    expect(texts.join("")).not.toContain(subject.gateway.token);
+  });
+});
+
+describe("an address that does not exist", () => {
+  test("is resource.not_found, as a problem that names the request", async () => {
+    const response = await subject.request("/nothing/here?x=1");
+    const problem = await problemOf(response);
+    expect(problem).toMatchObject({
+      httpStatus: 404,
+      code: "resource.not_found",
+      details: { method: "GET", path: "/api/v1/nothing/here" },
+    });
+    expect(problem.instance).toBe(`urn:uuid:${response.headers.get("x-request-id")}`);
+  });
+
+  test("is the same outside of /api, where nobody needs a token", async () => {
+    expect(await problemOf(await fetch(`${subject.gateway.url}/`))).toMatchObject({
+      httpStatus: 404,
+      code: "resource.not_found",
+    });
+  });
+
+  test("that is no address is usage.invalid", async () => {
+    expect(await problemOf(await subject.request("/processors/%E0%A4%A"))).toMatchObject({
+      httpStatus: 400,
+      code: "usage.invalid",
+    });
+  });
+});
+
+describe("every answer", () => {
+  test("forbids sniffing, framing and caching", async () => {
+    const { headers } = await subject.request("/node");
+    expect(Object.fromEntries(headers)).toMatchObject({
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      "referrer-policy": "no-referrer",
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+      "cache-control": "no-store",
+    });
+  });
+});
+
+describe("the table of errors", () => {
+  test("is the one of core, and each problem's type leads to its row", async () => {
+    const { items } = (await subject.json("/errors")) as { items: { code: string; http: number }[] };
+    expect(items.map(({ code, http }) => [code, http])).toEqual([...errorTable()].map(([code, { http }]) => [code, http]));
+    const { type } = await problemOf(await subject.request("/errors/no.such_code"));
+    const row = await (
+      await fetch(subject.gateway.url + type, { headers: { authorization: `Bearer ${subject.gateway.token}` } })
+    ).json();
+    expect(row).toMatchObject({ code: "resource.not_found", http: 404, exit: 3 });
+  });
+});
+
+describe("a defect of the platform", () => {
+  test("is core.internal with an errorId that the log knows, and nothing of its text or stack gets out", async () => {
+    const logged: unknown[] = [];
+    await using node = await createNode({ logger: silent });
+    const hosted = processors();
+    const server = await createServer({
+      node,
+      processors: hosted,
+      clock: systemClock,
+      token: "t".repeat(16),
+      stopping: new AbortController().signal,
+      url: () => "",
+    });
+    server.addHook("onRequest", async (request) => {
+      request.log.error = ((fields: unknown) => logged.push(fields)) as typeof request.log.error;
+    });
+    server.get("/broken", async () => {
+      throw new Error("secret of the inside");
+    });
+    const response = await server.inject("/broken");
+    const problem = response.json() as { details: { errorId: string } };
+    expect(problem).toMatchObject({ status: 500, code: "core.internal" });
+    expect(response.body).not.toMatch(/secret|\.ts/);
+    expect(logged).toMatchObject([{ errorId: problem.details.errorId, err: { message: "secret of the inside" } }]);
+    await server.close();
+  });
+});
+
+describe("bytes that are no HTTP", () => {
+  test("end the connection and leave the gateway serving", async () => {
+    const { hostname, port } = new URL(subject.gateway.url);
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(port), hostname, () => socket.write("\u0000\u0001 nonsense\r\n\r\n"));
+      let text = "";
+      socket.on("data", (chunk) => (text += chunk));
+      socket.on("close", () => resolve(text));
+      socket.on("error", reject);
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 400/);
+    expect((await fetch(`${subject.gateway.url}/healthz`)).status).toBe(200);
+  });
+});
