@@ -79,19 +79,20 @@ function addCommand(place: { program: Command; families: Map<string, Command>; s
   if (family === undefined) {
     family = familyOf(word, title);
     families.set(word, family);
-    program.addCommand(inherit(family, program));
+    // Here a word too many is an unknown command, which the family itself answers for.
+    program.addCommand(inherit(family, program).allowExcessArguments());
   }
   family.addCommand(inherit(commandOf(spec, second), program));
 }
 
 function inherit(command: Command, program: Command): Command {
-  return command.copyInheritedSettings(program).helpCommand(false);
+  return command.copyInheritedSettings(program).helpCommand(false).allowExcessArguments(false);
 }
 
 function familyOf(word: string, title: string): Command {
   const summary = commandTable.families.find((family) => family.word === word)?.summary ?? word;
   const family = new Command(word).description(summary).helpGroup(`${title}:`);
-  family.argument("[subcommand]").allowExcessArguments();
+  family.argument("[subcommand]");
   family.usage("<command> [options]");
   family.action(async (given: string | undefined) => {
     const names = family.commands.map((one) => one.name());

@@ -81,13 +81,13 @@ describe("metanode dead-letter edit, replay and drop", () => {
   test("replay all of a filter at once, and no others", async () => {
     const given = await giveUpOn(1, 2);
     for (const { id } of given) await node.metanode(["dead-letter", "edit", id, '{"good":true}']);
-    const none = await node.metanode(["dead-letter", "replay", "--all", "--stream", "send.other", "--yes", "-o", "json"]);
+    const none = await node.metanode(["dead-letter", "replay", "--all", "--log-stream", "send.other", "--yes", "-o", "json"]);
     expect(JSON.parse(none.stdout)).toEqual({ items: [] });
     const { status, stdout } = await node.metanode([
       "dead-letter",
       "replay",
       "--all",
-      "--stream",
+      "--log-stream",
       "send.text.picky",
       "--yes",
       "-o",

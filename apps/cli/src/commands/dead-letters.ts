@@ -2,7 +2,7 @@ import type { ArgumentSpec, CommandSpec, OptionSpec } from "../command.ts";
 
 const ID: ArgumentSpec = { usage: "<id>", summary: "id of the dead letter, as `dead-letter ls` shows it" };
 const FILTER: readonly OptionSpec[] = [
-  { flags: "--stream <name>", summary: "only of this stream of the log, for example send.order.placed" },
+  { flags: "--log-stream <name>", summary: "only of this stream of the log, for example send.order.placed" },
   { flags: "--consumer <name>", summary: "only of this consumer" },
 ];
 const YES: OptionSpec = { flags: "-y, --yes", summary: "do not ask" };
@@ -19,7 +19,7 @@ export const deadLetterCommands: readonly CommandSpec[] = [
     ],
     examples: [
       { line: "dead-letter ls", does: "what was given up on, and why" },
-      { line: "dead-letter ls --stream send.order.placed -o json", does: "those of one type, for programs" },
+      { line: "dead-letter ls --log-stream send.order.placed -o json", does: "those of one type, for programs" },
     ],
     load: () => import("../run/dead-letter-list.ts"),
   },
@@ -47,10 +47,10 @@ export const deadLetterCommands: readonly CommandSpec[] = [
     summary: "give a message back to the consumer that gave up on it",
     details: "With --all every dead letter, or every one of a filter; ends with status 8 if some of them failed.",
     arguments: [{ ...ID, usage: "[id]" }],
-    options: [{ flags: "--all", summary: "all of them, as far as --stream and --consumer say" }, ...FILTER, YES],
+    options: [{ flags: "--all", summary: "all of them, as far as --log-stream and --consumer say" }, ...FILTER, YES],
     examples: [
       { line: "dead-letter replay 12", does: "try this one again" },
-      { line: "dead-letter replay --all --stream send.order.placed --yes", does: "try all of one type again" },
+      { line: "dead-letter replay --all --log-stream send.order.placed --yes", does: "try all of one type again" },
     ],
     load: () => import("../run/dead-letter-replay.ts"),
   },

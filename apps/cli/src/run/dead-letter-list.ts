@@ -9,7 +9,7 @@ export async function run(invocation: Invocation): Promise<void> {
   const answer = await client.json<Items<DeadLetterView> & { readonly next?: string }>({
     path: paths.deadLetters,
     query: {
-      stream: invocation.text("stream"),
+      stream: invocation.text("logStream"),
       consumer: invocation.text("consumer"),
       limit: invocation.number("limit"),
       cursor: invocation.text("cursor"),

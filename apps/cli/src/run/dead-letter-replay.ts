@@ -72,7 +72,7 @@ async function listIds(invocation: Invocation, client: ApiClient): Promise<strin
   do {
     const page: Items<DeadLetterView> & { readonly next?: string } = await client.json({
       path: paths.deadLetters,
-      query: { stream: invocation.text("stream"), consumer: invocation.text("consumer"), limit: PAGE, cursor },
+      query: { stream: invocation.text("logStream"), consumer: invocation.text("consumer"), limit: PAGE, cursor },
     });
     ids.push(...page.items.map(({ id }) => id));
     cursor = page.next;
