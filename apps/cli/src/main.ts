@@ -12,7 +12,8 @@ export async function main(words: readonly string[] = process.argv.slice(2)): Pr
     stream.on("error", (error: NodeJS.ErrnoException) => {
       // `metanode types | head -1`: the reader has what it wanted.
       if (error.code === "EPIPE") process.exit(BROKEN_PIPE_STATUS);
-      throw error;
+      process.stderr.write(`error core.internal: the output cannot be written: ${error.message}\n`);
+      process.exit(1);
     });
   }
   try {

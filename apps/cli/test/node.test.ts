@@ -40,6 +40,20 @@ describe("metanode up", () => {
     await expect(fetch(`${own.url}/healthz`)).rejects.toThrow();
   });
 
+  test("takes a signal that comes twice at once, as under npm, for one: calls under way are finished", async () => {
+    await using own = await startNode();
+    const gate = join(own.folder, "gate");
+    const call = own.metanode(["call", "text.gate", JSON.stringify(gate)]);
+    await until(async () => (await own.metanode(["processor", "ls", "-o", "json"])).stdout.includes('"inFlight": 1'));
+    own.process.kill("SIGINT");
+    own.process.kill("SIGINT");
+    await until(() => !existsSync(join(own.folder, ".metanode", "gateway.json"))); // it has begun to stop
+    writeFileSync(gate, "");
+    expect(await call).toMatchObject({ status: 0, stdout: "open\n" });
+    if (own.process.exitCode === null) await once(own.process, "exit");
+    expect(own.process.exitCode).toBe(0);
+  });
+
   test("hands its flags to the node, and the node's failure to the shell", async () => {
     using folder = temporaryFolder();
     const printed = await run(["up", "--name", "eu", "--port", "0", "--data", "here", "--print-config"], { cwd: folder.path });
@@ -180,5 +194,15 @@ describe("metanode doctor", () => {
     using folder = temporaryFolder();
     const { of } = await doctor(folder.path, "--data", "long".repeat(30));
     expect(of("socket path")).toMatchObject({ status: "info", found: expect.stringContaining("temporary files") });
+  });
+
+  test("tells of a processor that does not start, as does the status", async () => {
+    await using own = await startNode([{ name: "broken", command: [process.execPath, "-e", "process.exit(3)"] }]);
+    const { status, of } = await doctor(own.folder);
+    expect(status).toBe(0);
+    expect(of("node answers")).toMatchObject({ status: "warn", found: expect.stringMatching(/degraded: .*broken.*exit code 3/) });
+    expect((await own.metanode(["status"])).stdout).toMatch(
+      /^health +degraded: processors: 1 of 1 processes of broken are down: .*exit code 3/m,
+    );
   });
 });

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { coreError } from "@metanode/core/errors";
 import { Exit } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
+import { uptimeMs } from "../time.ts";
 
 /** What a shell reports for a program that a signal ended. */
 const SIGNAL_STATUS: Readonly<Record<string, number>> = {
@@ -14,6 +15,9 @@ const SIGNAL_STATUS: Readonly<Record<string, number>> = {
   SIGSEGV: 139,
   SIGTERM: 143,
 };
+
+/** One Ctrl-C under npm or npx comes twice: from the terminal, and handed on by npm. A person's second one comes later. */
+const ECHO_MS = 300;
 
 export async function run(invocation: Invocation): Promise<void> {
   const program = gatewayProgram();
@@ -55,7 +59,12 @@ function gatewayFlags(invocation: Invocation): string[] {
  */
 function runChild(args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, args, { stdio: "inherit", detached: true });
-  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+  const lastMs = new Map<NodeJS.Signals, number>();
+  const forward = (signal: NodeJS.Signals): void => {
+    const isEcho = uptimeMs() - (lastMs.get(signal) ?? Number.NEGATIVE_INFINITY) < ECHO_MS;
+    lastMs.set(signal, uptimeMs());
+    if (!isEcho) child.kill(signal);
+  };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
   for (const signal of signals) process.on(signal, forward);
   return new Promise((resolve, reject) => {
