@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
@@ -68,8 +68,9 @@ function launchProcess(spec: ResolvedProcessorSpec, name: string, context: Launc
     [PROCESSOR_ENVIRONMENT.secret]: invitation.secret,
     [PROCESSOR_ENVIRONMENT.name]: name,
   });
+  const [guarded, ...rest] = [...deathGuard(), program, ...args] as [string, ...string[]];
   // A group of its own: what the processor starts ends with it, and a terminal's Ctrl-C does not reach it.
-  const child = spawn(program, args, { cwd: spec.cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(guarded, rest, { cwd: spec.cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   captureLines(child.stdout, (text) => context.onLine({ processor: name, stream: "stdout", text, atMs: context.clock.now() }));
   captureLines(child.stderr, (text) => context.onLine({ processor: name, stream: "stderr", text, atMs: context.clock.now() }));
   const failed = Promise.withResolvers<never>();
@@ -88,9 +89,30 @@ function launchProcess(spec: ResolvedProcessorSpec, name: string, context: Launc
   };
 }
 
+let guard: readonly string[] | undefined;
+
+/**
+ * A program in front of the processor's own, which makes the kernel end the process when its node dies, however that
+ * happens and whatever the process does (M-25): it can hang in an endless loop, where no code of its own would notice.
+ * Linux with util-linux has it; elsewhere a processor ends itself, and one that hangs is reaped by the next node.
+ */
+function deathGuard(): readonly string[] {
+  if (guard === undefined) {
+    const words = ["setpriv", "--pdeathsig", "KILL", "--"];
+    const isThere =
+      process.platform === "linux" && spawnSync("setpriv", [...words.slice(1), "true"], { stdio: "ignore" }).status === 0;
+    guard = isThere ? words : [];
+  }
+  return guard;
+}
+
+/** With which {@link deathGuard} says that the program does not exist, as a shell does. */
+const NO_PROGRAM = 127;
+
 /** `exit code 3`, `signal SIGKILL`. */
 export function describeExit(exit: Exit): string {
   if (exit.error) return `it could not be started: ${exit.error.message}`;
+  if (exit.code === NO_PROGRAM) return "exit code 127: there is no such program, or something it needs is not there";
   return exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
 }
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -76,7 +76,7 @@ describe("M-23 supervision: back-off, quarantine, recovery", () => {
     const error = await errorOf(node.host.add({ name: "missing", command: ["no-such-program-anywhere", "--now"] }));
     expect(error).toMatchObject({ code: "processor.start" });
     expect(error.message).toContain("no-such-program-anywhere --now");
-    expect(error.message).toContain("ENOENT");
+    expect(error.message).toMatch(/no such program|ENOENT/);
   });
 
   test("a program that never greets is ended at its start limit", async () => {
@@ -165,13 +165,30 @@ describe("M-24 hot add, replace and remove", () => {
   });
 });
 
+const hostMain = fileURLToPath(new URL("../fixtures/host-main.ts", import.meta.url));
+
 describe("M-25 no orphans: the end of a node ends its processors", () => {
+  const hasGuard = spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status === 0;
+
+  test.skipIf(!hasGuard)("after kill -9 of the node its processors end within 2 s, also one in an endless loop", async () => {
+    await using folder = await temporaryFolder();
+    const doomed = spawn(process.execPath, [hostMain, folder.path], { stdio: ["ignore", "pipe", "inherit"] });
+    const { good, hanging } = await firstLine(doomed);
+    expect(await Promise.all([...good, ...hanging].map(isAlive))).toEqual([true, true, true]);
+    doomed.kill("SIGKILL");
+    // The promise is 2 s; more is allowed here only for a machine that has other things to do.
+    const gone = async (): Promise<boolean> => !(await Promise.all([...good, ...hanging].map(isAlive))).includes(true);
+    await until("all its processors are gone", gone, { limitMs: 5_000 });
+  });
+
   test.skipIf(process.platform !== "linux")(
-    "after kill -9 of the node its processors end within 2 s, and one in an endless loop is ended by the next node",
+    "where the kernel is not asked to, they end within 2 s all the same, and one in an endless loop is ended by the next node",
     async () => {
       await using folder = await temporaryFolder();
-      const doomed = spawn(process.execPath, [fileURLToPath(new URL("../fixtures/host-main.ts", import.meta.url)), folder.path], {
+      // Without a PATH there is no setpriv, as on other systems.
+      const doomed = spawn(process.execPath, [hostMain, folder.path], {
         stdio: ["ignore", "pipe", "inherit"],
+        env: { PATH: "" },
       });
       const { good, hanging } = await firstLine(doomed);
       expect(await Promise.all([...good, ...hanging].map(isAlive))).toEqual([true, true, true]);
