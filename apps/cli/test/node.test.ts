@@ -46,8 +46,8 @@ describe("metanode up", () => {
     const call = own.metanode(["call", "text.gate", JSON.stringify(gate)]);
     await until(async () => (await own.metanode(["processor", "ls", "-o", "json"])).stdout.includes('"inFlight": 1'));
     own.process.kill("SIGINT");
-    own.process.kill("SIGINT");
     await until(() => !existsSync(join(own.folder, ".metanode", "gateway.json"))); // it has begun to stop
+    own.process.kill("SIGINT");
     writeFileSync(gate, "");
     expect(await call).toMatchObject({ status: 0, stdout: "open\n" });
     if (own.process.exitCode === null) await once(own.process, "exit");

@@ -17,7 +17,7 @@ const SIGNAL_STATUS: Readonly<Record<string, number>> = {
 };
 
 /** One Ctrl-C under npm or npx comes twice: from the terminal, and handed on by npm. A person's second one comes later. */
-const ECHO_MS = 300;
+const ECHO_MS = 1_000;
 
 export async function run(invocation: Invocation): Promise<void> {
   const program = gatewayProgram();
