@@ -313,7 +313,7 @@ export class Router {
     if (oldest === undefined) {
       throw coreError(
         "message.unknown_type",
-        `nobody on this node handles messages of type ${type}; \`metanode processor types\` lists what it handles`,
+        `nobody on this node handles messages of type ${type}; \`metanode types\` lists what it handles`,
         {
           details: { type },
         },
