@@ -63,16 +63,29 @@ function configOf(flags: Flags): GatewayConfig {
   };
 }
 
-/** The first signal drains, the second closes at once. */
-function stopOnSignals(gateway: Gateway): void {
-  let signals = 0;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    signals++;
-    gateway.node.logger.info({ signal }, signals === 1 ? "stopping; a second signal stops at once" : "stopping at once");
-    void (signals === 1 ? gateway.drain() : gateway.close());
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+/** The first signal drains, the second closes at once. A gateway that is still opening is drained as soon as it can be. */
+class Stopper {
+  #signals = 0;
+  #gateway: Gateway | undefined;
+
+  constructor() {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => this.#onSignal(signal));
+  }
+
+  serve(gateway: Gateway): void {
+    this.#gateway = gateway;
+    if (this.#signals > 0) void gateway.drain();
+  }
+
+  #onSignal(signal: NodeJS.Signals): void {
+    this.#signals++;
+    const isFirst = this.#signals === 1;
+    const gateway = this.#gateway;
+    gateway?.node.logger.info({ signal }, isFirst ? "stopping; a second signal stops at once" : "stopping at once");
+    if (isFirst) void gateway?.drain();
+    else if (gateway !== undefined) void gateway.close();
+    else process.exit(errorRow("call.cancelled").exit);
+  }
 }
 
 async function run(args: readonly string[]): Promise<MetanodeError | undefined> {
@@ -87,8 +100,9 @@ async function run(args: readonly string[]): Promise<MetanodeError | undefined> 
     return undefined;
   }
   const { token, ...values } = config.values;
+  const stopper = new Stopper();
   const gateway = await openGateway({ ...values, ...(token === undefined ? {} : { token }) });
-  stopOnSignals(gateway);
+  stopper.serve(gateway);
   const data = relative(process.cwd(), values.data) || ".";
   const shown = data.startsWith("..") ? values.data : data;
   const where = token === undefined ? `token in ${shown}/${TOKEN_FILE}` : "token as configured";

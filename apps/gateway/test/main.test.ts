@@ -55,6 +55,19 @@ describe("the program", () => {
     expect(status).not.toBe(200);
   });
 
+  test("ends at once at a second signal while it is still starting", async () => {
+    using folder = tempFolder();
+    // It never comes in, so the start would wait for it; it ends by itself.
+    const command = [process.execPath, "-e", "console.log('it runs'); setTimeout(() => undefined, 5_000)"];
+    const env = { METANODE_PROCESSORS: JSON.stringify([{ name: "silent", command }]) };
+    await using program = startProgram(folder, ["--port", "0"], env);
+    await vi.waitFor(() => expect(program.stderr()).toContain("it runs"), 10_000);
+    program.child.kill("SIGINT");
+    program.child.kill("SIGTERM");
+    expect(await program.exited).toBe(9);
+    expect(program.stdout()).toBe("");
+  });
+
   test("takes flags before its environment, and its environment before its file", async () => {
     using folder = workplace();
     await using program = startProgram(folder, ["--name", "flag", "--print-config"], {
