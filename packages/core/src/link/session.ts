@@ -71,7 +71,7 @@ export class Session implements OutgoingLine {
   #outgoing: Frame[] = [];
   #outgoingBytes = 0;
   #flushing = false;
-  #pings = new Map<number, () => void>();
+  #pings = new Map<number, { resolve(): void; reject(error: MetanodeError): void }>();
   #closed: { error: MetanodeError } | undefined;
 
   constructor(options: SessionOptions) {
@@ -139,7 +139,7 @@ export class Session implements OutgoingLine {
     return call;
   }
 
-  /** Resolves when the other side has answered a ping. */
+  /** Resolves when the other side has answered a ping; rejects with `lostCode` when the channel ends first. */
   ping(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
@@ -147,7 +147,7 @@ export class Session implements OutgoingLine {
         return;
       }
       const call = this.#number();
-      this.#pings.set(call, resolve);
+      this.#pings.set(call, { resolve, reject });
       this.send({ call, ping: {} });
     });
   }
@@ -261,7 +261,7 @@ export class Session implements OutgoingLine {
   #control(call: number, frame: Frame): void {
     if (frame.ping) this.send({ call, pong: {} });
     else if (frame.pong) {
-      this.#pings.get(call)?.();
+      this.#pings.get(call)?.resolve();
       this.#pings.delete(call);
     } else if (frame.cancel) this.#incoming.cancel(call, frame.cancel.reason ?? "");
     else if (frame.credit) this.#incoming.credit(call, frame.credit.items ?? 0);
@@ -308,6 +308,7 @@ export class Session implements OutgoingLine {
     this.#open.clear();
     this.#abandoned.clear();
     this.#waiting = [];
+    for (const ping of this.#pings.values()) ping.reject(lost);
     this.#pings.clear();
     this.#incoming.abortAll(lost);
     this.#options.onClosed?.(error);
