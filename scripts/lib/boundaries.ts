@@ -1,6 +1,16 @@
 import { isBuiltin } from "node:module";
 import { isRelative, type ModuleFile, type Repository, resolveRelative, splitSpecifier } from "./boundary-files.ts";
-import { covers, internalSubpath, outsiders, packageTable, requiredScripts, roomTable, topRooms } from "./boundary-table.ts";
+import {
+  covers,
+  internalSubpath,
+  outsiders,
+  packageTable,
+  requiredScripts,
+  roomTable,
+  tools,
+  topRooms,
+  unlisted,
+} from "./boundary-table.ts";
 import { findCycles } from "./cycles.ts";
 import type { ModuleReference } from "./imports.ts";
 import { isPublishable, publishedSubpaths, type Workspace } from "./workspaces.ts";
@@ -83,8 +93,7 @@ function checkDirection(repository: Repository, file: ModuleFile, target: Worksp
     const list = allowed.length === 0 ? "no other package" : allowed.join(", ");
     found.push(at("package-direction", `${file.home.location} may not import ${target.location}; it may import ${list}`));
   }
-  // bench is installed apart from the workspaces, which it finds in the root's node_modules.
-  if (file.home.location !== "bench" && !dependencyNames(repository, file).has(target.name)) {
+  if (!unlisted.includes(file.home.location) && !dependencyNames(repository, file).has(target.name)) {
     found.push(at("undeclared-dependency", undeclared(file, target.name)));
   }
   return found;
@@ -102,6 +111,7 @@ function checkSubpath(file: ModuleFile, target: Workspace, subpath: string, at: 
 }
 
 function checkRelative(file: ModuleFile, specifier: string, at: At): Violation[] {
+  if (tools.includes(file.home.location)) return [];
   const target = resolveRelative(file, specifier);
   if (target.startsWith("../") || target.startsWith("/")) {
     return [at("leaves-package", `${specifier} is outside of ${file.home.location}; import another package by its name`)];
@@ -152,8 +162,6 @@ function checkCycles(repository: Repository): Violation[] {
 }
 
 function allowedLocations(location: string): readonly string[] | undefined {
-  if (location === "bench") return ["packages/*", "apps/gateway"];
-  if (location === "scripts") return [];
   const key = Object.keys(packageTable).find((pattern) => covers(pattern, location));
   return key === undefined ? undefined : packageTable[key];
 }

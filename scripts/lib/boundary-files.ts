@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import * as path from "node:path";
+import { unlisted } from "./boundary-table.ts";
 import { type ModuleReference, readReferences } from "./imports.ts";
 import { type Manifest, readManifest, readWorkspaces, type Workspace } from "./workspaces.ts";
 
@@ -31,12 +32,12 @@ const SKIPPED = /(?:^|\/)(?:node_modules|dist|generated|coverage|\.[^/]+)(?:\/|$
 export function readRepository(root: string): Repository {
   const rootManifest = readManifest(root);
   const workspaces = readWorkspaces(root);
-  const others = ["bench", "scripts"].map((location) => unlisted(root, location)).filter((home) => home !== undefined);
+  const others = unlisted.map((location) => readUnlisted(root, location)).filter((home) => home !== undefined);
   const files = [...workspaces, ...others].flatMap((home) => readModules(home));
   return { root, rootManifest, workspaces, files };
 }
 
-function unlisted(root: string, location: string): Workspace | undefined {
+function readUnlisted(root: string, location: string): Workspace | undefined {
   const folder = path.join(root, location);
   const found = globSync("package.json", { cwd: folder }).length > 0;
   if (!found && globSync(MODULES, { cwd: folder }).length === 0) return undefined;

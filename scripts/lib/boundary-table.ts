@@ -16,7 +16,15 @@ export const packageTable: Readonly<Record<string, readonly string[]>> = {
   "apps/console": [],
   // Examples compose whatever a user could compose.
   "examples/*": ["packages/*", "apps/gateway", "apps/agent"],
+  bench: ["packages/*", "apps/gateway"],
+  scripts: ["packages/*", "apps/*"],
 };
+
+/** Folders that are no workspaces: they find the workspaces in the root's node_modules without naming them. */
+export const unlisted: readonly string[] = ["bench", "scripts"];
+
+/** Locations that may name files of a package by their paths: tools that run what no package publishes, such as its tests. */
+export const tools: readonly string[] = ["scripts"];
 
 /** Locations that see a package as a user does: its `./internal` is closed to them. */
 export const outsiders: readonly string[] = ["examples/*", "bench"];

@@ -139,6 +139,11 @@ describe("the import rules", () => {
     ]);
   });
 
+  test("let the repository's own scripts name any file of a package", () => {
+    const source = 'import "../packages/core/test/log.test.ts";\nimport "@metanode/core";\nimport "pino";';
+    expect(violations({ "scripts/soak.ts": source })).toEqual(["scripts/soak.ts:3 undeclared-dependency"]);
+  });
+
   test("want the scripts that turbo runs", () => {
     const found = violations({ "examples/demo/package.json": { private: true }, "packages/actors/package.json": { name: "x" } });
     expect(found.filter((line) => line.endsWith("workspace-scripts"))).toEqual([
