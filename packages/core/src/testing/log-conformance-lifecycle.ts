@@ -123,7 +123,7 @@ export const lifecyclePromises: readonly LogPromise[] = [
       await closing;
       before.all[3]?.nak();
       await tick(600);
-      const after = await consume(stream, {}, ack);
+      const after = await consume(stream, { maxInFlight: 1 }, ack);
       await after.number(4);
       expect(after.all.map(({ message, attempt }) => [message.data, attempt])).toEqual([
         [0, 1],

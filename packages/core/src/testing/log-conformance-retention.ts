@@ -87,6 +87,34 @@ export const retentionPromises: readonly LogPromise[] = [
     },
   },
   {
+    title: "a stream that holds more than its new limits keeps it, and still knows duplicates",
+    async run({ log }) {
+      const stream = await log.stream("orders");
+      const first = messageOf(0);
+      await stream.append(first);
+      await appendAll(stream, [1, 2]);
+      await log.stream("orders", { maxMessages: 1 });
+      expect(await heldData(stream)).toEqual([0, 1, 2]);
+      expect((await stream.append(first)).duplicate).toBe(true);
+      await expect(stream.append(messageOf(3))).rejects.toMatchObject(full);
+    },
+  },
+  {
+    title: "a stream that goes from by-limits to until-consumed lets go what was consumed, and keeps the rest (L8)",
+    async run({ log }) {
+      const stream = await log.stream("orders", { keep: "by-limits" });
+      const deliveries = await consume(stream, { maxInFlight: 3 });
+      await appendAll(stream, [0, 1, 2, 3]);
+      await deliveries.number(3);
+      deliveries.all[1]?.ack();
+      await deliveries.number(4);
+      deliveries.all[2]?.ack();
+      await stream.info();
+      await log.stream("orders", { keep: "until-consumed" });
+      expect(await heldData(stream)).toEqual([0, 3]);
+    },
+  },
+  {
     title: "a stream is full by its bytes as well",
     async run({ log }) {
       const stream = await log.stream("orders", { maxBytes: 5_000 });

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { MetanodeError } from "../../src/errors.ts";
 import { openSqliteLog } from "../../src/log/sqlite.ts";
 import { ack, appendAll, consume, eventually, messageOf } from "../../src/testing/log-conformance-tools.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { testFolder } from "./child.ts";
 
 const FILE = "log.sqlite";
@@ -58,6 +59,30 @@ describe("a log on SQLite", () => {
     const deliveries = await consume(stream, { maxInFlight: 1 }, ack);
     await deliveries.number(40);
     expect(deliveries.data).toEqual(data);
+  });
+});
+
+describe("the memory of duplicates", () => {
+  test("is let go in the course of further appends, so that it stays within two windows or so", async () => {
+    await using folder = await testFolder();
+    const clock = new VirtualClock();
+    const log = await openSqliteLog({ folder: folder.path, clock });
+    const stream = await log.stream("orders", { dedupWindowMs: 1_000, keep: "by-limits", maxMessages: 10 });
+    const last = messageOf("last");
+    for (let n = 0; n < 60; n++) {
+      await appendAll(
+        stream,
+        Array.from({ length: 50 }, (_, index) => index),
+      );
+      await clock.advance(100);
+    }
+    await stream.append(last);
+    expect((await stream.append(last)).duplicate).toBe(true);
+    await log.close();
+    const database = new DatabaseSync(join(folder.path, FILE));
+    const { keys } = database.prepare("SELECT count(*) AS keys FROM dedup").get() as { keys: number };
+    database.close();
+    expect(keys).toBeLessThan(1_100); // 500 in a window, 3_001 in all
   });
 });
 
