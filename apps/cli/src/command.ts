@@ -21,6 +21,7 @@ export interface CommandSpec {
 /** Does what a command is for. A throw becomes the exit status; the table is for commands about commands. */
 export type CommandHandler = (invocation: Invocation, table: CommandTable) => Promise<void>;
 
+/** A command line with what it is good for. */
 export interface Example {
   readonly line: string;
   readonly does: string;
@@ -29,6 +30,7 @@ export interface Example {
 /** What a word can be completed to: names that the node or this machine knows, or files. */
 export type Completion = "processor" | "type" | "context" | "code" | "file";
 
+/** A word after the command. */
 export interface ArgumentSpec {
   /** In the spelling of the usage line: `<type>`, `[data]`, `[command...]`. */
   readonly usage: string;
@@ -39,8 +41,9 @@ export interface ArgumentSpec {
 }
 
 /** How the value of an option is read. A duration is given with its unit (`5s`) and handed over in milliseconds. */
-export type ValueKind = "text" | "count" | "duration" | "bytes" | "pairs" | "json";
+export type ValueKind = "text" | "count" | "duration" | "bytes" | "pairs";
 
+/** An option of a command, or of all. */
 export interface OptionSpec {
   /** In the spelling of the usage line: `--timeout <duration>`, `-f, --follow`. */
   readonly flags: string;

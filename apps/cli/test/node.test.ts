@@ -197,7 +197,10 @@ describe("metanode doctor", () => {
   });
 
   test("tells of a processor that does not start, as does the status", async () => {
-    await using own = await startNode([{ name: "broken", command: [process.execPath, "-e", "process.exit(3)"] }]);
+    await using own = await startNode([
+      { name: "broken", command: [process.execPath, "-e", "process.exit(3)"], restart: { quarantineAfter: 1 } },
+    ]);
+    await until(async () => (await own.metanode(["processor", "get", "broken"])).stdout.includes("quarantined"));
     const { status, of } = await doctor(own.folder);
     expect(status).toBe(0);
     expect(of("node answers")).toMatchObject({ status: "warn", found: expect.stringMatching(/degraded: .*broken.*exit code 3/) });

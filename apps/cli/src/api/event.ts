@@ -5,7 +5,9 @@ import type { Invocation } from "../invocation.ts";
 /** A CloudEvent in the JSON event format. */
 export type JsonEvent = Record<string, unknown> & { readonly id: string; readonly type: string };
 
+/** Content type of one event in the JSON format. */
 export const EVENT_TYPE = "application/cloudevents+json";
+/** Content type of several events in the JSON format. */
 export const BATCH_TYPE = "application/cloudevents-batch+json";
 
 /** The source of messages that name none. */

@@ -1,9 +1,11 @@
 /** What the HTTP API answers with, as far as the command line reads it. The OpenAPI document of the node is the whole. */
 
+/** A list; some lists also have `next`. */
 export interface Items<T> {
   readonly items: readonly T[];
 }
 
+/** The node. */
 export interface NodeView {
   readonly name: string;
   readonly nodeId: string;
@@ -16,11 +18,13 @@ export interface NodeView {
   readonly deadLetters: number;
 }
 
+/** How a node does, with the reasons. */
 export interface HealthView {
   readonly status: "ok" | "degraded" | "failing";
   readonly modules: Readonly<Record<string, { readonly status: string; readonly reasons: readonly string[] }>>;
 }
 
+/** A type that the node handles. */
 export interface TypeView {
   readonly type: string;
   readonly version: string;
@@ -32,6 +36,7 @@ export interface TypeView {
   readonly outputSchema?: unknown;
 }
 
+/** Counters of one type since the start of the node. */
 export interface StatsView {
   readonly type: string;
   readonly count: number;
@@ -40,6 +45,7 @@ export interface StatsView {
   readonly meanMs: number;
 }
 
+/** One process of a processor. */
 export interface ProcessView {
   readonly id: string;
   readonly state: string;
@@ -52,6 +58,7 @@ export interface ProcessView {
   readonly lastError?: string;
 }
 
+/** A pool of processes. */
 export interface ProcessorView {
   readonly name: string;
   readonly state: string;
@@ -62,6 +69,7 @@ export interface ProcessorView {
   readonly processes: readonly ProcessView[];
 }
 
+/** One line that a process wrote. */
 export interface LogLineView {
   readonly process: string;
   readonly stream: "stdout" | "stderr";
@@ -69,6 +77,7 @@ export interface LogLineView {
   readonly at: string;
 }
 
+/** A message that was given up on. */
 export interface DeadLetterView {
   readonly id: string;
   readonly stream: string;

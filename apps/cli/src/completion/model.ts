@@ -12,11 +12,13 @@ export interface CompletionModel {
   readonly valueOptions: readonly OptionModel[];
 }
 
+/** A word to offer, with what it means. */
 export interface Word {
   readonly word: string;
   readonly summary: string;
 }
 
+/** What can follow a command. */
 export interface CommandModel {
   readonly path: string;
   readonly options: readonly OptionModel[];
@@ -24,6 +26,7 @@ export interface CommandModel {
   readonly arguments: readonly Candidates[];
 }
 
+/** An option in its spellings. */
 export interface OptionModel {
   /** Without dashes. */
   readonly short: string | undefined;
@@ -40,6 +43,7 @@ export type Candidates = Completion | readonly string[] | undefined;
 /** Global options that tell which node is meant: they are handed on when names are asked for. */
 export const CONNECTION_OPTIONS = ["--url", "--token", "--data", "--context"] as const;
 
+/** The model of a table of commands. */
 export function completionModel({ groups, families: known, globalOptions }: CommandTable): CompletionModel {
   const specs = groups.flatMap(({ commands }) => commands);
   const words = new Map<string, string>();

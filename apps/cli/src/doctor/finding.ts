@@ -11,18 +11,22 @@ export interface Finding {
   readonly advice?: string;
 }
 
+/** All is well. */
 export function ok(check: string, found: string): Finding {
   return { check, status: "ok", found };
 }
 
+/** Good to know, neither right nor wrong. */
 export function info(check: string, found: string): Finding {
   return { check, status: "info", found };
 }
 
+/** Works, but needs attention. */
 export function warn(check: string, found: string, advice: string): Finding {
   return { check, status: "warn", found, advice };
 }
 
+/** Wrong: the doctor ends with status 1. */
 export function fail(check: string, found: string, advice: string): Finding {
   return { check, status: "fail", found, advice };
 }

@@ -1,9 +1,10 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 import { type Column, renderTable } from "./table.ts";
 
+/** The form of the data. */
 export type OutputFormat = "table" | "json" | "yaml";
-export const OUTPUT_FORMATS = ["table", "json", "yaml"] as const;
 
+/** How a command speaks. */
 export interface OutputOptions {
   readonly format: OutputFormat;
   /** False for `--no-color`. Colours also need a terminal and no NO_COLOR. */

@@ -10,6 +10,7 @@ export interface Column<Row> {
   readonly paint?: (text: string, row: Row) => string;
 }
 
+/** How a table is fitted to where it is shown. */
 export interface TableOptions {
   /** Columns of the terminal; without them nothing is cut, so that a pipe gets whole words. */
   readonly columns?: number;
@@ -18,7 +19,7 @@ export interface TableOptions {
 }
 
 const GAP = "  ";
-/** No column is cut below this. */
+/** No column of words is cut below this. */
 const NARROWEST = 6;
 
 /** Rows as aligned text, one line each after a line of titles. Ends without a newline. */
@@ -27,7 +28,7 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
   const widths = columns.map(({ title }, index) =>
     Math.max(displayWidth(title), ...cells.map((line) => displayWidth(line[index] ?? ""))),
   );
-  if (options.columns !== undefined) shrink(widths, options.columns);
+  if (options.columns !== undefined) shrink(widths, columns, options.columns);
   const line = (texts: readonly string[], paint: (text: string, index: number) => string): string =>
     texts
       .map((text, index) => paint(pad(text, widths[index] ?? 0, columns[index]?.align, index === texts.length - 1), index))
@@ -48,13 +49,16 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
   return [titles, ...body].join("\n");
 }
 
-/** Takes from the widest column until the line fits. */
-function shrink(widths: number[], columns: number): void {
+/** Takes from the widest column of words until the line fits. Numbers stay whole: a part of one is another number. */
+function shrink(widths: number[], columns: readonly { readonly align?: "left" | "right" }[], room: number): void {
   const total = (): number => widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
-  while (total() > columns) {
-    const widest = Math.max(...widths);
-    if (widest <= NARROWEST) return;
-    widths[widths.indexOf(widest)] = widest - 1;
+  while (total() > room) {
+    let widest = -1;
+    for (const [index, width] of widths.entries()) {
+      if (columns[index]?.align !== "right" && width > NARROWEST && width > (widths[widest] ?? 0)) widest = index;
+    }
+    if (widest < 0) return;
+    widths[widest] = (widths[widest] ?? 0) - 1;
   }
 }
 

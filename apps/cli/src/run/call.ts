@@ -10,6 +10,7 @@ import type { Output } from "../output/output.ts";
 /** What the node gets, beyond the deadline of the call, to say that it has passed. */
 const MARGIN_MS = 5_000;
 
+/** `metanode call` */
 export async function run(invocation: Invocation): Promise<void> {
   const argument = invocation.optionalArg(1);
   const bytes = argument === undefined ? undefined : await readInput(argument);

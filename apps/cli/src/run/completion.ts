@@ -7,6 +7,7 @@ import type { Invocation } from "../invocation.ts";
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 
+/** `metanode completion` */
 export async function run(invocation: Invocation, table: CommandTable): Promise<void> {
   const shell = invocation.arg(0) as keyof typeof SCRIPTS; // the parser takes no other
   invocation.output.raw(Buffer.from(SCRIPTS[shell](completionModel(table)), "utf8"));

@@ -1,6 +1,7 @@
 import { readContexts } from "../contexts.ts";
 import type { Invocation } from "../invocation.ts";
 
+/** `metanode context ls` */
 export async function run({ output }: Invocation): Promise<void> {
   const { current, contexts } = await readContexts();
   const rows = Object.entries(contexts).map(([name, { url, data, token }]) => ({

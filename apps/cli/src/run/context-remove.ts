@@ -1,6 +1,7 @@
 import { contextOf, readContexts, writeContexts } from "../contexts.ts";
 import type { Invocation } from "../invocation.ts";
 
+/** `metanode context rm` */
 export async function run(invocation: Invocation): Promise<void> {
   const name = invocation.arg(0);
   const { current, contexts } = await readContexts();

@@ -6,6 +6,7 @@ import type { Invocation } from "../invocation.ts";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
+/** `metanode context set` */
 export async function run(invocation: Invocation): Promise<void> {
   const name = invocation.arg(0);
   if (!NAME.test(name)) {

@@ -4,6 +4,7 @@ import type { Setting } from "../settings.ts";
 /** Enough of a secret to tell two apart. */
 const SHOWN_CHARS = 4;
 
+/** `metanode context show` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const settings = await invocation.settings();

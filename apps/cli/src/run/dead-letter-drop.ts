@@ -2,6 +2,7 @@ import { paths } from "../api/paths.ts";
 import { confirm } from "../confirm.ts";
 import type { Invocation } from "../invocation.ts";
 
+/** `metanode dead-letter drop` */
 export async function run(invocation: Invocation): Promise<void> {
   const id = invocation.arg(0);
   const client = await invocation.client();

@@ -6,6 +6,7 @@ import { payloadOf, readInput } from "../data.ts";
 import type { Invocation } from "../invocation.ts";
 import { deadLetterDetails } from "../output/dead-letters.ts";
 
+/** `metanode dead-letter edit` */
 export async function run(invocation: Invocation): Promise<void> {
   const argument = invocation.optionalArg(1);
   const subject = invocation.text("subject");

@@ -3,6 +3,7 @@ import type { DeadLetterView } from "../api/views.ts";
 import type { Invocation } from "../invocation.ts";
 import { deadLetterDetails } from "../output/dead-letters.ts";
 
+/** `metanode dead-letter get` */
 export async function run(invocation: Invocation): Promise<void> {
   const client = await invocation.client();
   const view = await client.json<DeadLetterView>({ path: paths.deadLetter(invocation.arg(0)) });

@@ -3,6 +3,7 @@ import type { DeadLetterView, Items } from "../api/views.ts";
 import type { Invocation } from "../invocation.ts";
 import { deadLetterTable } from "../output/dead-letters.ts";
 
+/** `metanode dead-letter ls` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const client = await invocation.client();

@@ -17,6 +17,7 @@ interface Replayed {
   readonly problem?: Record<string, unknown>;
 }
 
+/** `metanode dead-letter replay` */
 export async function run(invocation: Invocation): Promise<void> {
   const id = invocation.optionalArg(0);
   if ((id === undefined) !== invocation.has("all")) {

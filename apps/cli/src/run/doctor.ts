@@ -10,6 +10,7 @@ import { nowMs } from "../time.ts";
 
 const COLOURS = { ok: "green", info: "dim", warn: "yellow", fail: "red" } as const;
 
+/** `metanode doctor` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const settings = await invocation.settings();

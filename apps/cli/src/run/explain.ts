@@ -15,6 +15,7 @@ const EXIT_MEANINGS: Readonly<Record<number, string>> = {
   9: "cancelled",
 };
 
+/** `metanode explain` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const code = invocation.optionalArg(0);

@@ -8,6 +8,7 @@ import { oneLine } from "../output/width.ts";
 
 const COLOURS = { passed: "green", failed: "red", skipped: "dim" } as const;
 
+/** `metanode processor check` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   // The kit starts processes and speaks gRPC: nothing that other commands should pay for.

@@ -3,6 +3,7 @@ import type { Items, ProcessorView } from "../api/views.ts";
 import type { Invocation } from "../invocation.ts";
 import { processorTable } from "../output/processors.ts";
 
+/** `metanode processor ls` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const client = await invocation.client();

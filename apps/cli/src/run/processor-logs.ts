@@ -7,6 +7,7 @@ import { oneLine } from "../output/width.ts";
 
 const DEFAULT_TAIL = 100;
 
+/** `metanode processor logs` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const client = await invocation.client();

@@ -4,6 +4,7 @@ import type { ProcessorView } from "../api/views.ts";
 import type { Invocation } from "../invocation.ts";
 import { processorDetails } from "../output/processors.ts";
 
+/** `metanode processor restart` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const client = await invocation.client();

@@ -5,6 +5,7 @@ import type { ProcessorView } from "../api/views.ts";
 import type { Invocation } from "../invocation.ts";
 import { processorDetails } from "../output/processors.ts";
 
+/** `metanode processor scale` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const processes = Number(invocation.arg(1));

@@ -14,6 +14,7 @@ interface Accepted {
   readonly duplicate?: boolean;
 }
 
+/** `metanode send` */
 export async function run(invocation: Invocation): Promise<void> {
   if (invocation.has("ndjson")) return sendLines(invocation);
   const argument = invocation.optionalArg(1);

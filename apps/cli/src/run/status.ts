@@ -38,6 +38,7 @@ const DEFAULT_INTERVAL_MS = 2_000;
 /** To the top left and everything gone, as `clear` does. */
 const CLEAR = "\u001b[H\u001b[2J\u001b[3J";
 
+/** `metanode status` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const client = await invocation.client();

@@ -5,6 +5,7 @@ import type { Invocation } from "../invocation.ts";
 import { nearestOf } from "../nearest.ts";
 import { renderFields } from "../output/table.ts";
 
+/** `metanode types` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const client = await invocation.client();

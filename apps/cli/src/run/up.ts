@@ -19,6 +19,7 @@ const SIGNAL_STATUS: Readonly<Record<string, number>> = {
 /** One Ctrl-C under npm or npx comes twice: from the terminal, and handed on by npm. A person's second one comes later. */
 const ECHO_MS = 1_000;
 
+/** `metanode up` */
 export async function run(invocation: Invocation): Promise<void> {
   const program = gatewayProgram();
   const args = gatewayFlags(invocation);
