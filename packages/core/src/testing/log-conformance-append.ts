@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Message } from "../message/message.ts";
-import type { LogPromise } from "./log-conformance.ts";
 import { ack, appendAll, consume, eventually, messageOf, reopened } from "./log-conformance-tools.ts";
+import type { LogPromise } from "./log-harness.ts";
 
 /** Payloads and attributes that something on the way could spoil. */
 const exactMessages: readonly Message[] = [

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import { coreError } from "../errors.ts";
 import type { DeadLetter, Log, LogStream } from "../log/log.ts";
-import type { LogPromise } from "./log-conformance.ts";
 import { ack, appendAll, consume, eventually, reopened } from "./log-conformance-tools.ts";
+import type { LogPromise } from "./log-harness.ts";
 
 /** Makes a dead letter of each payload. */
 async function bury(stream: LogStream, data: readonly unknown[], name = "worker"): Promise<void> {

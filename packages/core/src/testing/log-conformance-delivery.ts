@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import type { LogPromise } from "./log-conformance.ts";
 import { ack, appendAll, consume, eventually, messageOf, quiet } from "./log-conformance-tools.ts";
+import type { LogPromise } from "./log-harness.ts";
 
 export const deliveryPromises: readonly LogPromise[] = [
   {

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { ConsumerOptions, StreamOptions } from "../log/log.ts";
-import type { LogPromise } from "./log-conformance.ts";
 import { ack, appendAll, consume, messageOf, quiet, reopened } from "./log-conformance-tools.ts";
+import type { LogPromise } from "./log-harness.ts";
 
 export const lifecyclePromises: readonly LogPromise[] = [
   {

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { LogStream } from "../log/log.ts";
-import type { LogPromise } from "./log-conformance.ts";
 import { ack, appendAll, consume, eventually, messageOf, quiet } from "./log-conformance-tools.ts";
+import type { LogPromise } from "./log-harness.ts";
 
 async function heldData(stream: LogStream): Promise<unknown[]> {
   return (await stream.read(0, 1_000)).map(({ message }) => message.data);

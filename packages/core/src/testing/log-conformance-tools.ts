@@ -1,6 +1,6 @@
 import type { Consumer, ConsumerOptions, Delivery, Log, LogStream } from "../log/log.ts";
 import { createMessage, type Message, type MessageInit } from "../message/message.ts";
-import type { LogHarness } from "./log-conformance.ts";
+import type { LogHarness } from "./log-harness.ts";
 
 /** The longest that anything is waited for: only a failing test comes near. */
 const PATIENCE_MS = 15_000;
