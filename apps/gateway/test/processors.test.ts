@@ -173,6 +173,13 @@ describe("the logs of a processor", () => {
     controller.abort();
   });
 
+  test("are followed until the processor is taken out", async () => {
+    await send("POST", "/processors", { name: "second", file: new URL("./fixtures/second.ts", import.meta.url).pathname });
+    const response = await subject.request("/processors/second/logs", { headers: { accept: "text/event-stream" } });
+    await send("DELETE", "/processors/second");
+    expect(await response.text()).toBe(": following\n\n");
+  });
+
   test("are asked for by at most a thousand", async () => {
     expect(await problemOf(await subject.request("/processors/worker/logs?tail=1001"))).toMatchObject({
       code: "usage.invalid",

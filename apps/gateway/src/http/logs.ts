@@ -58,14 +58,15 @@ interface Following {
   readonly signal: AbortSignal;
 }
 
-/** The lines as events: first those that are there, then each new one, until the client or the gateway goes. */
-async function* follow(lines: readonly LogLine[], { host, name, clock, signal }: Following): AsyncGenerator<string> {
-  const kept = host.logs(name);
-  let last = kept.at(-1);
+/** The lines as events: first those that are there, then each new one, until the client, the processor or the gateway goes. */
+async function* follow(lines: readonly LogLine[], following: Following): AsyncGenerator<string> {
+  const { clock, signal } = following;
+  let last = keptLines(following)?.at(-1);
   let quietSinceMs = clock.now();
   yield `: following\n\n${lines.map(eventOf).join("")}`;
-  while (!signal.aborted) {
-    if (!(await hasPassed(clock, signal))) break;
+  while (await hasPassed(clock, signal)) {
+    const kept = keptLines(following);
+    if (kept === undefined) return;
     // Lines are kept in one array that loses its oldest: what we saw last is found again, or everything is new.
     const fresh = kept.slice(last === undefined ? 0 : kept.lastIndexOf(last) + 1);
     last = kept.at(-1);
@@ -74,6 +75,11 @@ async function* follow(lines: readonly LogLine[], { host, name, clock, signal }:
     else continue;
     quietSinceMs = clock.now();
   }
+}
+
+/** Undefined once the processor is gone. */
+function keptLines({ host, name }: Following): readonly LogLine[] | undefined {
+  return host.list().some((one) => one.name === name) ? host.logs(name) : undefined;
 }
 
 /** False when the wait was cut short. */
