@@ -2,7 +2,7 @@ import { createMessage, type Message, toBinaryHttp, toStructuredHttp } from "@me
 import { encodeProtobufEvent, PROTOBUF_TYPE } from "@metanode/core/internal";
 import { CloudEvent, HTTP } from "cloudevents";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type TestGateway, testGateway } from "./harness.ts";
+import { problemOf, type TestGateway, testGateway } from "./harness.ts";
 
 type Body = NonNullable<RequestInit["body"]>;
 
@@ -68,5 +68,22 @@ describe("octets", () => {
     const { headers } = toBinaryHttp(createMessage({ type: "test.echo", source: "/test", data: new Uint8Array(bytes) }));
     const response = await subject.request("/messages", { method: "POST", headers, body: bytes });
     expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes);
+  });
+});
+
+describe("a batch of more events than may be in flight at once", () => {
+  test("is refused as a whole", async () => {
+    const event = { specversion: "1.0", id: "many", source: "/test", type: "test.nothing" };
+    const body = JSON.stringify(Array.from({ length: 10_001 }, () => event));
+    const response = await subject.request("/messages", {
+      method: "POST",
+      headers: { "content-type": "application/cloudevents-batch+json" },
+      body,
+    });
+    expect(await problemOf(response)).toMatchObject({
+      httpStatus: 413,
+      code: "message.too_large",
+      details: { events: 10_001, limit: 10_000 },
+    });
   });
 });

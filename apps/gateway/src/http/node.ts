@@ -66,6 +66,11 @@ export function nodeRoutes(api: Api, context: HttpContext): void {
       deadLetters: await node.deadLetters.count(),
     };
   });
+  typeRoutes(api, context);
+}
+
+function typeRoutes(api: Api, { node }: HttpContext): void {
+  const tags = ["node"];
   const types = z.object({ items: z.array(TypeView) });
   const describeTypes = {
     operationId: "listTypes",

@@ -108,11 +108,16 @@ function changeRoutes(api: Api, { processors }: HttpContext): void {
       .header("location", `/api/v1/processors/${encodeURIComponent(spec.name)}`)
       .send(viewOf(host.info(spec.name)));
   });
+  replaceRoute(api, processors);
+  removeRoute(api, processors);
+}
+
+function replaceRoute(api: Api, processors: HttpContext["processors"]): void {
   const replaceSchema = {
     operationId: "replaceProcessor",
     summary:
       "Put a new version in the place of a running processor, without an error for any caller; if it does not come up, the old one stays",
-    tags,
+    tags: ["processors"],
     params: Name,
     body: ReplacingSpec,
     response: {
@@ -134,10 +139,13 @@ function changeRoutes(api: Api, { processors }: HttpContext): void {
     await processors.host.replace(placed({ ...body, name } as ProcessorSpec));
     return viewOf(processors.host.info(name));
   });
+}
+
+function removeRoute(api: Api, processors: HttpContext["processors"]): void {
   const removeSchema = {
     operationId: "removeProcessor",
     summary: "Take a processor out; answers when its calls are finished and its processes have ended",
-    tags,
+    tags: ["processors"],
     params: Name,
     response: { 204: nothing("It is gone."), ...problems("resource.not_found") },
   };
