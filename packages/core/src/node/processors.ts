@@ -67,7 +67,10 @@ class Processors implements ProcessorsModule {
 }
 
 function complaints(pool: PoolInfo): string[] {
-  const down = pool.processes.filter(({ state }) => state === "quarantined" || state === "backoff");
+  // A process that starts for the first time is no complaint; one that starts again after a failure is, until it is ready.
+  const down = pool.processes.filter(
+    ({ state, lastError }) => state === "quarantined" || state === "backoff" || (state === "starting" && lastError !== undefined),
+  );
   if (down.length === 0) return [];
   return [
     `${down.length} of ${pool.processes.length} processes of ${pool.name} are down: ${down[0]?.lastError ?? "no reason known"}`,
