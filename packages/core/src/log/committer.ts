@@ -73,6 +73,8 @@ export class Committer {
   #isWanted = false;
   #saveTimer: Timer | undefined;
   #onIdle: (() => void)[] = [];
+  /** The last commit failed: that was told, and is not told again. */
+  #isFaulty = false;
 
   constructor(store: LogStore, clock: Clock, onFault: (error: MetanodeError) => void) {
     this.#store = store;
@@ -189,7 +191,10 @@ export class Committer {
       .catch((thrown: unknown) => asMetanodeError(thrown, "log.storage"));
     this.#underWay--;
     if (result instanceof Error) this.#fail(batch, result);
-    else answer(batch, result);
+    else {
+      this.#isFaulty = false;
+      answer(batch, result);
+    }
     if (this.#isWanted) this.#schedule();
     else if (this.#underWay === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
@@ -203,7 +208,8 @@ export class Committer {
       this.#dirty.add(saver);
     }
     this.#saveTimer ??= this.#clock.setTimer(SAVE_RETRY_MS, () => this.#onSaveTimer());
-    this.#onFault(error);
+    if (!this.#isFaulty) this.#onFault(error);
+    this.#isFaulty = true;
   }
 }
 
@@ -211,9 +217,9 @@ export class Committer {
 function answer(batch: Batch, result: CommitResult): void {
   const stored = new Map<Appendable, StoredRecord[]>();
   batch.calls.forEach((call, index) => {
-    const outcome = result.calls[index];
-    if (outcome === undefined || !isSequences(outcome)) {
-      call.reject(fullError(call, outcome));
+    const outcome = result.calls[index] ?? [];
+    if (!isSequences(outcome)) {
+      call.reject(refusalError(call, outcome));
       return;
     }
     let news = stored.get(call.target);
@@ -242,12 +248,21 @@ function isSequences(outcome: readonly number[] | Refusal): outcome is readonly 
   return Array.isArray(outcome);
 }
 
-function fullError(call: Call, held: Refusal | undefined): MetanodeError {
+function refusalError(call: Call, refusal: Refusal): MetanodeError {
   const { name } = call.target;
-  const records = call.records.length;
+  if ("freeBytes" in refusal) {
+    const { freeBytes, minFreeBytes } = refusal;
+    return coreError(
+      "log.storage",
+      `the disk under the log has ${freeBytes} bytes left, fewer than the ${minFreeBytes} of minFreeBytes; make room: what is consumed until then frees some`,
+      { details: { freeBytes, minFreeBytes } },
+    );
+  }
+  const { messages, bytes } = refusal;
+  const refused = call.records.length;
   return coreError(
     "log.full",
-    `stream ${name} holds ${held?.messages} messages in ${held?.bytes} bytes and has no room for ${records} more that is not still needed; wait until its consumers have caught up, or raise maxMessages or maxBytes`,
-    { details: { stream: name, messages: held?.messages, bytes: held?.bytes, refused: records } },
+    `stream ${name} holds ${messages} messages in ${bytes} bytes and has no room for ${refused} more that is not still needed; wait until its consumers have caught up, or raise maxMessages or maxBytes`,
+    { details: { stream: name, messages, bytes, refused } },
   );
 }

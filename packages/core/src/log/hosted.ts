@@ -15,7 +15,7 @@ export interface HostedLogOptions {
   readonly clock: Clock;
   /**
    * Told of failures of the storage behind nobody's call: a state of a consumer that could not be saved (it is tried
-   * again), or an expiry that could not be made.
+   * again, and told once until it works), or an expiry that could not be made.
    */
   readonly onFault?: ((error: MetanodeError) => void) | undefined;
 }

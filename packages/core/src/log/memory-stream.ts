@@ -1,7 +1,7 @@
 import type { ResolvedStreamOptions } from "./options.ts";
 import type { NewRecord, RecordBody, StoredRecord } from "./record.ts";
 import { DONE, freedRanges, type Position, type Range } from "./retention.ts";
-import type { ConsumerRecord, ConsumerSave, HeldRecord, Page, Refusal, StreamStats } from "./store.ts";
+import type { ConsumerRecord, ConsumerSave, FullStream, HeldRecord, Page, StreamStats } from "./store.ts";
 
 interface Row extends StoredRecord {
   readonly bytes: number;
@@ -44,7 +44,7 @@ export class MemoryStream {
     return this.#first;
   }
 
-  append(records: readonly NewRecord[], nowMs: number): number[] | Refusal {
+  append(records: readonly NewRecord[], nowMs: number): number[] | FullStream {
     this.#forgetKeys(nowMs);
     const firsts = this.#duplicates(records);
     const fresh = records.filter((_, index) => firsts[index] === undefined);

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { ResolvedStreamOptions } from "./options.ts";
 import type { NewRecord, StoredRecord } from "./record.ts";
 import type { Range } from "./retention.ts";
-import type { Page, Refusal } from "./store.ts";
+import type { FullStream, Page } from "./store.ts";
 
 /**
  * The messages of all streams, in SQLite.
@@ -99,7 +99,7 @@ export class SqliteMessages {
   }
 
   /** Stores the records of one call, or refuses them all. */
-  append(stream: StreamState, records: readonly NewRecord[], nowMs: number): number[] | Refusal {
+  append(stream: StreamState, records: readonly NewRecord[], nowMs: number): number[] | FullStream {
     const { keep, maxMessages, maxBytes } = stream.options;
     const bytes = records.reduce((sum, record) => sum + record.bytes, 0);
     if (keep === "by-limits" || (stream.messages + records.length <= maxMessages && stream.bytes + bytes <= maxBytes)) {

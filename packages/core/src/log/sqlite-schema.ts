@@ -152,6 +152,11 @@ function pragma(database: DatabaseSync, name: string): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
 }
 
+/** What is free within the database file, for messages to come. */
+export function freeBytes(database: DatabaseSync): number {
+  return pragma(database, "freelist_count") * PAGE_BYTES;
+}
+
 function unusable(message: string, details: Record<string, unknown>): MetanodeError {
   return coreError("log.storage", message, { retryable: false, details });
 }

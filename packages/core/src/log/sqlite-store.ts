@@ -1,12 +1,13 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { coreError } from "../errors.ts";
+import { DiskGuard } from "./disk-guard.ts";
 import { type ResolvedStreamOptions, resolveStreamOptions } from "./options.ts";
 import type { RecordBody, StoredRecord } from "./record.ts";
 import { DONE, freedRanges } from "./retention.ts";
 import { type ConsumerState, positionOf, SqliteConsumers } from "./sqlite-consumers.ts";
 import { SqliteDead } from "./sqlite-dead.ts";
 import { newSweep, SqliteMessages, type StreamState } from "./sqlite-messages.ts";
-import { type DatabaseOptions, openDatabase, storageError } from "./sqlite-schema.ts";
+import { type DatabaseOptions, freeBytes, openDatabase, storageError } from "./sqlite-schema.ts";
 import type {
   CommitBatch,
   CommitResult,
@@ -22,6 +23,12 @@ import type {
   StreamStats,
 } from "./store.ts";
 
+/** How the store is opened. */
+export interface StoreOptions extends DatabaseOptions {
+  /** Appends are refused while the disk has less room; 0 does not look. */
+  readonly minFreeBytes: number;
+}
+
 /** {@link LogStore} as it looks in the thread that has the database: each method returns when it is done. */
 export type SyncLogStore = {
   [K in keyof LogStore]: (...args: Parameters<LogStore[K]>) => Awaited<ReturnType<LogStore[K]>>;
@@ -34,6 +41,7 @@ export type SyncLogStore = {
 export class SqliteStore implements SyncLogStore {
   readonly #database: DatabaseSync;
   readonly #folder: string;
+  readonly #disk: DiskGuard;
   readonly #messages: SqliteMessages;
   readonly #consumerRows: SqliteConsumers;
   readonly #dead: SqliteDead;
@@ -43,8 +51,9 @@ export class SqliteStore implements SyncLogStore {
   /** A transaction failed: what is kept in memory may say more than what is stored. */
   #isStale = false;
 
-  constructor(options: DatabaseOptions) {
+  constructor(options: StoreOptions) {
     this.#folder = options.folder;
+    this.#disk = new DiskGuard(options.folder, options.minFreeBytes, () => freeBytes(this.#database));
     this.#database = openDatabase(options);
     try {
       this.#messages = new SqliteMessages(this.#database);
@@ -72,6 +81,20 @@ export class SqliteStore implements SyncLogStore {
       this.#load();
     });
     this.#isStale = false;
+    this.#checkpoint();
+  }
+
+  /**
+   * Moves the write-ahead log into the database, after which its file is written from the beginning again: on a full disk
+   * that is often all the room that is needed. Whether it could be done.
+   */
+  #checkpoint(): boolean {
+    try {
+      this.#database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      return true;
+    } catch {
+      return false; // no room for this either: the next commit tells
+    }
   }
 
   #load(): void {
@@ -184,6 +207,8 @@ export class SqliteStore implements SyncLogStore {
       for (const save of saves) this.#save(save, touched);
       const appended = new Map<StreamState, number>();
       const results = calls.map((call): number[] | Refusal => {
+        const low = this.#disk.check(call.records);
+        if (low !== undefined) return low;
         const stream = this.#stream(call.stream);
         touched.add(stream);
         appended.set(stream, (appended.get(stream) ?? 0) + call.records.length);

@@ -1,5 +1,6 @@
 import type { WireError } from "../errors.ts";
 import type { NewRecord, StoredRecord } from "./record.ts";
+import type { StoreOptions } from "./sqlite-store.ts";
 import type { CommitBatch, CommitResult, ConsumerSave, LogStore, Refusal } from "./store.ts";
 
 /**
@@ -8,10 +9,7 @@ import type { CommitBatch, CommitResult, ConsumerSave, LogStore, Refusal } from 
  */
 
 /** What the thread is started with. */
-export interface WorkerStart {
-  readonly folder: string;
-  readonly maxFileBytes: number;
-}
+export type WorkerStart = StoreOptions;
 
 /** Asks the thread for one method of its store. */
 export interface WorkerRequest {
@@ -97,8 +95,8 @@ export function packResult(batch: PackedBatch, result: CommitResult): PackedResu
   const refusals: [number, Refusal][] = [];
   let at = 0;
   result.calls.forEach((outcome, call) => {
-    if ("messages" in outcome) refusals.push([call, outcome]);
-    else sequences.set(outcome, at);
+    if ("length" in outcome) sequences.set(outcome, at);
+    else refusals.push([call, outcome]);
     at += batch.counts[call] ?? 0;
   });
   return { sequences, refusals, firstSequences: result.firstSequences };

@@ -39,9 +39,8 @@ function serve(store: SqliteStore, { op, args }: WorkerRequest): unknown {
 }
 
 function start(): SqliteStore | undefined {
-  const { folder, maxFileBytes } = workerData as WorkerStart;
   try {
-    return new SqliteStore({ folder, maxFileBytes });
+    return new SqliteStore(workerData as WorkerStart);
   } catch (thrown) {
     answer({ id: 0, error: toWire(thrown) });
     return undefined;

@@ -40,6 +40,11 @@ export interface SqliteLogOptions {
    * beyond it fail with `log.storage`. For a disk that other things live on as well. @default 0
    */
   maxFileBytes?: number;
+  /**
+   * Appends fail with `log.storage` while the disk and the unused part of the database together have less room than
+   * this, in bytes, so that enough is left to settle what is in the log, which frees room. 0 does not look. @default 64 MiB, twice the write-ahead log
+   */
+  minFreeBytes?: number;
   /** Told of failures of the storage behind nobody's call, which are tried again. @default nobody is told */
   onFault?: (error: MetanodeError) => void;
 }
@@ -51,10 +56,11 @@ export interface SqliteLogOptions {
  * cannot be used: the message says why and what to do; config.invalid.
  */
 export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
-  rejectUnknownKeys("log", options, ["folder", "clock", "maxFileBytes", "onFault"]);
+  rejectUnknownKeys("log", options, ["folder", "clock", "maxFileBytes", "minFreeBytes", "onFault"]);
   const folder = textOf("log.folder", options.folder);
   const maxFileBytes = intWithin("log.maxFileBytes", options.maxFileBytes ?? 0, 0);
-  const store = new WorkerStore({ folder, maxFileBytes });
+  const minFreeBytes = intWithin("log.minFreeBytes", options.minFreeBytes ?? 64 * 1_048_576, 0);
+  const store = new WorkerStore({ folder, maxFileBytes, minFreeBytes });
   await store.ready;
   return new HostedLog(store, { clock: options.clock ?? systemClock, onFault: options.onFault });
 }

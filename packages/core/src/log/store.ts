@@ -7,7 +7,7 @@ import type { NewRecord, RecordBody, StoredRecord } from "./record.ts";
  * time. Memory and SQLite implement it; everything else of the log is shared (`hosted.ts`, `consumer.ts`).
  *
  * Promises of a store:
- *  R1. A commit is applied wholly or, if it rejects, not at all; only a call that its full stream refuses is left out.
+ *  R1. A commit is applied wholly or, if it rejects, not at all; only a call that is refused is left out.
  *  R2. Requests take effect in the order in which they were made.
  *  R3. What a commit stored is on disk when it resolves.
  */
@@ -71,10 +71,19 @@ export interface CommitResult {
   readonly firstSequences: readonly (readonly [stream: number, sequence: number])[];
 }
 
-/** A full stream. */
-export interface Refusal {
+/** Why a call was left out. */
+export type Refusal = FullStream | LowDisk;
+
+/** The stream is full. */
+export interface FullStream {
   readonly messages: number;
   readonly bytes: number;
+}
+
+/** The disk has less room than is to be kept free. */
+export interface LowDisk {
+  readonly freeBytes: number;
+  readonly minFreeBytes: number;
 }
 
 export interface Page {

@@ -97,6 +97,24 @@ describe("a consumer whose store answers late", () => {
   });
 });
 
+describe("a consumer that was closed", () => {
+  test("takes no ack any more, so that it cannot undo what its successor has done", async () => {
+    const { store, clock, log } = faultyLog();
+    const stream = await log.stream("orders");
+    await appendAll(stream, ["a", "b"]);
+    const before = await consume(stream);
+    await before.number(2);
+    await before.consumer.close();
+    const after = await consume(stream, {}, ack);
+    await after.number(2);
+    await stream.info(); // has what was acked stored
+    before.all[0]?.ack();
+    await clock.advance(100);
+    const { id } = await store.openStream("orders", undefined, clock.now());
+    expect(await store.openConsumer(id, "worker", "first", clock.now())).toMatchObject({ cursor: 2, open: [] });
+  });
+});
+
 describe("a consumer whose store fails", () => {
   test("reads again after a while what is new and what is to be tried again", async () => {
     const { store, clock, log } = faultyLog();

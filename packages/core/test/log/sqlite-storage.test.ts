@@ -141,6 +141,24 @@ describe("a database that cannot be used", () => {
   });
 });
 
+describe("a log whose disk has less room than is to be kept free", () => {
+  test("refuses appends with log.storage and still lets what it holds be consumed and removed", async () => {
+    await using folder = await testFolder();
+    const roomy = await openSqliteLog({ folder: folder.path });
+    await appendAll(await roomy.stream("orders"), ["a", "b"]);
+    await roomy.close();
+    await using log = await openSqliteLog({ folder: folder.path, minFreeBytes: 2 ** 52 });
+    const stream = await log.stream("orders");
+    const low = { code: "log.storage", retryable: true, details: { minFreeBytes: 2 ** 52 } };
+    await expect(stream.append(messageOf("c"))).rejects.toMatchObject(low);
+    await expect(stream.append([messageOf("c"), messageOf("d")])).rejects.toMatchObject(low);
+    const deliveries = await consume(stream, {}, ack);
+    await deliveries.number(2);
+    await eventually("all to be removed", async () => (await stream.info()).messages === 0);
+    expect(deliveries.data).toEqual(["a", "b"]);
+  });
+});
+
 describe("a log that has no more room on its disk", () => {
   const message = (n: number) => messageOf(String(n).padEnd(50_000, "."));
 
