@@ -11,6 +11,16 @@ export interface ProcessorsModule extends NodeModule {
   readonly host: ProcessorHost;
 }
 
+/** What goes well is told once, what does not is told loudly. */
+const LEVELS = {
+  launched: "debug",
+  started: "info",
+  stopped: "info",
+  crashed: "warn",
+  killed: "warn",
+  quarantined: "warn",
+} as const;
+
 class Processors implements ProcessorsModule {
   readonly name = "processors";
   readonly #specs: readonly ProcessorSpec[];
@@ -37,7 +47,7 @@ class Processors implements ProcessorsModule {
       onLine: (line: LogLine) =>
         logger[line.stream === "stderr" ? "warn" : "info"]({ processor: line.processor, stream: line.stream }, line.text),
       onEvent: (event) => {
-        const level = event.kind === "started" || event.kind === "stopped" ? "info" : "warn";
+        const level = LEVELS[event.kind];
         logger[level]({ processor: event.slot, pid: event.pid, kind: event.kind }, `${event.slot} ${event.kind}: ${event.text}`);
       },
       onRefused: (error) => logger.warn({ err: error }, "a stranger was refused at the processors' socket"),

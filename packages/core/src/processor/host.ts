@@ -87,7 +87,13 @@ export class ProcessorHost {
     const lines: LogLine[] = [];
     const pool = new Pool({
       spec,
-      context: { door: this.#door, clock, node, onLine: (line) => this.#line(lines, line) },
+      context: {
+        door: this.#door,
+        clock,
+        node,
+        cacheFolder: join(this.#options.folder, "cache"),
+        onLine: (line) => this.#line(lines, line),
+      },
       handler: this.#handler(spec.name),
       maxMessageBytes: this.#options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
       random: this.#options.random ?? Math.random,
@@ -212,7 +218,7 @@ export class ProcessorHost {
   }
 
   #event(event: SlotEvent): void {
-    if (event.kind === "started" || event.kind === "stopped" || event.kind === "crashed") void this.#recordPids();
+    if (event.kind !== "quarantined" && event.kind !== "killed") void this.#recordPids();
     this.#options.onEvent?.(event);
   }
 

@@ -44,6 +44,8 @@ export interface LaunchContext {
   readonly door: ProcessorDoor;
   readonly clock: Clock;
   readonly node: string;
+  /** Where compiled code is kept: a processor from source then starts quicker and smaller. */
+  readonly cacheFolder: string;
   readonly onLine: (line: LogLine) => void;
 }
 
@@ -63,6 +65,7 @@ function launchProcess(spec: ResolvedProcessorSpec, name: string, context: Launc
     const value = process.env[key];
     if (value !== undefined) env[key] = value;
   }
+  if (spec.isFile) env.NODE_COMPILE_CACHE = context.cacheFolder;
   Object.assign(env, spec.env, {
     [PROCESSOR_ENVIRONMENT.address]: context.door.address,
     [PROCESSOR_ENVIRONMENT.secret]: invitation.secret,

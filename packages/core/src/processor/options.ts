@@ -65,6 +65,8 @@ export interface ResolvedProcessorSpec {
   readonly name: string;
   /** What is started; empty in in-process mode. */
   readonly command: readonly string[];
+  /** The command is this runtime with a file: it may share the node's compile cache. */
+  readonly isFile: boolean;
   readonly definition: ProcessorSpec["definition"];
   readonly cwd: string | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -111,6 +113,7 @@ export function resolveProcessorSpec(given: ProcessorSpec): ResolvedProcessorSpe
   return Object.freeze({
     name: given.name,
     command: resolveCommand(at, given),
+    isFile: given.file !== undefined,
     definition: given.definition,
     cwd: given.cwd,
     env: { ...given.env },

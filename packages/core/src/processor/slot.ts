@@ -36,7 +36,7 @@ export interface SlotEvents {
 
 export interface SlotEvent {
   readonly slot: string;
-  readonly kind: "started" | "crashed" | "killed" | "quarantined" | "stopped";
+  readonly kind: "launched" | "started" | "crashed" | "killed" | "quarantined" | "stopped";
   readonly text: string;
   readonly pid: number | undefined;
 }
@@ -218,6 +218,7 @@ export class Slot implements Member {
     this.#become("starting");
     const launched = launch(this.#options.spec, this.id, this.#options.context);
     this.#launched = launched;
+    this.#options.events.onEvent({ slot: this.id, kind: "launched", text: "its process was started", pid: launched.pid });
     const startTimer = this.#timer(this.#options.spec.startTimeoutMs, () =>
       this.kill(`no handshake within ${this.#options.spec.startTimeoutMs} ms of its start`),
     );

@@ -30,7 +30,7 @@ async function supervise(draw: () => number): Promise<Supervised> {
   const slot = new Slot({
     spec: resolveProcessorSpec({ name: "fragile", definition: fragile, restart: RESTART }),
     id: "fragile.0",
-    context: { door, clock, node: "test", onLine: nothing },
+    context: { door, clock, node: "test", cacheFolder: folder.path, onLine: nothing },
     events: { onReady: nothing, onChange: nothing, onEvent: (event) => events.push(event) },
     handler: nothing,
     maxMessageBytes: 1_024,
@@ -117,7 +117,7 @@ describe("M-23 the times of supervision", () => {
     await using one = await supervise(LONGEST);
     await one.crash();
     await one.nextLifeMs();
-    expect(one.events.map(({ kind }) => kind)).toEqual(["started", "killed", "crashed", "started"]);
-    expect(one.events[2]?.text).toContain("crashed by the test");
+    expect(one.events.map(({ kind }) => kind)).toEqual(["launched", "started", "killed", "crashed", "launched", "started"]);
+    expect(one.events[3]?.text).toContain("crashed by the test");
   });
 });
