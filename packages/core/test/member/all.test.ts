@@ -6,13 +6,13 @@ import { reduce } from "../../src/member/reduce.ts";
 import { all } from "../../src/member/select.ts";
 import type { Message } from "../../src/message/message.ts";
 import {
-  after,
   answerOf,
   down,
   errorOf,
   failAfter,
   failed,
   hang,
+  later,
   member,
   memberIn,
   message,
@@ -34,7 +34,7 @@ describe("a message to all members", () => {
 
   test("goes out to all before any answer is awaited", async () => {
     const { clock, context } = setup();
-    const members = names(3).map((id) => member(id, after(clock, 10, id)));
+    const members = names(3).map((id) => member(id, later(clock, 10, id)));
     const group = createGroup({ id: "g", members, select: all(), clock });
     const answer = answerOf(() => group.call(message(), context));
     expect(members.map((m) => m.messages.length)).toEqual([1, 1, 1]);
@@ -208,7 +208,7 @@ describe("the policy all", () => {
 describe("a quorum", () => {
   test("of 9 of 10 is there with the ninth answer when one is dead, and names it as missing", async () => {
     const { clock, context } = setup();
-    const live = names(9).map((id, index) => member(id, after(clock, 10 * (index + 1), id)));
+    const live = names(9).map((id, index) => member(id, later(clock, 10 * (index + 1), id)));
     const group = createGroup({ id: "g", members: [...live, member("dead", hang)], select: all(policy.quorum(9)), clock });
     let result: unknown;
     const answer = answerOf(() => group.gather(message(), context)).then((value) => {
@@ -252,8 +252,8 @@ describe("the policy any", () => {
 describe("the policy first", () => {
   test("hears the first answer, passes over members that give none, and withdraws the rest", async () => {
     const { clock, context } = setup();
-    const slow = member("c", after(clock, 20, "c"));
-    const members = [member("a", throwing(down("a"))), member("b", after(clock, 10, "b")), slow];
+    const slow = member("c", later(clock, 20, "c"));
+    const members = [member("a", throwing(down("a"))), member("b", later(clock, 10, "b")), slow];
     const group = createGroup({ id: "g", members, select: all(policy.first()), reduce: reduce.first(), clock });
     const answer = answerOf(() => group.call(message(), context));
     await clock.advance(10);
@@ -263,7 +263,7 @@ describe("the policy first", () => {
 
   test("is lost when the first answer is an error, though others would answer, and let others finish", async () => {
     const { clock, context } = setup();
-    const members = [member("a", failAfter(clock, 5, failed("a"))), member("b", after(clock, 10, "b"))];
+    const members = [member("a", failAfter(clock, 5, failed("a"))), member("b", later(clock, 10, "b"))];
     const group = createGroup({ id: "g", members, select: all(policy.first({ rest: "finish" })), clock });
     const answer = errorOf(() => group.call(message(), context));
     await clock.advance(10);
@@ -277,8 +277,8 @@ describe("the policy first", () => {
 describe("best effort", () => {
   test("returns what is there when its time is over, and who is missing", async () => {
     const { clock, context } = setup();
-    const late = member("c", after(clock, 200, "c"));
-    const members = [member("a", after(clock, 30, "a")), member("b", throwing(failed("b"))), late, member("d", hang)];
+    const late = member("c", later(clock, 200, "c"));
+    const members = [member("a", later(clock, 30, "a")), member("b", throwing(failed("b"))), late, member("d", hang)];
     const group = createGroup({ id: "g", members, select: all(policy.bestEffort({ withinMs: 80 })), clock });
     const result = answerOf(() => group.gather(message(), context));
     const values = answerOf(() => group.call(message(), context));
@@ -313,7 +313,7 @@ describe("the rest of a call whose verdict is known", () => {
     const { clock, context } = setup();
     const members = [
       member("a", failAfter(clock, 5, failed("a"))),
-      member("b", after(clock, 50, "b")),
+      member("b", later(clock, 50, "b")),
       memberIn("c", "draining"),
     ];
     const group = createGroup({ id: "g", members, select: all(policy.all({ rest: "wait" })), clock });
@@ -355,7 +355,7 @@ describe("the rest of a call whose verdict is known", () => {
 
   test("goes on unheard with rest: finish, and still gets the message", async () => {
     const { clock, context } = setup();
-    const [a, b, c] = [member("a"), member("b", after(clock, 50, "b")), member("c", hang)];
+    const [a, b, c] = [member("a"), member("b", later(clock, 50, "b")), member("c", hang)];
     const group = createGroup({ id: "g", members: [a, b, c], select: all(policy.any({ rest: "finish" })), clock });
     expect(group.call(message(), context)).toEqual(["a"]);
     expect([b.messages.length, c.messages.length]).toEqual([1, 1]);

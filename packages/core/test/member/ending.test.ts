@@ -5,7 +5,7 @@ import { createGroup } from "../../src/member/group.ts";
 import type { CallContext, Member } from "../../src/member/member.ts";
 import { policy } from "../../src/member/policy.ts";
 import { all } from "../../src/member/select.ts";
-import { after, answerOf, errorOf, failAfter, failed, hang, member, message, names, setup } from "./members.ts";
+import { answerOf, errorOf, failAfter, failed, hang, later, member, message, names, setup } from "./members.ts";
 
 describe("a caller that withdraws", () => {
   test("cancels every member's part within the same turn, over groups in groups", async () => {
@@ -45,7 +45,7 @@ describe("a caller that withdraws", () => {
     const { clock, context, abort } = setup();
     const group = createGroup({
       id: "g",
-      members: [member("a", after(clock, 5, "a")), member("b", hang)],
+      members: [member("a", later(clock, 5, "a")), member("b", hang)],
       select: all(policy.any()),
       clock,
     });
@@ -69,7 +69,7 @@ describe("a withdrawn member", () => {
         return new Promise(() => undefined);
       },
     };
-    const group = createGroup({ id: "g", members: [member("a", after(clock, 5, "a")), slow], select: all(policy.any()), clock });
+    const group = createGroup({ id: "g", members: [member("a", later(clock, 5, "a")), slow], select: all(policy.any()), clock });
     const answer = answerOf(() => group.call(message(), context));
     await clock.advance(5);
     await answer;
@@ -80,7 +80,7 @@ describe("a withdrawn member", () => {
 describe("late answers", () => {
   test("of members that were withdrawn or ran out of time are ignored, also when they are errors", async () => {
     const { clock, context } = setup(100);
-    const members = [member("a", after(clock, 200, "a")), member("b", failAfter(clock, 300, failed("b"))), member("c")];
+    const members = [member("a", later(clock, 200, "a")), member("b", failAfter(clock, 300, failed("b"))), member("c")];
     const group = createGroup({ id: "g", members, select: all(policy.bestEffort()), clock });
     const answer = answerOf(() => group.call(message(), context));
     await clock.advance(100);
@@ -103,7 +103,7 @@ describe("a call whose deadline has passed", () => {
 describe("any number of calls", () => {
   test("leave nothing behind once they are answered: no deadline, and no listener at the caller's signal", async () => {
     const { clock, context } = setup(800);
-    const group = createGroup({ id: "g", members: names(3).map((id) => member(id, after(clock, 5, id))), select: all(), clock });
+    const group = createGroup({ id: "g", members: names(3).map((id) => member(id, later(clock, 5, id))), select: all(), clock });
     const short = answerOf(() => group.call(message(), { ...context, deadlineMs: clock.now() + 80 }));
     const long = answerOf(() => group.call(message(), context));
     expect(getEventListeners(context.signal as AbortSignal, "abort").length).toBe(2);

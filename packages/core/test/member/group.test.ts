@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createGroup, type GroupOptions, type OneGroupOptions } from "../../src/member/group.ts";
 import type { Member, MemberState } from "../../src/member/member.ts";
 import { all, one } from "../../src/member/select.ts";
-import { after, answerOf, errorOf, member, memberIn, message, names, setup, type Watched } from "./members.ts";
+import { answerOf, errorOf, later, member, memberIn, message, names, setup, type Watched } from "./members.ts";
 
 function groupOf(states: readonly MemberState[]): Member {
   return createGroup({ id: "g", members: states.map((state, index) => memberIn(`m${index}`, state)), select: one.byLoad() });
@@ -54,7 +54,7 @@ describe("the members of a group", () => {
   test("that come and go during a call change nothing about it", async () => {
     const { clock, context } = setup();
     const late = member("late");
-    const group = createGroup({ id: "g", members: [member("a", after(clock, 10, "a")), member("b")], select: all(), clock });
+    const group = createGroup({ id: "g", members: [member("a", later(clock, 10, "a")), member("b")], select: all(), clock });
     const answer = answerOf(() => group.gather(message(), context));
     group.add(late);
     group.remove("b");
@@ -65,7 +65,7 @@ describe("the members of a group", () => {
 
   test("may be a function's, asked anew for every call, and then cannot be changed here", async () => {
     const { clock, context } = setup();
-    const list = [member("a", after(clock, 10, "a"))];
+    const list = [member("a", later(clock, 10, "a"))];
     const group = createGroup({ id: "g", members: () => list, select: all(), clock });
     const answer = answerOf(() => group.gather(message(), context));
     list.unshift(member("b"));

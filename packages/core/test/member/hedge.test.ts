@@ -3,7 +3,6 @@ import { createGroup } from "../../src/member/group.ts";
 import { rendezvous } from "../../src/member/hash.ts";
 import { all, one } from "../../src/member/select.ts";
 import {
-  after,
   answerOf,
   down,
   errorOf,
@@ -11,6 +10,7 @@ import {
   failed,
   hang,
   inTurn,
+  later,
   member,
   memberIn,
   message,
@@ -25,7 +25,7 @@ describe("a hedge", () => {
 
   test("asks a second member when the first is slow; the first answer wins and the loser is withdrawn", async () => {
     const { clock, context } = setup();
-    const members = [member("a", hang), member("b", after(clock, 5, "b"))];
+    const members = [member("a", hang), member("b", later(clock, 5, "b"))];
     const answer = answerOf(() => inTurn(clock, members, { hedge }).call(message(), context));
     await clock.advance(19);
     expect(sent(members)).toEqual([1, 0]);
@@ -39,7 +39,7 @@ describe("a hedge", () => {
 
   test("is not sent when the answer is there in time", async () => {
     const { clock, context } = setup();
-    const members = [member("a", after(clock, 19, "a")), member("b")];
+    const members = [member("a", later(clock, 19, "a")), member("b")];
     const answer = answerOf(() => inTurn(clock, members, { hedge }).call(message(), context));
     await clock.advance(50);
     expect(await answer).toBe("a");
@@ -48,7 +48,7 @@ describe("a hedge", () => {
 
   test("is withdrawn when the first member answers after all", async () => {
     const { clock, context } = setup();
-    const members = [member("a", after(clock, 30, "a")), member("b", hang)];
+    const members = [member("a", later(clock, 30, "a")), member("b", hang)];
     const answer = answerOf(() => inTurn(clock, members, { hedge }).call(message(), context));
     await clock.advance(30);
     expect(await answer).toBe("a");
@@ -90,7 +90,7 @@ describe("a hedge", () => {
 
   test("goes nowhere where the key belongs to one member alone", async () => {
     const { clock, context } = setup();
-    const members = names(3).map((id) => member(id, after(clock, 50, id)));
+    const members = names(3).map((id) => member(id, later(clock, 50, id)));
     const select = one.byKey(undefined, { onUnavailable: "error" });
     const answer = answerOf(() => inTurn(clock, members, { hedge }, { select }).call(message({ id: "k" }), context));
     await clock.advance(50);
@@ -100,7 +100,7 @@ describe("a hedge", () => {
 
   test("goes nowhere when there is no second member", async () => {
     const { clock, context } = setup();
-    const only = member("a", after(clock, 50, "a"));
+    const only = member("a", later(clock, 50, "a"));
     const answer = answerOf(() => inTurn(clock, [only, memberIn("b", "down")], { hedge }).call(message(), context));
     await clock.advance(50);
     expect(await answer).toBe("a");
@@ -109,7 +109,7 @@ describe("a hedge", () => {
 
   test("still counts when the first member fails in a way that may pass", async () => {
     const { clock, context } = setup();
-    const members = [member("a", failAfter(clock, 25, down("a"))), member("b", after(clock, 20, "b"))];
+    const members = [member("a", failAfter(clock, 25, down("a"))), member("b", later(clock, 20, "b"))];
     const answer = answerOf(() => inTurn(clock, members, { hedge }).call(message(), context));
     await clock.advance(40);
     expect(await answer).toBe("b");
@@ -127,7 +127,7 @@ describe("a hedge", () => {
   test("belongs to its round: a round fails when all of its attempts have, and the next has hedges of its own", async () => {
     const { clock, context } = setup();
     const failing = ["a", "b", "c"].map((id) => member(id, failAfter(clock, 30, down(id))));
-    const last = member("d", after(clock, 1, "d"));
+    const last = member("d", later(clock, 1, "d"));
     const group = inTurn(clock, [...failing, last], { hedge, retry });
     const answer = answerOf(() => group.call(message(), context));
     // a at 0 and b at 20 fail at 30 and 50; after a pause of 10, c at 60 and d at 80, which answers at 81.
@@ -151,7 +151,7 @@ describe("a hedge", () => {
 
   test("in a call to all is not sent to a member that is no longer ready", async () => {
     const { clock, context } = setup();
-    const leaving = member("a", after(clock, 50, "a"));
+    const leaving = member("a", later(clock, 50, "a"));
     const group = createGroup({ id: "g", members: [leaving], select: all(), perMember: { hedge }, clock });
     const answer = answerOf(() => group.call(message(), context));
     leaving.state = "draining";

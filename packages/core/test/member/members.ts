@@ -49,7 +49,7 @@ export function memberIn(id: string, state: MemberState): Watched {
 }
 
 /** Answers with `value` after `delayMs` of the clock. */
-export function after(clock: VirtualClock, delayMs: number, value: unknown): Answer {
+export function later(clock: VirtualClock, delayMs: number, value: unknown): Answer {
   return () => new Promise((resolve) => clock.setTimer(delayMs, () => resolve(value)));
 }
 

@@ -118,7 +118,7 @@ describe("a call with a time limit per member", () => {
 });
 
 describe("a retry", () => {
-  test("follows an error that says retryable, after a pause, at a member that was not asked yet", async () => {
+  test("follows an error that says retryable, later a pause, at a member that was not asked yet", async () => {
     const { clock, context } = setup();
     const members = [member("a", throwing(down("a"))), member("b", failAfter(clock, 5, down("b"))), member("c")];
     const answer = answerOf(() => inTurn(clock, members, { retry }).call(message(), context));

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type AllGroup, createGroup } from "../../src/member/group.ts";
 import { policy } from "../../src/member/policy.ts";
 import { all } from "../../src/member/select.ts";
-import { after, down, errorOf, failAfter, failed, hang, member, memberIn, message, setup, throwing } from "./members.ts";
+import { down, errorOf, failAfter, failed, hang, later, member, memberIn, message, setup, throwing } from "./members.ts";
 
 describe("a stream of outcomes", () => {
   async function collect(group: AllGroup, stop = Number.POSITIVE_INFINITY, ctx = setup().context): Promise<string[]> {
@@ -17,8 +17,8 @@ describe("a stream of outcomes", () => {
   test("gives each outcome when it comes, the skipped ones first, each member once", async () => {
     const { clock, context } = setup();
     const members = [
-      member("a", after(clock, 30, "a")),
-      member("b", after(clock, 10, "b")),
+      member("a", later(clock, 30, "a")),
+      member("b", later(clock, 10, "b")),
       memberIn("c", "down"),
       member("d", failAfter(clock, 20, failed("d"))),
     ];

@@ -4,7 +4,7 @@ import type { Member } from "../../src/member/member.ts";
 import { reduce } from "../../src/member/reduce.ts";
 import { all, one } from "../../src/member/select.ts";
 import type { Message } from "../../src/message/message.ts";
-import { after, answerOf, errorOf, failed, hang, member, message, names, setup, throwing, type Watched } from "./members.ts";
+import { answerOf, errorOf, failed, hang, later, member, message, names, setup, throwing, type Watched } from "./members.ts";
 
 /** Shard, spread and scatter are a selection and a reduction each, and nest because a group is a member. */
 
@@ -91,8 +91,8 @@ describe("two scatters made alike", () => {
 describe("a scatter whose parts may move", () => {
   test("puts a group of one in the place of each part, so that a retry or hedge goes to another replica", async () => {
     const { clock, context } = setup();
-    const replicas: Watched[] = [member("r0", hang), member("r1", sumOf), member("r2", after(clock, 5, 0))];
-    replicas[2] = member("r2", (m) => after(clock, 5, sumOf(m))(m, context));
+    const replicas: Watched[] = [member("r0", hang), member("r1", sumOf), member("r2", later(clock, 5, 0))];
+    replicas[2] = member("r2", (m) => later(clock, 5, sumOf(m))(m, context));
     const parts = [0, 1, 2].map((at) =>
       createGroup({
         id: `part-${at}`,

@@ -6,7 +6,7 @@ import { type GroupResult, missingOf } from "../../src/member/outcome.ts";
 import { policy, verdictOf } from "../../src/member/policy.ts";
 import { type Reducer, reduce } from "../../src/member/reduce.ts";
 import { all } from "../../src/member/select.ts";
-import { after, answerOf, down, errorOf, failed, hang, member, message, setup, throwing } from "./members.ts";
+import { answerOf, down, errorOf, failed, hang, later, member, message, setup, throwing } from "./members.ts";
 
 function resultOf(values: readonly unknown[]): GroupResult {
   const outcomes = values.map(
@@ -24,9 +24,9 @@ describe("the list of values", () => {
   test("is in member order, never in the order of coming, without those who are missing", async () => {
     const { clock, context } = setup();
     const members = [
-      member("a", after(clock, 30, 1)),
+      member("a", later(clock, 30, 1)),
       member("b", throwing(gap)),
-      member("c", after(clock, 10, 3)),
+      member("c", later(clock, 10, 3)),
       member("d", () => 4),
     ];
     const group = createGroup({ id: "g", members, select: all(policy.bestEffort()), clock });
@@ -95,7 +95,7 @@ describe("a merge that answers with a promise", () => {
     const endless = reduce.merge(() => new Promise(() => undefined));
     const group = createGroup({
       id: "g",
-      members: [member("a"), member("b", after(clock, 5, "b"))],
+      members: [member("a"), member("b", later(clock, 5, "b"))],
       select: all(),
       reduce: endless,
       clock,
@@ -175,7 +175,7 @@ describe("a fold", () => {
 
   test("combines in member order, whichever value comes first", async () => {
     const { clock, context } = setup();
-    const members = [member("a", after(clock, 20, "a")), member("b", after(clock, 10, "b")), member("c", () => "c")];
+    const members = [member("a", later(clock, 20, "a")), member("b", later(clock, 10, "b")), member("c", () => "c")];
     const text = reduce.fold("", (a: string, b: string) => a + b);
     const group = createGroup({ id: "g", members, select: all(), reduce: text, clock });
     const answer = answerOf(() => group.call(message(), context));
@@ -185,7 +185,7 @@ describe("a fold", () => {
 
   test("that is unordered combines each value when it comes, and none of those that came too late", async () => {
     const { clock, context } = setup();
-    const members = [member("a", after(clock, 20, 1)), member("b", after(clock, 10, 2)), member("c", hang)];
+    const members = [member("a", later(clock, 20, 1)), member("b", later(clock, 10, 2)), member("c", hang)];
     const steps: [number, number][] = [];
     const sum = reduce.fold(
       0,
@@ -237,7 +237,7 @@ describe("the agreement of members", () => {
     const members = [
       member("a", () => ({ stock: 4 })),
       member("b", throwing(down())),
-      member("c", after(clock, 5, { stock: 4 })),
+      member("c", later(clock, 5, { stock: 4 })),
     ];
     const group = createGroup({ id: "g", members, select: all(policy.quorum(2)), reduce: reduce.agreement(), clock });
     const answer = answerOf(() => group.call(message(), context));
@@ -265,7 +265,7 @@ describe("a reducer that throws", () => {
   test.each(Object.entries(kinds))("%s ends the call with a typed error that names it", async (_when, reducer) => {
     const { clock, context } = setup();
     const hanging = member("c", hang);
-    const members = [member("a"), member("b", after(clock, 5, "b")), hanging];
+    const members = [member("a"), member("b", later(clock, 5, "b")), hanging];
     const group = createGroup({ id: "g", members, select: all(policy.quorum(2)), reduce: reducer, clock });
     const error = errorOf(() => group.call(message(), context));
     await clock.advance(5);

@@ -6,7 +6,7 @@ import type { MemberState, Outcome } from "../../src/member/member.ts";
 import { type Policy, policy, tallyOf } from "../../src/member/policy.ts";
 import { all } from "../../src/member/select.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { after, failAfter, hang, member, message, throwing, type Watched } from "./members.ts";
+import { failAfter, hang, later, member, message, throwing, type Watched } from "./members.ts";
 
 /** How one member behaves. Delay 0 is an answer without a promise. */
 interface Behaviour {
@@ -96,7 +96,7 @@ function memberOf(id: string, { kind, delayMs, state }: Behaviour, clock: Virtua
   if (kind === "error" || kind === "unreachable") {
     return member(id, delayMs === 0 ? throwing(errors[kind]) : failAfter(clock, delayMs, errors[kind]));
   }
-  const made = member(id, delayMs === 0 ? () => id : after(clock, delayMs, id));
+  const made = member(id, delayMs === 0 ? () => id : later(clock, delayMs, id));
   if (kind === "skipped") made.state = state;
   return made;
 }

@@ -1,13 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { decodeBatch, encodeBatch, fromWireMessage, toWireMessage } from "../../src/link/frames.ts";
 import { fromHttp, toBinaryHttp, toStructuredHttp } from "../../src/message/http.ts";
 import { fromJsonEvent, toJsonEvent } from "../../src/message/json.ts";
 import { createMessage, type Message, withHop } from "../../src/message/message.ts";
 import { decodeProtobufEvent, encodeProtobufEvent, PROTOBUF_TYPE } from "../../src/message/protobuf.ts";
-import { decodeBatch, encodeBatch, fromWireMessage, toWireMessage } from "../../src/link/frames.ts";
 
 // Attribute values: well-formed Unicode without control characters, as CloudEvents allows.
-const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 30 }).filter((value) => value.isWellFormed() && !/\p{Cc}/u.test(value));
+const text = fc
+  .string({ unit: "grapheme", minLength: 1, maxLength: 30 })
+  .filter((value) => value.isWellFormed() && !/\p{Cc}/u.test(value));
 const word = fc.stringMatching(/^[a-z][a-z0-9_-]{0,9}$/);
 const moment = fc.date({ min: new Date(0), max: new Date("2100-01-01"), noInvalidDate: true }).map((date) => date.getTime());
 const json = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown); // -0 is no JSON
@@ -32,17 +34,27 @@ const attributes = fc.record(
 const payload = fc.oneof(
   fc.record({ data: json.filter((value) => value !== null) }),
   fc.record({ data: fc.uint8Array({ minLength: 1, maxLength: 100 }), datacontenttype: fc.constant("application/octet-stream") }),
-  fc.record({ data: fc.string({ unit: "grapheme", minLength: 1 }).filter((value) => value.isWellFormed()), datacontenttype: fc.constant("text/plain") }),
+  fc.record({
+    data: fc.string({ unit: "grapheme", minLength: 1 }).filter((value) => value.isWellFormed()),
+    datacontenttype: fc.constant("text/plain"),
+  }),
   fc.constant({}),
 );
 const extensions = fc.dictionary(
   fc.stringMatching(/^x[a-z0-9]{1,10}$/),
-  fc.oneof(text, fc.integer({ min: -2147483648, max: 2147483647 }).filter((value) => value > -2147483648), fc.boolean()),
+  fc.oneof(
+    text,
+    fc.integer({ min: -2147483648, max: 2147483647 }).filter((value) => value > -2147483648),
+    fc.boolean(),
+  ),
   { maxKeys: 4 },
 );
 const message: fc.Arbitrary<Message> = fc
   .tuple(attributes, payload, extensions)
-  .map(([fields, data, extra]) => ({ ...fields, ...data, ...(Object.keys(extra).length > 0 ? { extensions: { ...extra } } : {}) }) as Message);
+  .map(
+    ([fields, data, extra]) =>
+      ({ ...fields, ...data, ...(Object.keys(extra).length > 0 ? { extensions: { ...extra } } : {}) }) as Message,
+  );
 
 /** `Uint8Array` and Buffer are the same octets. */
 function plain(value: Message): Message {
@@ -51,14 +63,16 @@ function plain(value: Message): Message {
 
 describe("every form of a message", () => {
   test("brings back from structured JSON what went in", () => {
-    fc.assert(fc.property(message, (given) => {
+    fc.assert(
+      fc.property(message, (given) => {
         expect(plain(fromJsonEvent(JSON.parse(JSON.stringify(toJsonEvent(given)))))).toEqual(given);
       }),
     );
   });
 
   test("brings back from protobuf what went in", () => {
-    fc.assert(fc.property(message, (given) => {
+    fc.assert(
+      fc.property(message, (given) => {
         expect(plain(decodeProtobufEvent(encodeProtobufEvent(given)))).toEqual(given);
       }),
     );
@@ -80,7 +94,8 @@ describe("every form of a message", () => {
         const { headers, body } = toBinaryHttp(given);
         for (const value of Object.values(headers)) expect(value).toMatch(/^[\x20-\x7e]*$/);
         const [back] = fromHttp(headers, body);
-        const asText = given.extensions && Object.fromEntries(Object.entries(given.extensions).map(([name, value]) => [name, String(value)]));
+        const asText =
+          given.extensions && Object.fromEntries(Object.entries(given.extensions).map(([name, value]) => [name, String(value)]));
         const isJson = given.data !== undefined && given.datacontenttype === undefined;
         expect(plain(back as Message)).toEqual({
           ...given,
@@ -111,7 +126,9 @@ describe("a message from outside", () => {
     ["a payload that is no base64", { ...event, data_base64: "%%" }, "/data_base64"],
     ["a broken traceparent", { ...event, traceparent: "00-zz" }, "/traceparent"],
   ])("with %s is refused with the path of it", (_what, given, path) => {
-    expect(() => fromJsonEvent(given)).toThrowError(expect.objectContaining({ code: "message.invalid", details: expect.objectContaining({ path }) }));
+    expect(() => fromJsonEvent(given)).toThrowError(
+      expect.objectContaining({ code: "message.invalid", details: expect.objectContaining({ path }) }),
+    );
   });
 
   test("in a batch is refused with its index", () => {

@@ -22,7 +22,7 @@ const pricing = defineProcessor({
 type Client = TypedClient<PayloadsOf<typeof pricing>["input"], PayloadsOf<typeof pricing>["output"]>;
 
 /** Never called: what it says is checked by the compiler. */
-export async function typesOf(node: MetaNode): Promise<void> {
+async function typesOf(node: MetaNode): Promise<void> {
   const client: Client = node.client<typeof pricing>();
   const price: { cents: number } = await client.call("order.price", { sku: "tea", amount: 2 });
   for await (const item of client.stream("order.count", { n: 3 })) item satisfies number;
@@ -43,6 +43,10 @@ export async function typesOf(node: MetaNode): Promise<void> {
 }
 
 describe("M-12 users define their own types", () => {
+  test("whose client knows their payloads, as the compiler finds in typesOf", () => {
+    expect(typesOf).toBeTypeOf("function");
+  });
+
   test("the definition carries each type with its version, and the client's types are inferred from it", () => {
     expect([...pricing.types.keys()]).toEqual(["order.price@1", "order.count@1"]);
     expect(pricing.types.get("order.count@1")?.streaming).toBe(true);
