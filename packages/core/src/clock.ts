@@ -33,7 +33,7 @@ class SystemTimer implements Timer {
         ? setTimeout(() => {
             this.#handle = this.#arm(delayMs - LONGEST_TIMEOUT_MS, callback);
           }, LONGEST_TIMEOUT_MS)
-        : setTimeout(callback, Math.max(0, delayMs));
+        : setTimeout(callback, Math.max(0, Math.ceil(delayMs))); // a fraction would be cut off, and the timer fire too soon
     return handle.unref();
   }
 

@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { coreError } from "../errors.ts";
@@ -155,7 +155,7 @@ export class ProcessorHost {
     this.#closed = true;
     await Promise.all([...this.#hosted.values()].map(({ pool }) => pool.stop(graceMs)));
     await this.#door.close();
-    await this.#recordPids();
+    this.#recordPids();
   }
 
   #get(name: string): Hosted {
@@ -218,16 +218,16 @@ export class ProcessorHost {
   }
 
   #event(event: SlotEvent): void {
-    if (event.kind !== "quarantined" && event.kind !== "killed") void this.#recordPids();
+    if (event.kind !== "quarantined" && event.kind !== "killed") this.#recordPids();
     this.#options.onEvent?.(event);
   }
 
-  async #recordPids(): Promise<void> {
+  #recordPids(): void {
     const pids = [...this.#hosted.values()]
       .filter(({ pool }) => pool.spec.definition === undefined)
       .flatMap(({ pool }) => pool.info.processes)
       .flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
-    await writePids(join(this.#options.folder, "run"), pids);
+    writePids(join(this.#options.folder, "run"), pids);
   }
 }
 
@@ -245,10 +245,15 @@ function routeOf(declared: TypeDeclaration): Omit<Parameters<Router["register"]>
 
 const PID_FILE = "processors.json";
 
-async function writePids(folder: string, pids: readonly number[]): Promise<void> {
+/** At once and as a whole: the list is for the moment after a crash, which may come in the middle of anything. */
+function writePids(folder: string, pids: readonly number[]): void {
+  const file = join(folder, PID_FILE);
   try {
-    if (pids.length === 0) await rm(join(folder, PID_FILE), { force: true });
-    else await writeFile(join(folder, PID_FILE), JSON.stringify({ pids }));
+    if (pids.length === 0) rmSync(file, { force: true });
+    else {
+      writeFileSync(`${file}.new`, JSON.stringify({ pids }));
+      renameSync(`${file}.new`, file);
+    }
   } catch {
     // A list for after a crash: a node whose disk is full works on without it.
   }

@@ -79,6 +79,8 @@ export class Slot implements Member {
   #session: Session | undefined;
   #hello: Hello | undefined;
   #timers = new Set<Timer>();
+  /** Looks after withdrawn calls; one at a time, however many are withdrawn. */
+  #abandonTimer: Timer | undefined;
   #restarts = 0;
   #shortLives = 0;
   #startedAtMs: number | undefined;
@@ -352,13 +354,17 @@ export class Slot implements Member {
   /** A withdrawn call must end at once (link rule 4); a process that lets it hang is stuck. */
   #watchAbandoned(): void {
     const session = this.#session;
+    const sinceMs = session?.abandonedSinceMs;
+    if (session === undefined || sinceMs === undefined || this.#abandonTimer !== undefined) return;
     const { cancelGraceMs } = this.#options.spec.health;
-    if (session === undefined) return;
-    this.#timer(cancelGraceMs, () => {
-      if (this.#session !== session || session.abandonedSinceMs === undefined) return;
-      if (this.#clock.now() - session.abandonedSinceMs >= cancelGraceMs) {
+    // A timer may fire a little early by the clock: whoever looks too soon looks again.
+    this.#abandonTimer = this.#timer(sinceMs + cancelGraceMs - this.#clock.now(), () => {
+      this.#abandonTimer = undefined;
+      if (this.#session !== session) return;
+      const oldestMs = session.abandonedSinceMs;
+      if (oldestMs !== undefined && this.#clock.now() - oldestMs >= cancelGraceMs) {
         this.kill(`it did not let go of a withdrawn call within ${cancelGraceMs} ms: it hangs`);
-      }
+      } else this.#watchAbandoned();
     });
   }
 
@@ -399,5 +405,6 @@ export class Slot implements Member {
   #clearTimers(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+    this.#abandonTimer = undefined;
   }
 }
