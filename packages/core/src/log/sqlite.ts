@@ -36,13 +36,13 @@ export interface SqliteLogOptions {
   /** @default the machine's clock */
   clock?: Clock;
   /**
-   * Largest size of the database, in bytes (beside it stands a write-ahead log of some 32 MiB); 0 sets no limit. Appends
+   * Largest size of the database, in bytes (beside it stands a write-ahead log of some 16 MiB); 0 sets no limit. Appends
    * beyond it fail with `log.storage`. For a disk that other things live on as well. @default 0
    */
   maxFileBytes?: number;
   /**
    * Appends fail with `log.storage` while the disk and the unused part of the database together have less room than
-   * this, in bytes, so that enough is left to settle what is in the log, which frees room. 0 does not look. @default 64 MiB, twice the write-ahead log
+   * this, in bytes, so that enough is left to settle what is in the log, which frees room. 0 does not look. @default 64 MiB
    */
   minFreeBytes?: number;
   /** Told of failures of the storage behind nobody's call, which are tried again. @default nobody is told */

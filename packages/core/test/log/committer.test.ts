@@ -19,7 +19,7 @@ describe("group commit", () => {
     expect(commitsOf(store).map(({ calls }) => calls.length)).toEqual([3]);
   });
 
-  test("stores all appends together that come while commits are under way, in their order", async () => {
+  test("stores all appends together that come while a commit is under way, in their order", async () => {
     const { store, log } = faultyLog();
     const stream = await log.stream("orders");
     store.hold("commit");
@@ -28,10 +28,10 @@ describe("group commit", () => {
       appends.push(stream.append(messageOf(n)));
       await settle();
     }
-    expect(commitsOf(store).map(({ calls }) => calls.length)).toEqual([1, 1]);
+    expect(commitsOf(store).map(({ calls }) => calls.length)).toEqual([1]);
     store.letGo("commit");
     await Promise.all(appends);
-    expect(commitsOf(store).map(({ calls }) => calls.length)).toEqual([1, 1, 48]);
+    expect(commitsOf(store).map(({ calls }) => calls.length)).toEqual([1, 49]);
     expect((await stream.read(0, 100)).map(({ message }) => message.data)).toEqual(Array.from({ length: 50 }, (_, n) => n));
   });
 
