@@ -227,7 +227,7 @@ export class ProcessorHost {
       .filter(({ pool }) => pool.spec.definition === undefined)
       .flatMap(({ pool }) => pool.info.processes)
       .flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
-    writePids(join(this.#options.folder, "run"), pids);
+    writeLiving(join(this.#options.folder, "run"), { address: this.address, pids });
   }
 }
 
@@ -246,12 +246,19 @@ function routeOf(declared: TypeDeclaration): Omit<Parameters<Router["register"]>
 const PID_FILE = "processors.json";
 
 /** At once and as a whole: the list is for the moment after a crash, which may come in the middle of anything. */
-function writePids(folder: string, pids: readonly number[]): void {
+/** The processes that live now, for a node that comes after a crash. */
+interface Living {
+  /** Where they dial: with it they are told apart from others that have got their pids since. */
+  readonly address: string;
+  readonly pids: readonly number[];
+}
+
+function writeLiving(folder: string, living: Living): void {
   const file = join(folder, PID_FILE);
   try {
-    if (pids.length === 0) rmSync(file, { force: true });
+    if (living.pids.length === 0) rmSync(file, { force: true });
     else {
-      writeFileSync(`${file}.new`, JSON.stringify({ pids }));
+      writeFileSync(`${file}.new`, JSON.stringify(living));
       renameSync(`${file}.new`, file);
     }
   } catch {
@@ -261,19 +268,20 @@ function writePids(folder: string, pids: readonly number[]): void {
 
 /**
  * Processes end by themselves when their node is gone (M-25); one that hangs in an endless loop cannot. The next node
- * on the same data folder ends it. A process counts as ours only if its environment says so: pids are used again.
+ * on the same data folder ends it. A process counts as ours only if its environment names the same socket: pids are used again.
  */
 async function reapOrphans(folder: string): Promise<void> {
-  let pids: number[] = [];
+  let living: Living;
   try {
-    pids = (JSON.parse(await readFile(join(folder, PID_FILE), "utf8")) as { pids: number[] }).pids;
+    living = JSON.parse(await readFile(join(folder, PID_FILE), "utf8")) as Living;
   } catch {
     return; // no list: the last node ended in order
   }
-  for (const pid of pids) {
+  for (const pid of living.pids ?? []) {
     try {
       const environment = await readFile(`/proc/${pid}/environ`, "utf8");
-      if (environment.includes(`${PROCESSOR_ENVIRONMENT.address}=`)) process.kill(-pid, "SIGKILL");
+      const variables = environment.split("\0");
+      if (variables.includes(`${PROCESSOR_ENVIRONMENT.address}=${living.address}`)) process.kill(-pid, "SIGKILL");
     } catch {
       // It has ended meanwhile, or the system has no /proc.
     }

@@ -18,8 +18,8 @@ import { Slot, type SlotEvent, type SlotInfo } from "./slot.ts";
  * A pool: the processes of one processor, as one member.
  *
  * Q1. A call goes to the least busy process that has credit; without one it waits, at most `maxQueued` of them.
- * Q2. Waiting calls of different types take turns, and while others wait no type holds more than its share of the
- *     credit: a slow type cannot starve another.
+ * Q2. Waiting calls of different types take turns, and where a pool has several types none holds more than its share of
+ *     the credit, for what is taken cannot be taken back: a slow type cannot starve another.
  * Q3. A call that waits is refused with processor.down as soon as no process can come any more, and at its deadline.
  * Q4. Replacing starts the new processes first; the old ones finish what they have.
  */
@@ -45,7 +45,7 @@ export interface PoolInfo {
   readonly processes: readonly SlotInfo[];
 }
 
-/** The part of all credit that one of several types may hold while others wait. */
+/** The part of all credit that one of several types may hold. */
 const TYPE_SHARE = 0.75;
 
 class Waiting implements Expiring {
