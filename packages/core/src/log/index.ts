@@ -22,5 +22,5 @@ export type {
   StreamInfo,
   StreamOptions,
 } from "./log.ts";
-export { createMemoryLog } from "./memory.ts";
-export { openSqliteLog } from "./sqlite.ts";
+export { createMemoryLog, type MemoryLogOptions } from "./memory.ts";
+export { openSqliteLog, type SqliteLogOptions } from "./sqlite.ts";
