@@ -11,9 +11,13 @@ export const MAX_BATCH_BYTES = 64 * 1024 * 1024;
 /** The trailer that carries the stable code of the error that ended a link. */
 const CODE_TRAILER = "metanode-code";
 
+const FLOW_WINDOW_BYTES = 4 * 1024 * 1024;
+
 const CHANNEL_OPTIONS: grpc.ChannelOptions = {
   "grpc.max_receive_message_length": MAX_BATCH_BYTES,
   "grpc.max_send_message_length": -1,
+  // HTTP/2's own 64 KiB would stop the sender in the middle of one turn's batches; credits bound what is under way.
+  "grpc-node.flow_control_window": FLOW_WINDOW_BYTES,
   // A retry buffer on a stream that lives for ever grows for ever.
   "grpc.enable_retries": 0,
 };
