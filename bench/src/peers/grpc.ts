@@ -49,7 +49,9 @@ async function connect(): Promise<{ client: EchoClient; close: () => Promise<voi
   const folder = temporaryFolder("grpc-");
   const socket = path.join(folder, "s");
   const server = await startModule(new URL("./grpc-server.ts", import.meta.url), [socket]);
-  const client = new Echo(`unix:${socket}`, grpc.credentials.createInsecure()) as unknown as EchoClient;
+  // The same HTTP/2 window as ours has: 256 calls of this size fill the standard one of 64 KiB.
+  const options = { "grpc-node.flow_control_window": 4 * 1024 * 1024 };
+  const client = new Echo(`unix:${socket}`, grpc.credentials.createInsecure(), options) as unknown as EchoClient;
   await new Promise<void>((resolve, reject) => {
     client.waitForReady(new Date(Date.now() + 10_000), (error) => (error ? reject(error) : resolve()));
   });

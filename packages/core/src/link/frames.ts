@@ -3,6 +3,7 @@ import { coreError, fromWire, type MetanodeError, toWire, type WireError } from 
 import { DEFAULT_HOP_LIMIT, type ExtensionValue, type Message, withHop } from "../message/message.ts";
 import { decodePayload, encodePayload, OCTETS_TYPE } from "../message/payload.ts";
 import { loadProto } from "../message/proto-root.ts";
+import { BatchWriter } from "./batch-writer.ts";
 
 /** The range of protocol versions that this code speaks. */
 export const PROTOCOL_VERSION = { min: 1, max: 1 } as const;
@@ -100,17 +101,30 @@ export interface Frame {
   drained?: object | null;
 }
 
-let batchType: protobuf.Type | undefined;
+let types: { batch: protobuf.Type; frame: protobuf.Type } | undefined;
 
-function batch(): protobuf.Type {
-  batchType ??= loadProto("metanode/v1/link.proto").lookupType("metanode.v1.Batch");
-  return batchType;
+function linkTypes(): { batch: protobuf.Type; frame: protobuf.Type } {
+  if (types === undefined) {
+    const root = loadProto("metanode/v1/link.proto");
+    types = { batch: root.lookupType("metanode.v1.Batch"), frame: root.lookupType("metanode.v1.Frame") };
+  }
+  return types;
 }
+
+/** Bytes of a batch per frame that are made room for at first; attributes take about 200. */
+const EXPECTED_FRAME_BYTES = 512;
 
 /** Frames as the bytes of one `metanode.v1.Batch`. */
 export function encodeBatch(frames: readonly Frame[]): Buffer {
-  const bytes = batch().encode({ frames }).finish();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const writer = new BatchWriter(frames.length * EXPECTED_FRAME_BYTES);
+  for (const frame of frames) {
+    const call = frame.call ?? 0;
+    if (frame.request && frame.request.message.extensions === undefined) writer.request(call, frame.request);
+    else if (frame.reply) writer.answer(call, "reply", frame.reply);
+    else if (frame.item) writer.answer(call, "item", frame.item);
+    else writer.encoded(linkTypes().frame.encode(frame).finish());
+  }
+  return writer.finish();
 }
 
 /**
@@ -119,7 +133,7 @@ export function encodeBatch(frames: readonly Frame[]): Buffer {
  */
 export function decodeBatch(bytes: Uint8Array): Frame[] {
   try {
-    return (batch().decode(bytes) as unknown as { frames: Frame[] }).frames;
+    return (linkTypes().batch.decode(bytes) as unknown as { frames: Frame[] }).frames;
   } catch (cause) {
     throw coreError("processor.protocol", `the bytes are no metanode.v1.Batch: ${(cause as Error).message}`, { cause });
   }
