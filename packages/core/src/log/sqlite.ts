@@ -86,6 +86,8 @@ class WorkerStore implements LogStore {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     this.#worker = new Worker(new URL(`./sqlite-worker.${extension}`, import.meta.url), {
       name: "metanode-log",
+      // The flags of the host program (--input-type, --eval …) are not meant for this thread.
+      execArgv: [],
       workerData: start,
     });
     this.#worker.on("message", (answer: WorkerAnswer) => this.#onAnswer(answer));
