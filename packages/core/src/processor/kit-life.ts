@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { type Clock, wait } from "../clock.ts";
+import type { Readable } from "node:stream";
+import { type Clock, systemClock, wait } from "../clock.ts";
 import { coreError, type MetanodeError } from "../errors.ts";
 import {
   CALL_MODE,
@@ -249,7 +250,9 @@ export class KitLife {
     child.stderr.on("data", (chunk: Buffer) => {
       this.#output = (this.#output + chunk.toString("utf8")).slice(-KEPT_OUTPUT_CHARS);
     });
-    child.once("exit", (code, signal) => this.#exited({ code, signal }));
+    child.once("exit", (code, signal) => {
+      void lastWords(child.stderr).then(() => this.#exited({ code, signal }));
+    });
     child.once("error", (error) => this.#exited({ code: null, signal: null, error }));
   }
 
@@ -324,4 +327,22 @@ export class KitLife {
   #wake(): void {
     for (const waker of this.#wakers) waker();
   }
+}
+
+/** How long the output of a process that has ended is waited for: something that it started may hold the pipe open. */
+const LAST_WORDS_MS = 500;
+
+/** Resolves when everything that an ended process wrote has been read: the news of its end can be quicker than that. */
+function lastWords(output: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    if (output.readableEnded) {
+      resolve();
+      return;
+    }
+    const timer = systemClock.setTimer(LAST_WORDS_MS, resolve);
+    output.once("end", () => {
+      timer.cancel();
+      resolve();
+    });
+  });
 }
