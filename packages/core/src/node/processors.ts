@@ -48,7 +48,10 @@ class Processors implements ProcessorsModule {
         logger[line.stream === "stderr" ? "warn" : "info"]({ processor: line.processor, stream: line.stream }, line.text),
       onEvent: (event) => {
         const level = LEVELS[event.kind];
-        logger[level]({ processor: event.slot, pid: event.pid, kind: event.kind }, `${event.slot} ${event.kind}: ${event.text}`);
+        logger[level](
+          { processor: event.slot, processPid: event.pid, kind: event.kind },
+          `${event.slot} ${event.kind}: ${event.text}`,
+        );
       },
       onRefused: (error) => logger.warn({ err: error }, "a stranger was refused at the processors' socket"),
     });
