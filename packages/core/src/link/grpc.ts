@@ -3,7 +3,8 @@ import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { codeOf, coreError, errorRow, MetanodeError } from "../errors.ts";
 import { protoFolder } from "../message/proto-root.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
-import { decodeBatch, encodeBatch, type Frame } from "./frames.ts";
+import { decodeBatch, encodeBatch } from "./codec.ts";
+import type { Frame } from "./frames.ts";
 
 /** Largest batch that is read, in bytes; a longer one ends the link with `processor.protocol`. */
 export const MAX_BATCH_BYTES = 64 * 1024 * 1024;

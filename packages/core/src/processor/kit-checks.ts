@@ -1,5 +1,6 @@
 import { coreError, hasCode, type MetanodeError } from "../errors.ts";
-import { CALL_MODE, encodeBatch, type TypeDeclaration } from "../link/frames.ts";
+import { encodeBatch } from "../link/codec.ts";
+import { CALL_MODE, type TypeDeclaration } from "../link/frames.ts";
 import { dialLink } from "../link/grpc.ts";
 import { greet } from "../link/handshake.ts";
 import { compileSchema, type PayloadCheck } from "../router/schema.ts";

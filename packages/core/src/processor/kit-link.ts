@@ -5,7 +5,8 @@ import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { coreError, errorRow, type MetanodeError } from "../errors.ts";
 import { createMemoryChannel } from "../link/channel.ts";
-import { decodeBatch, encodeBatch, type Frame } from "../link/frames.ts";
+import { decodeBatch, encodeBatch } from "../link/codec.ts";
+import type { Frame } from "../link/frames.ts";
 
 /** The node's end of one link, frame by frame: nothing is done that a check did not ask for. */
 export interface KitLink {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeBatch, encodeBatch, type Frame } from "../../src/link/frames.ts";
+import { decodeBatch, encodeBatch } from "../../src/link/codec.ts";
+import type { Frame } from "../../src/link/frames.ts";
 import { loadProto } from "../../src/message/proto-root.ts";
 
 const Batch = loadProto("metanode/v1/link.proto").lookupType("metanode.v1.Batch");

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeBatch, encodeBatch, fromWireMessage, toWireMessage } from "../../src/link/frames.ts";
+import { decodeBatch, encodeBatch } from "../../src/link/codec.ts";
+import { fromWireMessage, toWireMessage } from "../../src/link/frames.ts";
 import { fromHttp, toBinaryHttp, toStructuredHttp } from "../../src/message/http.ts";
 import { fromJsonEvent, toJsonEvent } from "../../src/message/json.ts";
 import { createMessage, type Message, withHop } from "../../src/message/message.ts";
