@@ -116,7 +116,6 @@ class Chunker implements Splitter<Uint8Array> {
   end(): Uint8Array[] {
     if (this.#failure !== undefined) throw this.#failure;
     this.#held.take();
-    this.#total = undefined;
     return [];
   }
 

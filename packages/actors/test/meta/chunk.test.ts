@@ -152,10 +152,10 @@ describe("85 a chunk above the longest length", () => {
   });
 });
 
-test("a length that is smaller than the header which it counts fails with actor.malformed", () => {
+test.each([0, 1, 2])("a length of %i, smaller than the header of 3 which it counts, fails with actor.malformed", (length) => {
   const chunker = createChunker({ ...tagged, headerLengthIncludesHeader: true });
-  expect(chunker.push(bytes(9, 0, 4, 65, 9, 0, 0))).toEqual([bytes(9, 0, 4, 65)]);
-  expect(chunker.failure).toMatchObject({ code: "actor.malformed", details: { length: 0, headerSize: 3 } });
+  expect(chunker.push(bytes(9, 0, 4, 65, 9, 0, length))).toEqual([bytes(9, 0, 4, 65)]);
+  expect(chunker.failure).toMatchObject({ code: "actor.malformed", details: { length, headerSize: 3 } });
 });
 
 describe("86 chunk options that mean nothing are refused", () => {

@@ -69,6 +69,12 @@ describe("a token over the limit", () => {
     expect(readAll(createLineSplitter(), [utf8(`a\n${exact}x\nb\n`)])).toEqual({ pieces: ["a"], failure: "actor.too_large" });
   });
 
+  test("is not one that is just as long and whose delimiter comes in pieces", () => {
+    expect(readAll(createLineSplitter({ maxBytes: 4 }), byteByByte(utf8("four\r\nfour\n"))).pieces).toEqual(["four", "four"]);
+    const options = { maxBytes: 4, delimiter: "<end>" };
+    expect(readAll(createLineSplitter(options), byteByByte(utf8("four<end>four<end>"))).pieces).toEqual(["four", "four"]);
+  });
+
   test("fails before its delimiter has come, so that memory stays bounded", () => {
     const splitter = createLineSplitter({ maxBytes: 10 });
     splitter.push(utf8("x".repeat(12)));

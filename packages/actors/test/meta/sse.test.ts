@@ -68,6 +68,11 @@ describe("a stream of events that is read", () => {
     expect(parser.push(utf8("\ndata: b\n\n"))).toEqual([event("b")]);
   });
 
+  test("takes carriage return and line feed for one end of a line, in reads of their own as well", () => {
+    const reads = ["data: a\r", "", "\ndata: b\r", "\n", "\r\n"].map(utf8);
+    expect(readAll(createSseParser(), reads).pieces).toEqual([event("a\nb")]);
+  });
+
   test("ignores fields that nobody knows", () => {
     expect(eventsOf("colour: red\nevents\ndata: a\n\n")).toEqual([event("a")]);
   });
