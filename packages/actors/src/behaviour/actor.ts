@@ -1,0 +1,287 @@
+import { actorError } from "../errors.ts";
+import type { EventOptions } from "../events/event.ts";
+import {
+  type Address,
+  type Alias,
+  type AnswerOf,
+  type AnyCall,
+  type EventName,
+  later,
+  type PID,
+  type Reason,
+  type Ref,
+  type RequestOf,
+  Terminate,
+} from "../identity/index.ts";
+import * as calls from "../kernel/calls.ts";
+import { isSame, send, sendExit } from "../kernel/deliver.ts";
+import type { Host } from "../kernel/host.ts";
+import * as names from "../kernel/names.ts";
+import { overlay, spawn } from "../kernel/spawn.ts";
+import * as timers from "../kernel/timers.ts";
+import type { ActorShape, Ended, Given, SpawnedPid, SpawnRest } from "../kernel/typed.ts";
+import * as watching from "../kernel/watch.ts";
+import type { MessageEvent, MessageExit, MessageResponse, Priority } from "../mailbox/index.ts";
+import { type Behaviour, BIND, ENDING, EXIT, START } from "../process/behaviour.ts";
+import { extrasOf } from "../process/extras.ts";
+import type { Process } from "../process/process.ts";
+
+/**
+ * The base of all actors. `Messages` is what it can be sent (with `MessageDown`, `MessageExit` and the like, if it watches
+ * others or traps exits), `Calls` what it can be asked: a union of `Call<Request, Answer>`.
+ *
+ * A callback that returns or throws {@link Terminate}, or returns a reason, ends the process with it; any other throw ends
+ * it with the reason `actor.panic`. A callback that returns a promise is waited for before the next message is read. What
+ * the methods below cannot do, they throw as `actor.*`.
+ */
+export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> implements Behaviour {
+  #process!: Process;
+  #host!: Host;
+
+  /** Begins the process, with the arguments of its spawn. A throw makes the spawn fail; `terminate` does not run then. */
+  init(..._args: never[]): Ended {
+    // An actor without an init starts at once.
+  }
+
+  /** A message. */
+  handleMessage(from: PID, message: Messages): Ended {
+    this.#unhandled("message", from, message);
+  }
+
+  /** A request: returns the answer, or {@link later} if somebody answers by `respond` in the end. */
+  handleCall(from: PID, _ref: Ref, request: RequestOf<Calls>): Given<AnswerOf<Calls>> {
+    this.#unhandled("call", from, request);
+    return later;
+  }
+
+  /** What an event that the process is subscribed to has published. */
+  handleEvent(event: MessageEvent): Ended {
+    this.#unhandled("event", this.#process.pid, event.event.name);
+  }
+
+  /** What became of a `sendRequest`. */
+  handleResponse(response: MessageResponse): Ended {
+    this.#unhandled("response", this.#process.pid, response.label);
+  }
+
+  /** Tells what the process is about, for people. */
+  handleInspect(
+    _from: PID,
+    _items: readonly string[],
+  ): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>> {
+    return {};
+  }
+
+  /** The process has ended; whoever watches it knows already. */
+  terminate(_reason: Reason): void | Promise<void> {
+    // Nothing to give back.
+  }
+
+  /** The own address. */
+  get self(): PID<Messages, Calls> {
+    return this.#process.pid as PID<Messages, Calls>;
+  }
+
+  /** The process that spawned this one. */
+  get parent(): PID {
+    return this.#process.parent;
+  }
+
+  get leader(): PID {
+    return this.#process.leader;
+  }
+
+  /** The name that the process is registered by. */
+  get name(): string | undefined {
+    return this.#process.name;
+  }
+
+  /** Milliseconds since the Unix epoch, of the kernel's clock. */
+  now(): number {
+    return this.#host.tables.clock.now();
+  }
+
+  /** Sends. @throws actor.process_unknown, actor.mailbox_full, actor.not_allowed */
+  send<M>(to: Address<M, never>, message: NoInfer<M>, priority?: Priority): void {
+    send(this.#host.tables, this.#process, to as Address, message, priority ?? this.#process.priority);
+  }
+
+  /** Asks and waits for the answer; no other mail is read meanwhile if the callback awaits it. */
+  call<C extends AnyCall, R extends RequestOf<C>>(
+    to: Address<never, C>,
+    request: R,
+    options?: calls.CallOptions,
+  ): Promise<AnswerOf<C, R>> {
+    return calls.call(this.#host.tables, this.#process, to as Address, request, options) as Promise<AnswerOf<C, R>>;
+  }
+
+  /** Asks without waiting; exactly one `handleResponse` follows, unless the request is cancelled. */
+  sendRequest<C extends AnyCall>(to: Address<never, C>, request: RequestOf<C>, options?: calls.RequestOptions): Ref {
+    return calls.sendRequest(this.#host.tables, this.#process, to as Address, request, options);
+  }
+
+  /** @throws actor.request_unknown */
+  cancelRequest(ref: Ref): void {
+    calls.cancelRequest(this.#process, ref);
+  }
+
+  /** Answers a request that `handleCall` left for later; any process may. */
+  respond(to: PID, ref: Ref, value: unknown, options?: calls.RespondOptions): void {
+    watching.allowed(this.#process);
+    calls.respond(this.#host.tables, to, ref, { value }, options?.important);
+  }
+
+  /** Answers with an error, which the caller's `call` rejects with. */
+  respondError(to: PID, ref: Ref, error: Error, options?: calls.RespondOptions): void {
+    watching.allowed(this.#process);
+    calls.respond(this.#host.tables, to, ref, { error }, options?.important);
+  }
+
+  /** Hands a request on; whoever gets it answers the original caller. Return {@link later} afterwards. */
+  forward<C extends AnyCall>(to: Address<never, C>, from: PID, ref: Ref, request: RequestOf<C>): void {
+    watching.allowed(this.#process);
+    calls.forward(this.#host.tables, to as Address, from, ref, request);
+  }
+
+  /** Spawns a child. Gives a promise if, and only if, the `init` of the child does. */
+  spawn<A extends ActorShape>(make: new () => A, ...rest: SpawnRest<A>): SpawnedPid<A> {
+    const options = rest[0];
+    const birth = { tables: this.#host.tables, host: this.#host, parent: this.#process };
+    return spawn(birth, make as unknown as new () => Behaviour, options, options?.args) as SpawnedPid<A>;
+  }
+
+  sendAfter<M>(to: Address<M, never>, message: NoInfer<M>, delayMs: number, priority?: Priority): timers.CancelTimer {
+    const used = priority ?? this.#process.priority;
+    return timers.sendAfter(this.#host.tables, this.#process, to as Address, message, delayMs, used);
+  }
+
+  /** Sends at a fixed rate until cancelled or the process ends. */
+  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number): timers.CancelTimer {
+    return timers.sendEvery(this.#host.tables, this.#process, to as Address, message, periodMs);
+  }
+
+  /** @throws actor.not_allowed – to itself, its parent or its leader */
+  sendExit(to: PID<never, never>, reason: Reason): void {
+    sendExit(this.#host.tables, this.#process, to, reason);
+  }
+
+  sendExitAfter(to: PID<never, never>, reason: Reason, delayMs: number): timers.CancelTimer {
+    return timers.sendExitAfter(this.#host.tables, this.#process, to, reason, delayMs);
+  }
+
+  /** Ends this process; does not return. */
+  exit(reason: Reason): never {
+    throw new Terminate(reason);
+  }
+
+  /** The end of `target` ends this process. Goes one way. */
+  link(target: Address): void {
+    watching.watch(this.#host.tables, this.#process, "link", target);
+  }
+
+  unlink(target: Address): void {
+    watching.unwatch(this.#host.tables, this.#process, "link", target);
+  }
+
+  /** The end of `target` comes as one `MessageDown`. */
+  monitor(target: Address): void {
+    watching.watch(this.#host.tables, this.#process, "monitor", target);
+  }
+
+  demonitor(target: Address): void {
+    watching.unwatch(this.#host.tables, this.#process, "monitor", target);
+  }
+
+  /** Subscribes; the end of the event ends this process. Gives the last events, oldest first. */
+  linkEvent(event: EventName | string): MessageEvent[] {
+    return watching.subscribe(this.#host.tables, this.#process, "link", event);
+  }
+
+  unlinkEvent(event: EventName | string): void {
+    watching.unsubscribe(this.#host.tables, this.#process, "link", event);
+  }
+
+  /** Subscribes; the end of the event comes as one `MessageDown`. Gives the last events, oldest first. */
+  monitorEvent(event: EventName | string): MessageEvent[] {
+    return watching.subscribe(this.#host.tables, this.#process, "monitor", event);
+  }
+
+  demonitorEvent(event: EventName | string): void {
+    watching.unsubscribe(this.#host.tables, this.#process, "monitor", event);
+  }
+
+  /** Gives the token that publishing needs. @throws actor.event_taken */
+  registerEvent(name: string, options?: EventOptions): Ref {
+    return watching.registerEvent(this.#host.tables, this.#process, name, options);
+  }
+
+  unregisterEvent(name: string): void {
+    watching.unregisterEvent(this.#host.tables, this.#process, name);
+  }
+
+  /** Publishes; whoever holds the token may. */
+  sendEvent(name: string, token: Ref | undefined, payload: unknown): void {
+    watching.sendEvent(this.#host.tables, this.#process, name, token, payload);
+  }
+
+  registerName(name: string): void {
+    names.registerName(this.#host.tables, this.#process, name);
+  }
+
+  createAlias(): Alias<Messages, Calls> {
+    return names.createAlias(this.#host.tables, this.#process);
+  }
+
+  deleteAlias(alias: Alias<never, never>): void {
+    names.deleteAlias(this.#host.tables, this.#process, alias);
+  }
+
+  /** Makes exits come as `MessageExit`, except those of the parent and of the kernel. */
+  setTrapExit(trap: boolean): void {
+    watching.allowed(this.#process);
+    this.#process.trapExit = trap;
+  }
+
+  /** @throws actor.incorrect – no such priority */
+  setSendPriority(priority: Priority): void {
+    watching.allowed(this.#process);
+    if (priority !== "normal" && priority !== "high" && priority !== "max") throw actorError("actor.incorrect");
+    this.#process.priority = priority;
+  }
+
+  env(name: string): unknown {
+    return this.#process.extras?.env?.get(name.toUpperCase());
+  }
+
+  /** Sets a variable for this process and for what it spawns from now on; `undefined` takes it away. */
+  setEnv(name: string, value: unknown): void {
+    if (this.#process.state === "terminated" || this.#process.state === "zombie") return;
+    const extras = extrasOf(this.#process);
+    extras.env = overlay(extras.env, { [name]: value });
+  }
+
+  [BIND](process: Process, host: Host): void {
+    this.#process = process;
+    this.#host = host;
+  }
+
+  [START](args: readonly unknown[]): unknown {
+    return (this.init as (...given: readonly unknown[]) => unknown)(...args);
+  }
+
+  [EXIT](exit: MessageExit): unknown {
+    const { trapExit, parent } = this.#process;
+    const { core } = this.#host.tables;
+    const isForced = exit.kind === "pid" && [parent, core].some((pid) => isSame(exit.target as PID, pid));
+    if (!trapExit || isForced) return exit.reason;
+    return this.handleMessage(exit.kind === "pid" ? (exit.target as PID) : this.#process.pid, exit as Messages);
+  }
+
+  [ENDING](_reason: Reason): boolean {
+    return false;
+  }
+
+  #unhandled(what: string, from: PID, error: unknown): void {
+    this.#host.tables.report({ kind: "unhandled", pid: this.#process.pid, text: `unhandled ${what} from ${from}`, error });
+  }
+}

@@ -1,0 +1,55 @@
+import { defineErrorCodes, type ErrorInfo, MetanodeError } from "@metanode/core/errors";
+
+const refused = { http: 409, grpc: 9, exit: 4, retryable: false } as const;
+const missing = { http: 404, grpc: 5, exit: 3, retryable: false } as const;
+const wrong = { http: 400, grpc: 3, exit: 2, retryable: false } as const;
+const exists = { http: 409, grpc: 6, exit: 4, retryable: false } as const;
+const busy = { http: 429, grpc: 8, exit: 1, retryable: true } as const;
+
+const actorRows = defineErrorCodes({
+  "actor.process_unknown": { ...missing, meaning: "No process has this PID, name or alias." },
+  "actor.process_terminated": { ...refused, meaning: "The process is ending, or ended while it waited." },
+  "actor.parent_unknown": { ...missing, meaning: "The parent or leader of a new process does not exist." },
+  "actor.mailbox_full": { ...busy, meaning: "A queue of the process is at its limit; the message was not accepted." },
+  "actor.name_taken": { ...exists, meaning: "The name belongs to another process, or the process has a name already." },
+  "actor.name_unknown": { ...missing, meaning: "The name is not registered." },
+  "actor.name_too_long": { ...wrong, meaning: "The name is longer than 255 bytes." },
+  "actor.alias_unknown": { ...missing, meaning: "No process has this alias." },
+  "actor.alias_owner": { ...refused, meaning: "The alias belongs to another process." },
+  "actor.event_taken": { ...exists, meaning: "An event of this name is registered already." },
+  "actor.event_unknown": { ...missing, meaning: "No event of this name is registered." },
+  "actor.event_owner": { ...refused, meaning: "The token is not the event's, or the event belongs to another producer." },
+  "actor.target_exists": { ...exists, meaning: "The process has this link or monitor already." },
+  "actor.target_unknown": { ...missing, meaning: "The process has no such link or monitor." },
+  "actor.not_allowed": { ...refused, meaning: "The process may not do this to this target, or not in its present state." },
+  "actor.unsupported": { http: 501, grpc: 12, exit: 1, retryable: false, meaning: "The target exists, but cannot do this." },
+  "actor.incorrect": { ...wrong, meaning: "An argument has a wrong value." },
+  "actor.timeout": { http: 504, grpc: 4, exit: 7, retryable: true, meaning: "No answer came in time." },
+  "actor.response_ignored": { ...refused, meaning: "Nobody waits for this answer any more." },
+  "actor.canceled": { http: 499, grpc: 1, exit: 9, retryable: false, meaning: "The wait for an answer was ended from outside." },
+  "actor.request_unknown": { ...missing, meaning: "The process has no open request with this ref." },
+  "actor.unregistered": { ...refused, meaning: "The name, alias or event was withdrawn while its owner lives." },
+  "actor.incarnation": { ...refused, meaning: "The address belongs to an earlier life of its node." },
+  "actor.no_route": { http: 503, grpc: 14, exit: 6, retryable: true, meaning: "The node of the address cannot be reached." },
+  "actor.node_terminated": { http: 503, grpc: 14, exit: 6, retryable: false, meaning: "The kernel has stopped." },
+  "actor.panic": { http: 500, grpc: 13, exit: 1, retryable: false, meaning: "A callback threw; `cause` is what it threw." },
+  "actor.exceeded": { ...refused, meaning: "Children were restarted more often than the supervisor allows." },
+  "actor.supervisor_strategy_active": {
+    ...refused,
+    retryable: true,
+    meaning: "The supervisor is stopping or restarting children.",
+  },
+  "actor.supervisor_spec": { ...wrong, meaning: "The specification of the supervisor is invalid." },
+  "actor.child_unknown": { ...missing, meaning: "The supervisor has no child specification of this name." },
+  "actor.child_running": { ...refused, meaning: "The child runs already." },
+  "actor.child_disabled": { ...refused, meaning: "The child is disabled." },
+  "actor.child_duplicate": { ...exists, meaning: "Two child specifications have the same name." },
+});
+
+/** A code of `@metanode/actors`. */
+export type ActorErrorCode = keyof typeof actorRows;
+
+/** A `MetanodeError` with a code of this package; without a text it says what the code means. */
+export function actorError(code: ActorErrorCode, message?: string, info?: ErrorInfo): MetanodeError<ActorErrorCode> {
+  return new MetanodeError(code, message ?? actorRows[code].meaning, info);
+}

@@ -1,0 +1,13 @@
+export { type Address, Alias, EventName, PID, ProcessName, Ref } from "./identity.ts";
+export {
+  isClean,
+  isPanic,
+  isReason,
+  later,
+  type Outcome,
+  type Reason,
+  reasonOfOutcome,
+  reasonOfThrow,
+  Terminate,
+} from "./reason.ts";
+export type { AnswerOf, AnyCall, Call, RequestOf } from "./typed.ts";

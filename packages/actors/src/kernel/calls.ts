@@ -1,0 +1,168 @@
+import { type ActorErrorCode, actorError } from "../errors.ts";
+import { type Address, later, type Outcome, type PID, type Ref, Terminate } from "../identity/index.ts";
+import { Envelope, type EnvelopeKind, type MessageResponse, type Priority } from "../mailbox/index.ts";
+import { Pending, pendingOf, type Settler, type Waiter } from "../process/pending.ts";
+import type { Process } from "../process/process.ts";
+import { missing, undeliverable } from "./deliver.ts";
+import type { Tables } from "./tables.ts";
+
+/** How long a call waits unless it says otherwise. */
+export const DEFAULT_CALL_MS = 5_000;
+
+/** How to ask. */
+export interface CallOptions {
+  /** Longest wait, in milliseconds. @default 5_000 */
+  timeoutMs?: number;
+  /** @default "normal" */
+  priority?: Priority;
+}
+
+/** How to ask without waiting. */
+export interface RequestOptions extends CallOptions {
+  /** Comes back with the response. @default "" */
+  label?: string;
+}
+
+interface Question {
+  readonly kind: EnvelopeKind;
+  readonly to: Address;
+  readonly request: unknown;
+  readonly timeoutMs: number;
+  readonly priority: Priority;
+  readonly blocking: boolean;
+}
+
+/** Asks and waits; `caller` undefined = from outside. Rejects with the error of the callee or `actor.*`; never hangs. */
+export function call(
+  tables: Tables,
+  caller: Process | undefined,
+  to: Address,
+  request: unknown,
+  options?: CallOptions,
+): Promise<unknown> {
+  return ask(tables, caller, "call", to, request, options);
+}
+
+/** Asks a process for its inspection. */
+export function inspect(
+  tables: Tables,
+  caller: Process | undefined,
+  to: PID<never, never>,
+  items: readonly string[],
+): Promise<unknown> {
+  return ask(tables, caller, "inspect", to as PID, items, { priority: "max" });
+}
+
+function ask(
+  tables: Tables,
+  caller: Process | undefined,
+  kind: EnvelopeKind,
+  to: Address,
+  request: unknown,
+  options: CallOptions | undefined,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timeoutMs = options?.timeoutMs ?? DEFAULT_CALL_MS;
+    const priority = options?.priority ?? caller?.priority ?? "normal";
+    const asked = open(tables, caller, { kind, to, request, timeoutMs, priority, blocking: true }, { resolve, reject });
+    if (typeof asked === "string") reject(undeliverable(asked, to));
+  });
+}
+
+/** Asks without waiting: one response comes as mail. @throws what keeps the request from its target. */
+export function sendRequest(tables: Tables, process: Process, to: Address, request: unknown, options: RequestOptions = {}): Ref {
+  const timeoutMs = options.timeoutMs ?? DEFAULT_CALL_MS;
+  const priority = options.priority ?? process.priority;
+  const respond = (result: unknown, error: Error | undefined): void => {
+    if (process.state === "terminated" || typeof ref === "string") return;
+    const response: MessageResponse = { ref, from: to, label: options.label ?? "", result, error };
+    process.put(priority, undefined, new Envelope("response", process.pid, response));
+  };
+  const settler: Settler = {
+    resolve: (value) => respond(value, undefined),
+    reject: (error) => respond(undefined, error as Error),
+  };
+  const ref = open(tables, process, { kind: "call", to, request, timeoutMs, priority, blocking: false }, settler);
+  if (typeof ref === "string") throw undeliverable(ref, to);
+  return ref;
+}
+
+/** Registers the wait before the request leaves; says what kept it from leaving. */
+function open(tables: Tables, caller: Process | undefined, question: Question, settler: Settler): Ref | ActorErrorCode {
+  const { to } = question;
+  if (caller !== undefined && (caller.state === "zombie" || caller.state === "terminated")) return "actor.not_allowed";
+  const target = tables.find(to);
+  if (target === undefined) return missing(tables, to);
+  if (target === caller) return "actor.not_allowed";
+  const waiter: Waiter = caller ?? tables.outside;
+  const ref = tables.makeRef(tables.clock.now() + question.timeoutMs);
+  const pending = new Pending(ref, to, waiter, question.blocking, settler, tables.deadlines);
+  const from = caller?.pid ?? tables.core;
+  if (!target.put(question.priority, undefined, new Envelope(question.kind, from, question.request, ref, to))) {
+    pending.withdraw();
+    return "actor.mailbox_full";
+  }
+  if (caller !== undefined) caller.messagesOut++;
+  return ref;
+}
+
+/** How to answer. */
+export interface RespondOptions {
+  /** Whether it is an error when nobody waits any more. @default false */
+  important?: boolean;
+}
+
+/** Answers a request. @throws actor.process_unknown – the requester is gone; actor.response_ignored – see {@link RespondOptions}. */
+export function respond(
+  tables: Tables,
+  to: PID,
+  ref: Ref,
+  answer: { value: unknown } | { error: Error },
+  important = false,
+): void {
+  const pending = pendingOf(ref);
+  if (pending !== undefined) {
+    if ("error" in answer) pending.fail(answer.error);
+    else pending.answer(answer.value);
+    return;
+  }
+  if (to.id !== tables.core.id && tables.byPid(to) === undefined) throw undeliverable(missing(tables, to), to);
+  if (important || to.id === tables.core.id) throw actorError("actor.response_ignored");
+}
+
+/** Answers the call in `envelope` with what `handleCall` gave back. */
+export function answerCall(envelope: Envelope, given: unknown): Outcome {
+  if (given === later) return undefined;
+  if (given instanceof Terminate) {
+    if (given.reason === "normal" && given.answer !== undefined) pendingOf(envelope.ref as Ref)?.answer(given.answer);
+    return given;
+  }
+  pendingOf(envelope.ref as Ref)?.answer(given);
+  return undefined;
+}
+
+/** Withdraws a request that does not wait: no response comes. @throws actor.request_unknown */
+export function cancelRequest(process: Process, ref: Ref): void {
+  const pending = pendingOf(ref);
+  if (pending === undefined || pending.waiter !== process || pending.blocking) throw actorError("actor.request_unknown");
+  pending.withdraw();
+}
+
+/** Ends one wait of a process with `actor.canceled`. @throws actor.process_unknown, actor.incorrect – it waits for no such ref. */
+export function cancelWaitResponse(tables: Tables, pid: PID<never, never>, ref: Ref): void {
+  const process = tables.byPid(pid);
+  if (process === undefined) throw undeliverable("actor.process_unknown", pid as PID);
+  const pending = pendingOf(ref);
+  if (pending === undefined || pending.waiter !== process || !pending.blocking) {
+    throw actorError("actor.incorrect", `process ${pid} waits for no answer to ${ref}`);
+  }
+  pending.fail(actorError("actor.canceled"));
+}
+
+/** Moves a call on to another process, which answers the original caller. */
+export function forward(tables: Tables, to: Address, from: PID, ref: Ref, request: unknown): void {
+  const target = tables.find(to);
+  if (target === undefined) throw undeliverable(missing(tables, to), to);
+  if (!target.put("normal", undefined, new Envelope("call", from, request, ref, to)))
+    throw undeliverable("actor.mailbox_full", to);
+}

@@ -1,0 +1,71 @@
+import { actorError } from "../errors.ts";
+import { isClean, PID, type Reason } from "../identity/index.ts";
+import { MessageExit } from "../mailbox/index.ts";
+import { failAll } from "../process/pending.ts";
+import type { Process } from "../process/process.ts";
+import { purge } from "../relations/watch-list.ts";
+import { putExit } from "./deliver.ts";
+import type { Tables } from "./tables.ts";
+import { tellEnd, withdraw } from "./watch.ts";
+
+/**
+ * The end of a process, in the order of the specification (§1.6): state, table, watchers of the PID, name, aliases, events,
+ * what it owns; then `terminate`.
+ */
+export function finish(tables: Tables, process: Process, reason: Reason): void {
+  if (process.state === "terminated") return;
+  remove(tables, process, reason);
+  if (!isClean(reason)) tables.report({ kind: "ended", pid: process.pid, text: `ended: ${text(reason)}`, error: reason });
+  tables.terminating++;
+  runTerminate(tables, process, reason).then(() => {
+    tables.terminating--;
+    tables.onGone?.();
+  });
+}
+
+/** The end of a process whose start failed: nothing is left, and `terminate` does not run. */
+export function abandon(tables: Tables, process: Process, reason: Reason): void {
+  for (const relation of process.relations ?? []) {
+    if (!relation.toChild) continue;
+    const child = tables.byPid(relation.address as PID);
+    if (child !== undefined) putExit(child, new MessageExit("pid", process.pid, reason));
+  }
+  remove(tables, process, reason);
+  tables.onGone?.();
+}
+
+function remove(tables: Tables, process: Process, reason: Reason): void {
+  const { pid, name, extras } = process;
+  process.state = "terminated";
+  tables.processes.delete(pid.id);
+  PID.bind(pid, undefined);
+  tellEnd(process.watchers, "pid", pid, reason);
+  if (name !== undefined) {
+    const entry = tables.names.get(name);
+    tables.names.delete(name);
+    tellEnd(entry?.watchers, "name", pid, reason);
+  }
+  if (extras !== undefined) {
+    for (const alias of extras.aliases) {
+      const entry = tables.aliases.get((alias as { id: number }).id);
+      tables.aliases.delete((alias as { id: number }).id);
+      tellEnd(entry?.watchers, "alias", pid, reason);
+    }
+    for (const event of extras.events) withdraw(tables, event, reason);
+    for (const ended of extras.onEnd) ended(reason);
+  }
+  purge(process);
+  failAll(process, actorError("actor.process_terminated", `process ${pid} ended while it waited`));
+}
+
+async function runTerminate(tables: Tables, process: Process, reason: Reason): Promise<void> {
+  try {
+    await process.behaviour.terminate(reason);
+  } catch (error) {
+    tables.report({ kind: "terminate_failed", pid: process.pid, text: "terminate threw", error });
+  }
+}
+
+function text(reason: Reason): string {
+  return typeof reason === "string" ? reason : reason.message;
+}

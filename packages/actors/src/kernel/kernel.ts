@@ -1,0 +1,205 @@
+import { type Clock, systemClock, wait } from "@metanode/core/clock";
+import { actorError } from "../errors.ts";
+import type { EventOptions } from "../events/event.ts";
+import type { Address, AnswerOf, AnyCall, PID, Reason, Ref, RequestOf } from "../identity/index.ts";
+import { MessageExit, type Priority } from "../mailbox/index.ts";
+import type { Behaviour } from "../process/behaviour.ts";
+import type { Process } from "../process/process.ts";
+import * as calls from "./calls.ts";
+import { deliver, putExit, sendExit, undeliverable } from "./deliver.ts";
+import { Host } from "./host.ts";
+import { type KernelInfo, kernelInfo, type ProcessInfo, processInfo } from "./info.ts";
+import * as names from "./names.ts";
+import { spawn } from "./spawn.ts";
+import { type KernelReport, Tables } from "./tables.ts";
+import type { ActorShape, SpawnedPid, SpawnRest } from "./typed.ts";
+import * as watching from "./watch.ts";
+
+/** How long a stop waits for processes before it kills them. */
+const DEFAULT_STOP_MS = 10_000;
+const NAME = /^[^@]+@[^@]+$/;
+
+/** How to make a kernel. */
+export interface KernelOptions {
+  /** `name@host`, at most 255 bytes. @default "node@localhost" */
+  name?: string;
+  /** @default the machine's clock */
+  clock?: Clock;
+  /** Told what people should see. @default nobody is */
+  onReport?: (report: KernelReport) => void;
+}
+
+/** A kernel: it runs processes. It is no process itself; what it sends comes from its own PID. */
+export class Kernel implements AsyncDisposable {
+  readonly #tables: Tables;
+  readonly #host: Host;
+  #stopping: Promise<void> | undefined;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+    this.#host = new Host(tables);
+  }
+
+  get name(): string {
+    return this.#tables.node;
+  }
+
+  /** The address that it sends from. */
+  get core(): PID {
+    return this.#tables.core;
+  }
+
+  /** Spawns a process whose parent is the kernel. Gives a promise if, and only if, the `init` of the actor does. */
+  spawn<A extends ActorShape>(make: new () => A, ...rest: SpawnRest<A>): SpawnedPid<A> {
+    const options = rest[0];
+    const birth = { tables: this.#tables, host: this.#host, parent: undefined };
+    return spawn(birth, make as unknown as new () => Behaviour, options, options?.args) as SpawnedPid<A>;
+  }
+
+  /** @throws actor.process_unknown, actor.mailbox_full, actor.node_terminated */
+  send<M>(to: Address<M, never>, message: NoInfer<M>, priority: Priority = "normal"): void {
+    const problem = deliver(this.#tables, this.#tables.core, to as Address, message, priority);
+    if (problem !== undefined) throw undeliverable(problem, to as Address);
+  }
+
+  /** Asks, and gives the answer or rejects with the callee's error or `actor.*`. */
+  call<C extends AnyCall, R extends RequestOf<C>>(
+    to: Address<never, C>,
+    request: R,
+    options?: calls.CallOptions,
+  ): Promise<AnswerOf<C, R>> {
+    return calls.call(this.#tables, undefined, to as Address, request, options) as Promise<AnswerOf<C, R>>;
+  }
+
+  /** Asks a process about itself, for people. */
+  inspect(pid: PID<never, never>, items: readonly string[] = []): Promise<Readonly<Record<string, string>>> {
+    return calls.inspect(this.#tables, undefined, pid, items) as Promise<Readonly<Record<string, string>>>;
+  }
+
+  /** Sends an exit signal that cannot be trapped. */
+  exit(pid: PID<never, never>, reason: Reason): void {
+    sendExit(this.#tables, undefined, pid, reason);
+  }
+
+  /** Ends a process without asking it. @throws actor.process_unknown */
+  kill(pid: PID<never, never>): void {
+    this.#get(pid).kill();
+  }
+
+  /** @throws actor.name_taken, actor.process_unknown */
+  registerName(name: string, pid: PID<never, never>): void {
+    names.registerName(this.#tables, this.#get(pid), name);
+  }
+
+  /** @throws actor.name_unknown */
+  unregisterName(name: string): void {
+    names.unregisterName(this.#tables, name);
+  }
+
+  /** The process with this name. */
+  whereIs(name: string): PID | undefined {
+    return this.#tables.names.get(name)?.process.pid;
+  }
+
+  /** Whether the process lives. */
+  isAlive(pid: PID<never, never>): boolean {
+    return this.#tables.byPid(pid) !== undefined;
+  }
+
+  /** Registers an event of the kernel; gives the token that publishing needs. */
+  registerEvent(name: string, options?: EventOptions): Ref {
+    return watching.registerEvent(this.#tables, undefined, name, options);
+  }
+
+  unregisterEvent(name: string): void {
+    watching.unregisterEvent(this.#tables, undefined, name);
+  }
+
+  sendEvent(name: string, token: Ref | undefined, payload: unknown): void {
+    watching.sendEvent(this.#tables, undefined, name, token, payload);
+  }
+
+  /** Ends one wait of a process, which gets `actor.canceled`. */
+  cancelWaitResponse(pid: PID<never, never>, ref: Ref): void {
+    calls.cancelWaitResponse(this.#tables, pid, ref);
+  }
+
+  info(): KernelInfo {
+    return kernelInfo(this.#tables);
+  }
+
+  /** @throws actor.process_unknown */
+  processInfo(pid: PID<never, never>): ProcessInfo {
+    return processInfo(this.#tables, this.#get(pid));
+  }
+
+  /** All processes, oldest first. */
+  processes(): PID[] {
+    return [...this.#tables.processes.values()].map((process) => process.pid);
+  }
+
+  /**
+   * Ends every process by an exit `shutdown` of its own parent, and waits for it; kills what is left after `graceMs`
+   * (default 10_000). Not to be awaited in a callback of an actor. Idempotent.
+   */
+  stop(options: { graceMs?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options.graceMs ?? DEFAULT_STOP_MS);
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    const tables = this.#tables;
+    tables.state = "stopping";
+    for (const process of [...tables.processes.values()]) {
+      if (!putExit(process, new MessageExit("pid", process.parent, "shutdown"))) process.kill();
+    }
+    const late = new AbortController();
+    const grace = wait(tables.clock, graceMs, late.signal).then(
+      () => this.#killAll(),
+      () => undefined,
+    );
+    await Promise.race([this.#empty(), grace]);
+    late.abort();
+    tables.state = "stopped";
+    for (let first = tables.outside.pending; first !== undefined; first = tables.outside.pending) {
+      first.fail(actorError("actor.node_terminated"));
+    }
+  }
+
+  #killAll(): void {
+    for (const process of [...this.#tables.processes.values()]) {
+      this.#tables.report({ kind: "stop_late", pid: process.pid, text: `did not stop in time, was ${process.state}` });
+      process.kill();
+    }
+  }
+
+  #empty(): Promise<void> {
+    const tables = this.#tables;
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (tables.processes.size === 0 && tables.terminating === 0) resolve();
+      };
+      tables.onGone = check;
+      check();
+    });
+  }
+
+  #get(pid: PID<never, never>): Process {
+    const process = this.#tables.byPid(pid);
+    if (process === undefined) throw undeliverable("actor.process_unknown", pid as PID);
+    return process;
+  }
+}
+
+/** Makes a kernel. It needs no stop while it runs nothing. @throws actor.incorrect – a bad name */
+export function createKernel(options: KernelOptions = {}): Kernel {
+  const name = options.name ?? "node@localhost";
+  if (!NAME.test(name) || Buffer.byteLength(name) > names.MAX_NAME_BYTES) {
+    throw actorError("actor.incorrect", `the name of a kernel is name@host, not ${JSON.stringify(name)}`);
+  }
+  return new Kernel(new Tables(name, options.clock ?? systemClock, options.onReport ?? (() => undefined)));
+}

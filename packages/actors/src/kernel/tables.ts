@@ -1,0 +1,99 @@
+import { type Clock, DeadlineQueue } from "@metanode/core/clock";
+import type { EventEntry } from "../events/event.ts";
+import { type Address, Alias, PID, ProcessName, Ref } from "../identity/index.ts";
+import type { Waiter } from "../process/pending.ts";
+import type { Process } from "../process/process.ts";
+import { Scheduler } from "../process/scheduler.ts";
+import type { WatchList } from "../relations/watch-list.ts";
+
+/** The first id of a process; 1 is the kernel itself. */
+const FIRST_PROCESS = 1_001;
+
+/** A registered name or an alias, and who watches it. */
+export interface Entry<A> {
+  readonly address: A;
+  readonly process: Process;
+  watchers: WatchList<Process> | undefined;
+}
+
+/** Something for people to see: a message that nobody handled, an end by a panic. */
+export interface KernelReport {
+  readonly kind: "unhandled" | "ended" | "terminate_failed" | "stop_late";
+  readonly pid: PID;
+  readonly text: string;
+  readonly error?: unknown;
+}
+
+/** What the kernel knows: every process, name, alias and event. Only this object makes ids; none is given twice. */
+export class Tables {
+  readonly node: string;
+  readonly creation: number;
+  readonly startMs: number;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly deadlines: DeadlineQueue;
+  readonly processes = new Map<number, Process>();
+  readonly names = new Map<string, Entry<ProcessName>>();
+  readonly aliases = new Map<number, Entry<Alias>>();
+  readonly events = new Map<string, EventEntry<Process, Process>>();
+  /** The kernel as a sender, parent and leader. */
+  readonly core: PID;
+  /** Whoever calls from outside of a process. */
+  readonly outside: Waiter = { pending: undefined };
+  readonly report: (report: KernelReport) => void;
+  /** Processes whose `terminate` still runs. */
+  terminating = 0;
+  state: "running" | "stopping" | "stopped" = "running";
+  /** Called when a process has gone entirely. */
+  onGone: (() => void) | undefined = undefined;
+  #nextProcess = FIRST_PROCESS;
+  #nextRef = 1;
+
+  constructor(node: string, clock: Clock, report: (report: KernelReport) => void) {
+    this.node = node;
+    this.clock = clock;
+    this.report = report;
+    this.startMs = clock.now();
+    this.creation = Math.floor(this.startMs / 1_000);
+    this.scheduler = new Scheduler(clock);
+    this.deadlines = new DeadlineQueue(clock);
+    this.core = new PID(node, 1, this.creation);
+  }
+
+  makePid(): PID {
+    return new PID(this.node, this.#nextProcess++, this.creation);
+  }
+
+  makeRef(deadlineMs = 0): Ref {
+    return new Ref(this.node, this.#nextRef++, this.creation, deadlineMs);
+  }
+
+  makeAlias(): Alias {
+    return new Alias(this.node, this.#nextRef++, this.creation);
+  }
+
+  /** The live process behind a PID. */
+  byPid(pid: PID<never, never>): Process | undefined {
+    const local = PID.local(pid);
+    if (local !== undefined && pid.node === this.node) return local as Process;
+    if (pid.node !== this.node || pid.creation !== this.creation) return undefined;
+    return this.processes.get(pid.id);
+  }
+
+  /** The live process behind any address. */
+  find(to: Address): Process | undefined {
+    if (to instanceof PID) return this.byPid(to);
+    if (typeof to === "string") return this.names.get(to)?.process;
+    if (to instanceof ProcessName) return this.isHere(to.node) ? this.names.get(to.name)?.process : undefined;
+    return this.entryOfAlias(to)?.process;
+  }
+
+  entryOfAlias(alias: Alias<never, never>): Entry<Alias> | undefined {
+    return alias.creation === this.creation && alias.node === this.node ? this.aliases.get(alias.id) : undefined;
+  }
+
+  /** Whether a node's name means this kernel. */
+  isHere(node: string): boolean {
+    return node === "" || node === this.node;
+  }
+}

@@ -1,0 +1,157 @@
+import { actorError } from "../errors.ts";
+import { EventEntry, type EventOptions } from "../events/event.ts";
+import { type Address, Alias, EventName, PID, type Reason, type Ref } from "../identity/index.ts";
+import { Envelope, MessageDown, MessageEvent, MessageEventStart, MessageEventStop, MessageExit } from "../mailbox/index.ts";
+import { extrasOf } from "../process/extras.ts";
+import type { Process } from "../process/process.ts";
+import { type RelationKind, WatchList } from "../relations/watch-list.ts";
+import { missing, putExit, undeliverable } from "./deliver.ts";
+import type { Entry, Tables } from "./tables.ts";
+
+/** What can be linked to and monitored, besides events. A string is a name registered on the own node. */
+export type WatchTarget = Address;
+
+/** Adds a link or monitor. @throws actor.target_exists, actor.not_allowed, actor.process_unknown, actor.alias_unknown */
+export function watch(tables: Tables, consumer: Process, kind: RelationKind, to: WatchTarget): void {
+  allowed(consumer);
+  const found = locate(tables, to);
+  if (found.process === consumer) throw actorError("actor.not_allowed", `a process cannot ${kind} itself`);
+  found.watchers ??= new WatchList<Process>();
+  found.watchers.add(kind, consumer, typeof to === "string" ? (found as Entry<never>).address : to);
+}
+
+/** Removes a link or monitor. @throws actor.target_unknown, and what {@link watch} throws for an unknown target. */
+export function unwatch(tables: Tables, consumer: Process, kind: RelationKind, to: WatchTarget): void {
+  allowed(consumer);
+  const found = locate(tables, to);
+  if (found.watchers === undefined) throw actorError("actor.target_unknown", `there is no ${kind} to ${to}`);
+  found.watchers.remove(kind, consumer, typeof to === "string" ? (found as Entry<never>).address : to);
+}
+
+interface Located {
+  readonly process: Process;
+  watchers: WatchList<Process> | undefined;
+}
+
+/** Where the watchers of an address are kept: with the process, the name or the alias. */
+function locate(tables: Tables, to: WatchTarget): Located {
+  if (to instanceof PID) {
+    const process = tables.byPid(to);
+    if (process !== undefined) return new Watched(process);
+  } else if (to instanceof Alias) {
+    const entry = tables.entryOfAlias(to);
+    if (entry === undefined) throw actorError("actor.alias_unknown", `no such alias: ${to}`);
+    return entry;
+  } else {
+    const name = typeof to === "string" ? to : to.name;
+    const entry = typeof to === "string" || tables.isHere(to.node) ? tables.names.get(name) : undefined;
+    if (entry !== undefined) return entry;
+  }
+  throw undeliverable(missing(tables, to), to);
+}
+
+class Watched implements Located {
+  readonly process: Process;
+  constructor(process: Process) {
+    this.process = process;
+  }
+  get watchers(): WatchList<Process> | undefined {
+    return this.process.watchers;
+  }
+  set watchers(list: WatchList<Process> | undefined) {
+    this.process.watchers = list;
+  }
+}
+
+/** Tells everybody in `list` of the end, and empties it. */
+export function tellEnd(list: WatchList<Process> | undefined, kind: MessageExit["kind"], owner: PID, reason: Reason): void {
+  if (list === undefined) return;
+  for (const relation of list.drain()) {
+    const { consumer, address } = relation;
+    if (consumer.state === "terminated") continue;
+    if (relation.kind === "link") putExit(consumer, new MessageExit(kind, address, reason));
+    else consumer.put("high", owner, new MessageDown(kind, address, reason));
+  }
+}
+
+/** Subscribes by link or monitor and gives the last events, oldest first. @throws actor.event_unknown, actor.target_exists */
+export function subscribe(tables: Tables, consumer: Process, kind: RelationKind, event: EventName | string): MessageEvent[] {
+  allowed(consumer);
+  const entry = eventOf(tables, event);
+  entry.subscribers.add(kind, consumer, entry.name);
+  return entry.buffered();
+}
+
+/** The opposite of {@link subscribe}. @throws actor.event_unknown, actor.target_unknown */
+export function unsubscribe(tables: Tables, consumer: Process, kind: RelationKind, event: EventName | string): void {
+  allowed(consumer);
+  const entry = eventOf(tables, event);
+  entry.subscribers.remove(kind, consumer, entry.name);
+}
+
+function eventOf(tables: Tables, event: EventName | string): EventEntry<Process, Process> {
+  const name = typeof event === "string" ? event : event.name;
+  const entry = typeof event === "string" || tables.isHere(event.node) ? tables.events.get(name) : undefined;
+  if (entry === undefined) throw actorError("actor.event_unknown", `no such event: ${name}`);
+  return entry;
+}
+
+/** Registers an event of `producer`; undefined = of the kernel. @throws actor.event_taken */
+export function registerEvent(tables: Tables, producer: Process | undefined, name: string, options: EventOptions = {}): Ref {
+  if (producer !== undefined) allowed(producer);
+  if (tables.events.has(name)) throw actorError("actor.event_taken", `event ${name} is registered already`);
+  const limit = options.bufferLimit ?? 0;
+  if (!Number.isInteger(limit) || limit < 0) throw actorError("actor.incorrect", "bufferLimit is an integer from 0");
+  const tell = (size: number, before: number): void => {
+    if (producer === undefined || producer.state === "terminated") return;
+    if (before === 0 && size > 0) producer.put("high", tables.core, new MessageEventStart(name));
+    if (before > 0 && size === 0) producer.put("high", tables.core, new MessageEventStop(name));
+  };
+  const list = new WatchList<Process>(options.notify === true ? tell : undefined);
+  const entry = new EventEntry<Process, Process>(new EventName(name, tables.node), tables.makeRef(), producer, list, options);
+  tables.events.set(name, entry);
+  if (producer !== undefined) extrasOf(producer).events.add(entry);
+  return entry.token;
+}
+
+/** Withdraws an event. @throws actor.event_unknown, actor.event_owner */
+export function unregisterEvent(tables: Tables, producer: Process | undefined, name: string): void {
+  const entry = eventOf(tables, name);
+  if (entry.producer !== producer) throw actorError("actor.event_owner", `event ${name} has another producer`);
+  producer?.extras?.events.delete(entry);
+  withdraw(tables, entry, actorError("actor.unregistered"));
+}
+
+/** Takes an event off the table and tells its subscribers. */
+export function withdraw(tables: Tables, entry: EventEntry<Process, Process>, reason: Reason): void {
+  tables.events.delete(entry.name.name);
+  tellEnd(entry.subscribers, "event", entry.producer?.pid ?? tables.core, reason);
+}
+
+/** Publishes. A subscriber with a full mailbox misses it. @throws actor.event_unknown, actor.event_owner – wrong token */
+export function sendEvent(
+  tables: Tables,
+  from: Process | undefined,
+  name: string,
+  token: Ref | undefined,
+  payload: unknown,
+): void {
+  if (from !== undefined) allowed(from);
+  const entry = eventOf(tables, name);
+  if (!entry.open && token?.id !== entry.token.id) throw actorError("actor.event_owner", `wrong token for event ${name}`);
+  const event = new MessageEvent(entry.name, tables.clock.now(), payload);
+  const sender = entry.producer?.pid ?? tables.core;
+  const queue = from?.priority ?? "normal";
+  const envelope = new Envelope("event", sender, event);
+  entry.keep(event);
+  entry.subscribers.forEach((subscriber) => {
+    if (subscriber.put(queue, undefined, envelope)) entry.delivered++;
+  });
+}
+
+/** @throws actor.not_allowed – the process ends or was killed. */
+export function allowed(process: Process): void {
+  if (process.state === "terminated" || process.state === "zombie") {
+    throw actorError("actor.not_allowed", `process ${process.pid} is ending`);
+  }
+}

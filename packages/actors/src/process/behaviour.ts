@@ -1,0 +1,28 @@
+import type { PID, Reason, Ref } from "../identity/index.ts";
+import type { MessageEvent, MessageExit, MessageResponse } from "../mailbox/index.ts";
+
+/** Gives the behaviour its process and kernel, before everything else. */
+export const BIND: unique symbol = Symbol("bind");
+/** Begins the behaviour; a throw or rejection makes the spawn fail. */
+export const START: unique symbol = Symbol("start");
+/** An exit signal arrived. Gives back a reason to end with, or nothing to live on. */
+export const EXIT: unique symbol = Symbol("exit");
+/** The process is about to end with a reason. True holds the end up: the behaviour ends the process later. */
+export const ENDING: unique symbol = Symbol("ending");
+
+/**
+ * What a process runs. A callback gives back nothing, a reason to end, or a promise of either. Keyed by symbols are the
+ * parts that authors of actors do not see.
+ */
+export interface Behaviour {
+  [BIND](process: object, kernel: object): void;
+  [START](args: readonly unknown[]): unknown;
+  [EXIT](exit: MessageExit): unknown;
+  [ENDING](reason: Reason): boolean;
+  handleMessage(from: PID, message: never): unknown;
+  handleCall(from: PID, ref: Ref, request: never): unknown;
+  handleEvent(event: MessageEvent): unknown;
+  handleResponse(response: MessageResponse): unknown;
+  handleInspect(from: PID, items: readonly string[]): unknown;
+  terminate(reason: Reason): unknown;
+}

@@ -1,0 +1,85 @@
+import type { DeadlineQueue, Expiring } from "@metanode/core/clock";
+import { actorError } from "../errors.ts";
+import { type Address, Ref } from "../identity/index.ts";
+
+/** Whoever waits for answers: a process, or the kernel for calls from outside. */
+export interface Waiter {
+  pending: Pending | undefined;
+}
+
+/** How a wait ends: exactly one of both is called, once. */
+export interface Settler {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * One request on its way. It hangs on its own ref, so that an answer finds it without a table.
+ *
+ *  P1. It is settled once: by the answer, by its deadline, by being cancelled, or by the end of whoever waits.
+ *  P2. From then on the ref leads nowhere, and the waiter's list does not hold it.
+ */
+export class Pending implements Expiring {
+  readonly ref: Ref;
+  readonly to: Address;
+  readonly waiter: Waiter;
+  /** Whether a caller waits in a handler; requests that do not wait cannot be cancelled from outside. */
+  readonly blocking: boolean;
+  readonly #settler: Settler;
+  readonly #queue: DeadlineQueue;
+  readonly #slot: number;
+  #next: Pending | undefined;
+  #previous: Pending | undefined;
+
+  constructor(ref: Ref, to: Address, waiter: Waiter, blocking: boolean, settler: Settler, queue: DeadlineQueue) {
+    this.ref = ref;
+    this.to = to;
+    this.waiter = waiter;
+    this.blocking = blocking;
+    this.#settler = settler;
+    this.#queue = queue;
+    this.#next = waiter.pending;
+    this.#previous = undefined;
+    if (waiter.pending !== undefined) waiter.pending.#previous = this;
+    waiter.pending = this;
+    Ref.bind(ref, this);
+    this.#slot = queue.add(this, ref.deadlineMs);
+  }
+
+  answer(value: unknown): void {
+    this.#leave();
+    this.#settler.resolve(value);
+  }
+
+  fail(error: unknown): void {
+    this.#leave();
+    this.#settler.reject(error);
+  }
+
+  /** Ends the wait and tells nobody. */
+  withdraw(): void {
+    this.#leave();
+  }
+
+  expire(): void {
+    this.fail(actorError("actor.timeout", `no answer from ${this.to} in time`));
+  }
+
+  #leave(): void {
+    Ref.bind(this.ref, undefined);
+    this.#queue.remove(this, this.#slot);
+    if (this.#previous === undefined) this.waiter.pending = this.#next;
+    else this.#previous.#next = this.#next;
+    if (this.#next !== undefined) this.#next.#previous = this.#previous;
+  }
+}
+
+/** What waits behind `ref`, if anything still does. */
+export function pendingOf(ref: Ref): Pending | undefined {
+  return Ref.local(ref) as Pending | undefined;
+}
+
+/** Ends every wait of `waiter` with `error`. */
+export function failAll(waiter: Waiter, error: Error): void {
+  for (let first = waiter.pending; first !== undefined; first = waiter.pending) first.fail(error);
+}

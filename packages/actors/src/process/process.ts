@@ -1,0 +1,271 @@
+import { actorError } from "../errors.ts";
+import { type Outcome, type PID, type Reason, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
+import {
+  type Envelope,
+  type MessageEvent,
+  type MessageExit,
+  type MessageResponse,
+  type Priority,
+  Ring,
+} from "../mailbox/index.ts";
+import type { Consumer, Relation, WatchList } from "../relations/watch-list.ts";
+import { type Behaviour, ENDING, EXIT } from "./behaviour.ts";
+import type { Extras } from "./extras.ts";
+import { failAll, type Pending, type Waiter } from "./pending.ts";
+import type { Runnable, Scheduler } from "./scheduler.ts";
+
+/**
+ * A process: a behaviour, its mail, and the loop that brings them together.
+ *
+ *  K1. One callback at a time; one that returned a promise is running until the promise settles.
+ *  K2. The queues are looked at anew before each message: urgent, system, main, log.
+ *  K3. A process with mail that neither runs nor has ended stands in the scheduler.
+ *  K4. It ends once; `finished` of its host is called once, after the last callback but `terminate`.
+ */
+
+/** What a process is doing. A `zombie` was killed while it ran and ends when its callback returns. */
+export type ProcessState = "init" | "sleep" | "running" | "terminated" | "zombie";
+
+/** What a process needs of its kernel. */
+export interface ProcessHost {
+  readonly scheduler: Scheduler;
+  /** Takes a process that ends off every table, tells who watches it, then runs `terminate`. */
+  finished(process: Process, reason: Reason): void;
+  /** Answers the call in `envelope` with what `handleCall` gave back. */
+  answerCall(process: Process, envelope: Envelope, given: unknown): Outcome;
+  /** Answers an inspection. */
+  answerInspect(envelope: Envelope, given: unknown): void;
+}
+
+/** What is fixed at the spawn. */
+export interface ProcessSetup {
+  readonly pid: PID;
+  readonly host: ProcessHost;
+  readonly behaviour: Behaviour;
+  readonly parent: PID;
+  readonly leader: PID;
+  /** Longest queue, per queue; 0 = no limit. */
+  readonly limit: number;
+  readonly priority: Priority;
+  readonly startedMs: number;
+}
+
+/** One process of a kernel. */
+export class Process implements Runnable, Consumer, Waiter {
+  readonly pid: PID;
+  readonly host: ProcessHost;
+  readonly behaviour: Behaviour;
+  readonly parent: PID;
+  readonly leader: PID;
+  readonly limit: number;
+  readonly startedMs: number;
+  priority: Priority;
+  state: ProcessState = "init";
+  name: string | undefined = undefined;
+  trapExit = false;
+  /** Reads nothing but the urgent queue. */
+  urgentOnly = false;
+  messagesIn = 0;
+  messagesOut = 0;
+  watchers: WatchList<Process> | undefined = undefined;
+  relations: Set<Relation> | undefined = undefined;
+  pending: Pending | undefined = undefined;
+  extras: Extras | undefined = undefined;
+  #urgent: Ring | undefined = undefined;
+  #system: Ring | undefined = undefined;
+  #main: Ring | undefined = undefined;
+  #log: Ring | undefined = undefined;
+  #scheduled = false;
+
+  constructor(setup: ProcessSetup) {
+    this.pid = setup.pid;
+    this.host = setup.host;
+    this.behaviour = setup.behaviour;
+    this.parent = setup.parent;
+    this.leader = setup.leader;
+    this.limit = setup.limit;
+    this.priority = setup.priority;
+    this.startedMs = setup.startedMs;
+  }
+
+  /** Puts ordinary mail in; false if the queue is full. */
+  mail(from: PID, message: unknown): boolean {
+    let main = this.#main;
+    if (main === undefined) {
+      main = new Ring();
+      this.#main = main;
+    }
+    if (this.limit !== 0 && main.size >= this.limit) return false;
+    main.push(from, message);
+    if (this.state === "sleep" && !this.#scheduled) this.#schedule();
+    return true;
+  }
+
+  /** Puts mail into a queue of its choice; false if that is full. Without a sender the payload is an {@link Envelope}. */
+  put(queue: Priority | "log", from: PID | undefined, payload: unknown): boolean {
+    const ring = this.#ring(queue);
+    if (this.limit !== 0 && ring.size >= this.limit) return false;
+    ring.push(from, payload);
+    if (this.state === "sleep" && !this.#scheduled) this.#schedule();
+    return true;
+  }
+
+  /** How much mail waits, per queue. */
+  waiting(): { urgent: number; system: number; main: number; log: number } {
+    return {
+      urgent: this.#urgent?.size ?? 0,
+      system: this.#system?.size ?? 0,
+      main: this.#main?.size ?? 0,
+      log: this.#log?.size ?? 0,
+    };
+  }
+
+  /** The start went well: mail is read from now on. */
+  activate(): void {
+    this.state = "sleep";
+    if (this.#first() !== undefined) this.#schedule();
+  }
+
+  run(share: number): number {
+    this.#scheduled = false;
+    if (this.state !== "sleep") return 0;
+    this.state = "running";
+    for (let handled = 0; handled < share; ) {
+      const ring = this.#first();
+      if (ring === undefined) {
+        this.state = "sleep";
+        this.#main?.shrink();
+        return handled;
+      }
+      handled++;
+      if (!this.#handle(ring)) return handled;
+    }
+    this.#rest();
+    return share;
+  }
+
+  /** Ends the process because something outside of its callbacks wants it. */
+  end(reason: Reason): void {
+    if (this.state === "terminated") return;
+    this.host.finished(this, this.state === "zombie" ? "kill" : reason);
+  }
+
+  /** Ends it without asking: at once while idle, else when its callback returns. */
+  kill(): void {
+    if (this.state === "terminated" || this.state === "zombie") return;
+    if (this.state === "sleep") {
+      this.host.finished(this, "kill");
+      return;
+    }
+    this.state = "zombie";
+    failAll(this, actorError("actor.process_terminated", `process ${this.pid} was killed while it waited`));
+  }
+
+  /** Handles one message. False if the loop is not to go on. */
+  #handle(ring: Ring): boolean {
+    this.messagesIn++;
+    const from = ring.peekFrom();
+    const payload = ring.take();
+    let given: unknown;
+    try {
+      given = from === undefined ? this.#open(payload as Envelope) : this.behaviour.handleMessage(from, payload as never);
+    } catch (error) {
+      this.#stop(reasonOfThrow(error));
+      return false;
+    }
+    return (given === undefined && this.state === "running") || this.#after(given);
+  }
+
+  #open(envelope: Envelope): unknown {
+    switch (envelope.kind) {
+      case "call": {
+        const given = this.behaviour.handleCall(envelope.from, envelope.ref as never, envelope.payload as never);
+        if (isThenable(given)) return given.then((value) => this.host.answerCall(this, envelope, value));
+        return this.host.answerCall(this, envelope, given);
+      }
+      case "exit":
+        return this.behaviour[EXIT](envelope.payload as MessageExit);
+      case "event":
+        return this.behaviour.handleEvent(envelope.payload as MessageEvent);
+      case "response":
+        return this.behaviour.handleResponse(envelope.payload as MessageResponse);
+      case "inspect": {
+        const given = this.behaviour.handleInspect(envelope.from, envelope.payload as readonly string[]);
+        if (isThenable(given)) return given.then((value) => this.host.answerInspect(envelope, value));
+        this.host.answerInspect(envelope, given);
+        return undefined;
+      }
+      default:
+        return this.behaviour.handleMessage(envelope.from, envelope.payload as never);
+    }
+  }
+
+  /** A callback gave something back, or the process was killed in it. False if the loop is not to go on. */
+  #after(given: unknown): boolean {
+    if (isThenable(given)) {
+      given.then(
+        (value) => this.#resume(value),
+        (error) => this.#stop(reasonOfThrow(error)),
+      );
+      return false;
+    }
+    if (given === undefined && this.state === "running") return true;
+    this.#stop(given === undefined ? "kill" : reasonOfOutcome(given));
+    return false;
+  }
+
+  #resume(value: unknown): void {
+    if (value === undefined && this.state === "running") this.#rest();
+    else this.#stop(value === undefined ? "kill" : reasonOfOutcome(value));
+  }
+
+  /** Ends the process, unless its behaviour has something to finish first. */
+  #stop(reason: Reason): void {
+    if (this.state === "terminated") return;
+    if (this.state === "zombie") this.host.finished(this, "kill");
+    else if (this.behaviour[ENDING](reason)) this.#rest();
+    else this.host.finished(this, reason);
+  }
+
+  /** Between two messages, or two shares. */
+  #rest(): void {
+    if (this.state !== "running") return;
+    this.state = "sleep";
+    if (this.#first() !== undefined) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.host.scheduler.add(this);
+  }
+
+  #first(): Ring | undefined {
+    if (this.#urgent !== undefined && this.#urgent.size > 0) return this.#urgent;
+    if (this.urgentOnly) return undefined;
+    if (this.#system !== undefined && this.#system.size > 0) return this.#system;
+    if (this.#main !== undefined && this.#main.size > 0) return this.#main;
+    return this.#log !== undefined && this.#log.size > 0 ? this.#log : undefined;
+  }
+
+  #ring(queue: Priority | "log"): Ring {
+    switch (queue) {
+      case "max":
+        this.#urgent ??= new Ring();
+        return this.#urgent;
+      case "high":
+        this.#system ??= new Ring();
+        return this.#system;
+      case "normal":
+        this.#main ??= new Ring();
+        return this.#main;
+      default:
+        this.#log ??= new Ring();
+        return this.#log;
+    }
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
