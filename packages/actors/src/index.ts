@@ -1,4 +1,6 @@
 export { Actor } from "./behaviour/actor.ts";
+export { Supervisor } from "./behaviour/supervisor.ts";
+export type { ChildInfo, ChildSpec, SupervisorSpec } from "./behaviour/supervisor-spec.ts";
 export type { ActorErrorCode } from "./errors.ts";
 export type { EventOptions } from "./events/event.ts";
 export {

@@ -68,7 +68,9 @@ describe("a spawn", () => {
     const { kernel, clock } = stage();
     const pid = await kernel.spawn(Slow, { args: [Promise.resolve()] });
     expect(kernel.isAlive(pid)).toBe(true);
-    const late = expect(kernel.spawn(Slow, { args: [new Promise<void>(() => undefined)] })).rejects.toThrow(code("actor.timeout"));
+    const late = expect(kernel.spawn(Slow, { args: [new Promise<void>(() => undefined)] })).rejects.toThrow(
+      code("actor.timeout"),
+    );
     await clock.advance(5_000);
     await late;
     expect(kernel.info().processes).toBe(1);

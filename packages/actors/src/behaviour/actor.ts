@@ -21,10 +21,15 @@ import { overlay, spawn } from "../kernel/spawn.ts";
 import * as timers from "../kernel/timers.ts";
 import type { ActorShape, Ended, Given, SpawnedPid, SpawnRest } from "../kernel/typed.ts";
 import * as watching from "../kernel/watch.ts";
-import type { MessageEvent, MessageExit, MessageResponse, Priority } from "../mailbox/index.ts";
-import { type Behaviour, BIND, ENDING, EXIT, START } from "../process/behaviour.ts";
+import { Envelope, type MessageEvent, type MessageExit, type MessageResponse, type Priority } from "../mailbox/index.ts";
+import { type Behaviour, BIND, ENDING, EXIT, NOTICE, START } from "../process/behaviour.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
+
+/** For behaviours of this package: the end of a child that hears nothing, mail to itself, which queues are read. */
+export const KILL: unique symbol = Symbol("kill");
+export const NOTIFY: unique symbol = Symbol("notify");
+export const READ_URGENT: unique symbol = Symbol("read urgent");
 
 /**
  * The base of all actors. `Messages` is what it can be sent (with `MessageDown`, `MessageExit` and the like, if it watches
@@ -39,8 +44,9 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
   #host!: Host;
 
   /** Begins the process, with the arguments of its spawn. A throw makes the spawn fail; `terminate` does not run then. */
-  init(..._args: never[]): Ended {
+  init(..._args: never[]): unknown {
     // An actor without an init starts at once.
+    return undefined;
   }
 
   /** A message. */
@@ -94,6 +100,11 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
   /** The name that the process is registered by. */
   get name(): string | undefined {
     return this.#process.name;
+  }
+
+  /** Whether a process of this kernel lives. */
+  isAlive(pid: PID<never, never>): boolean {
+    return this.#host.tables.byPid(pid) !== undefined;
   }
 
   /** Milliseconds since the Unix epoch, of the kernel's clock. */
@@ -279,6 +290,25 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
 
   [ENDING](_reason: Reason): boolean {
     return false;
+  }
+
+  [NOTICE](_notice: unknown): unknown {
+    return undefined;
+  }
+
+  /** Ends a process without asking. */
+  [KILL](pid: PID<never, never>): void {
+    this.#host.tables.byPid(pid)?.kill();
+  }
+
+  /** Puts a notice behind the ordinary mail that waits. */
+  [NOTIFY](notice: unknown): void {
+    this.#process.put("normal", undefined, new Envelope("notice", this.#process.pid, notice));
+  }
+
+  /** Reads nothing but exits and inspections, or everything again. */
+  [READ_URGENT](only: boolean): void {
+    this.#process.urgentOnly = only;
   }
 
   #unhandled(what: string, from: PID, error: unknown): void {

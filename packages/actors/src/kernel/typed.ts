@@ -20,8 +20,11 @@ export interface ActorShape {
 /** The address of an actor, with its types. */
 export type PidOf<A extends ActorShape> = A["self"] extends PID<infer M, infer C extends AnyCall> ? PID<M, C> : never;
 
-/** The answer of a spawn: a promise if `init` gives one. */
+/** The answer of a spawn: a promise if `init` gives one. A supervisor waits if one of its children does. */
 export type SpawnedPid<A extends ActorShape> =
+  ReturnType<A["init"]> extends { readonly children: readonly unknown[] } ? PidOf<A> | Promise<PidOf<A>> : SpawnedByInit<A>;
+
+type SpawnedByInit<A extends ActorShape> =
   Extract<ReturnType<A["init"]>, PromiseLike<unknown>> extends never
     ? PidOf<A>
     : Exclude<ReturnType<A["init"]>, PromiseLike<unknown>> extends never

@@ -9,6 +9,8 @@ export const START: unique symbol = Symbol("start");
 export const EXIT: unique symbol = Symbol("exit");
 /** The process is about to end with a reason. True holds the end up: the behaviour ends the process later. */
 export const ENDING: unique symbol = Symbol("ending");
+/** Mail of a behaviour to itself that no callback of the author gets. */
+export const NOTICE: unique symbol = Symbol("notice");
 
 /**
  * What a process runs. A callback gives back nothing, a reason to end, or a promise of either. Keyed by symbols are the
@@ -19,6 +21,7 @@ export interface Behaviour {
   [START](args: readonly unknown[]): unknown;
   [EXIT](exit: MessageExit): unknown;
   [ENDING](reason: Reason): boolean;
+  [NOTICE](notice: unknown): unknown;
   handleMessage(from: PID, message: never): unknown;
   handleCall(from: PID, ref: Ref, request: never): unknown;
   handleEvent(event: MessageEvent): unknown;

@@ -9,7 +9,7 @@ import {
   Ring,
 } from "../mailbox/index.ts";
 import type { Consumer, Relation, WatchList } from "../relations/watch-list.ts";
-import { type Behaviour, ENDING, EXIT } from "./behaviour.ts";
+import { type Behaviour, ENDING, EXIT, NOTICE } from "./behaviour.ts";
 import type { Extras } from "./extras.ts";
 import { failAll, type Pending, type Waiter } from "./pending.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
@@ -189,6 +189,8 @@ export class Process implements Runnable, Consumer, Waiter {
         return this.behaviour.handleEvent(envelope.payload as MessageEvent);
       case "response":
         return this.behaviour.handleResponse(envelope.payload as MessageResponse);
+      case "notice":
+        return this.behaviour[NOTICE](envelope.payload);
       case "inspect": {
         const given = this.behaviour.handleInspect(envelope.from, envelope.payload as readonly string[]);
         if (isThenable(given)) return given.then((value) => this.host.answerInspect(envelope, value));
