@@ -146,6 +146,31 @@ describe("an end", () => {
   });
 });
 
+describe("a listener of reports that throws", () => {
+  test("stops nothing but itself", async () => {
+    let told = 0;
+    const onReport = () => {
+      told++;
+      throw new Error("bad listener");
+    };
+    const kernel = createKernel({ onReport });
+    for (const pid of [kernel.spawn(Probe), kernel.spawn(Probe)]) kernel.exit(pid, new Error("boom"));
+    await settle();
+    expect([told, kernel.info().processes]).toEqual([1, 0]);
+  });
+});
+
+describe("an exit for a full urgent queue", () => {
+  test("is refused with actor.mailbox_full", async () => {
+    const { kernel } = stage();
+    const pid = kernel.spawn(Probe, { mailboxLimit: 1 });
+    kernel.exit(pid, "normal");
+    expect(() => kernel.exit(pid, "normal")).toThrow(code("actor.mailbox_full"));
+    await settle();
+    expect(kernel.isAlive(pid)).toBe(false);
+  });
+});
+
 describe("mail to a live process", () => {
   test("is neither lost nor reordered, per sender and queue", async () => {
     const priority = fc.constantFrom("normal" as const, "high" as const, "max" as const);

@@ -25,7 +25,7 @@ export interface KernelOptions {
   name?: string;
   /** @default the machine's clock */
   clock?: Clock;
-  /** Told what people should see. @default nobody is */
+  /** Told what people should see. One that throws is not called again. @default nobody is */
   onReport?: (report: KernelReport) => void;
 }
 
@@ -201,5 +201,13 @@ export function createKernel(options: KernelOptions = {}): Kernel {
   if (!NAME.test(name) || Buffer.byteLength(name) > names.MAX_NAME_BYTES) {
     throw actorError("actor.incorrect", `the name of a kernel is name@host, not ${JSON.stringify(name)}`);
   }
-  return new Kernel(new Tables(name, options.clock ?? systemClock, options.onReport ?? (() => undefined)));
+  let listener = options.onReport;
+  const report = (what: KernelReport): void => {
+    try {
+      listener?.(what);
+    } catch {
+      listener = undefined;
+    }
+  };
+  return new Kernel(new Tables(name, options.clock ?? systemClock, report));
 }

@@ -1,6 +1,6 @@
 import type { EventEntry } from "../events/event.ts";
 import type { Alias } from "../identity/index.ts";
-import type { Process } from "./process.ts";
+import type { Consumer } from "../relations/watch-list.ts";
 
 /** Where mail goes that does not fit. */
 export interface Fallback {
@@ -11,9 +11,9 @@ export interface Fallback {
 }
 
 /** What few processes have; an idle actor pays nothing for it. */
-export class Extras {
+export class Extras<P extends Consumer> {
   readonly aliases = new Set<Alias<never, never>>();
-  readonly events = new Set<EventEntry<Process, Process>>();
+  readonly events = new Set<EventEntry<P, P>>();
   /** Called when the process has ended, before its `terminate`: repeating timers, metas. */
   readonly onEnd = new Set<(reason: unknown) => void>();
   env: ReadonlyMap<string, unknown> | undefined = undefined;
@@ -21,7 +21,7 @@ export class Extras {
 }
 
 /** The extras of `process`, made when first needed. */
-export function extrasOf(process: Process): Extras {
-  process.extras ??= new Extras();
+export function extrasOf<P extends Consumer>(process: P & { extras: Extras<P> | undefined }): Extras<P> {
+  process.extras ??= new Extras<P>();
   return process.extras;
 }

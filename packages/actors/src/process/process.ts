@@ -70,7 +70,7 @@ export class Process implements Runnable, Consumer, Waiter {
   watchers: WatchList<Process> | undefined = undefined;
   relations: Set<Relation> | undefined = undefined;
   pending: Pending | undefined = undefined;
-  extras: Extras | undefined = undefined;
+  extras: Extras<Process> | undefined = undefined;
   #urgent: Ring | undefined = undefined;
   #system: Ring | undefined = undefined;
   #main: Ring | undefined = undefined;
