@@ -174,6 +174,22 @@ describe("the end of a supervisor", () => {
     expect(boss.reason).toBe(boom);
   });
 
+  test("kills a child whose urgent queue has no room for its exit", async () => {
+    const children = [{ name: "a", actor: Probe, options: { mailboxLimit: 1 } }];
+    const { boss, kernel, pid } = supervise({ children });
+    let finish: () => void = () => undefined;
+    const child = inside(pid("a"));
+    kernel.send(pid("a"), () => new Promise<void>((resolve) => (finish = resolve)));
+    await settle();
+    kernel.send(pid("a"), "waits", "max");
+    kernel.exit(boss.self, boom);
+    await settle();
+    finish();
+    await settle();
+    expect(child.ended).toEqual(["kill"]);
+    expect(boss.reason).toBe(boom);
+  });
+
   test("by a kill takes the children along", async () => {
     const { boss, kernel } = supervise();
     kernel.kill(boss.self);
