@@ -66,15 +66,10 @@ export async function attachProcessor(
     peer: greeting.node,
     concurrency: greeting.concurrency,
     lostCode: "node.unreachable",
-    handler: (message, context) => {
-      const answer = handle(definition.types, new NodeContext(session, definition.name, message, context));
-      if (draining) queueMicrotask(() => setImmediate(drainedWhenIdle));
-      return answer;
-    },
+    handler: (message, context) => handle(definition.types, new NodeContext(session, definition.name, message, context)),
+    onIdle: drainedWhenIdle,
     onDrain: () => {
       draining = true;
-      const timer = setInterval(drainedWhenIdle, 10);
-      void closed.then(() => clearInterval(timer));
       drainedWhenIdle();
     },
     onClosed: (error) => finish(error),
