@@ -1,5 +1,6 @@
 import type { Expiring } from "../clock.ts";
 import { coreError, type MetanodeError } from "../errors.ts";
+import { isAsyncIterable, isThenable } from "../message/answer.ts";
 import type { Message } from "../message/message.ts";
 import { CALL_MODE, type CallMode, type Frame, fromWireMessage, type RequestBody, toFailure, toReply } from "./frames.ts";
 import type { Line } from "./line.ts";
@@ -92,7 +93,7 @@ export class IncomingCalls {
       const message = fromWireMessage(body.message, timeoutMs === 0 ? undefined : deadlineMs);
       const answer = this.#handler(message, call);
       if (call.mode === CALL_MODE.stream) void this.#stream(call, message, answer);
-      else if (isPromise(answer)) {
+      else if (isThenable(answer)) {
         answer.then(
           (value) => this.#reply(call, message.type, value),
           (error: unknown) => this.#fail(call, error),
@@ -145,7 +146,7 @@ export class IncomingCalls {
 
   async #stream(call: IncomingCall, message: Message, answer: unknown): Promise<void> {
     try {
-      const source: unknown = isPromise(answer) ? await answer : answer;
+      const source: unknown = isThenable(answer) ? await answer : answer;
       if (!isAsyncIterable(source)) {
         throw coreError("call.unsupported", `${message.type} answers with one value, not with a stream; call it without stream`);
       }
@@ -190,12 +191,4 @@ export class IncomingCalls {
     this.#session.send(last, bytes);
     if (this.#calls.size === 0) this.#onIdle();
   }
-}
-
-function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
