@@ -1,7 +1,8 @@
 import type { Expiring } from "../clock.ts";
 import { coreError, type MetanodeError } from "../errors.ts";
+import { isAsyncIterable, isThenable } from "../message/answer.ts";
 import type { Message } from "../message/message.ts";
-import { CALL_MODE, type CallMode, fromWireMessage, type RequestBody, toFailure, toReply } from "./frames.ts";
+import { CALL_MODE, type CallMode, type Frame, fromWireMessage, type RequestBody, toFailure, toReply } from "./frames.ts";
 import type { Line } from "./line.ts";
 
 /** What the answering side knows of a call besides its message. */
@@ -62,12 +63,14 @@ export class IncomingCalls {
   readonly #session: Line;
   readonly #handler: CallHandler;
   readonly #limit: number;
+  readonly #onIdle: () => void;
   readonly #calls = new Map<number, IncomingCall>();
 
-  constructor(session: Line, handler: CallHandler, limit: number) {
+  constructor(session: Line, handler: CallHandler, options: { limit: number; onIdle: () => void }) {
     this.#session = session;
     this.#handler = handler;
-    this.#limit = limit;
+    this.#limit = options.limit;
+    this.#onIdle = options.onIdle;
   }
 
   get size(): number {
@@ -90,7 +93,7 @@ export class IncomingCalls {
       const message = fromWireMessage(body.message, timeoutMs === 0 ? undefined : deadlineMs);
       const answer = this.#handler(message, call);
       if (call.mode === CALL_MODE.stream) void this.#stream(call, message, answer);
-      else if (isPromise(answer)) {
+      else if (isThenable(answer)) {
         answer.then(
           (value) => this.#reply(call, message.type, value),
           (error: unknown) => this.#fail(call, error),
@@ -143,7 +146,7 @@ export class IncomingCalls {
 
   async #stream(call: IncomingCall, message: Message, answer: unknown): Promise<void> {
     try {
-      const source: unknown = isPromise(answer) ? await answer : answer;
+      const source: unknown = isThenable(answer) ? await answer : answer;
       if (!isAsyncIterable(source)) {
         throw coreError("call.unsupported", `${message.type} answers with one value, not with a stream; call it without stream`);
       }
@@ -169,8 +172,7 @@ export class IncomingCalls {
     if (call.ended) return;
     try {
       const reply = toReply(value, type, this.#session.maxMessageBytes);
-      this.#end(call);
-      this.#session.send({ call: call.number, reply }, reply.data?.byteLength);
+      this.#end(call, { call: call.number, reply }, reply.data?.byteLength);
     } catch (error) {
       this.#fail(call, error);
     }
@@ -178,22 +180,15 @@ export class IncomingCalls {
 
   #fail(call: IncomingCall, error: unknown): void {
     if (call.ended) return;
-    this.#end(call);
-    this.#session.send({ call: call.number, failure: toFailure(error) });
+    this.#end(call, { call: call.number, failure: toFailure(error) });
   }
 
-  #end(call: IncomingCall): void {
+  #end(call: IncomingCall, last: Frame, bytes?: number): void {
     call.ended = true;
     this.#calls.delete(call.number);
     if (call.slot !== 0) this.#session.deadlines.remove(call, call.slot);
     call.wake?.();
+    this.#session.send(last, bytes);
+    if (this.#calls.size === 0) this.#onIdle();
   }
-}
-
-function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }

@@ -38,6 +38,8 @@ export interface SessionOptions {
   onCredit?: () => void;
   /** A caller is gone before its call was ended by the other side. */
   onAbandoned?: () => void;
+  /** Every call of the other side is answered, the last one just now. */
+  onIdle?: () => void;
   /** The other side will take no new calls. */
   onDrain?: (graceMs: number) => void;
   /** The other side has finished after a drain. */
@@ -51,6 +53,10 @@ export const DEFAULT_STREAM_WINDOW = 64;
 /** Frames, and bytes of payload, after which a batch leaves without waiting for the end of the turn. */
 const FLUSH_FRAMES = 128;
 const FLUSH_BYTES = 256 * 1024;
+
+function nothing(): void {
+  // nobody asked to be told
+}
 
 export class Session implements OutgoingLine {
   readonly peer: string;
@@ -83,7 +89,10 @@ export class Session implements OutgoingLine {
     this.maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.streamWindow = options.streamWindow ?? DEFAULT_STREAM_WINDOW;
     this.deadlines = new DeadlineQueue(this.clock);
-    this.#incoming = new IncomingCalls(this, options.handler, options.maxIncoming ?? Number.POSITIVE_INFINITY);
+    this.#incoming = new IncomingCalls(this, options.handler, {
+      limit: options.maxIncoming ?? Number.POSITIVE_INFINITY,
+      onIdle: options.onIdle ?? nothing,
+    });
     this.#channel.listen({
       onFrames: (frames) => this.#receive(frames),
       onClosed: (error) => this.#end(error),

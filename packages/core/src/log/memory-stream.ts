@@ -1,3 +1,4 @@
+import { coreError } from "../errors.ts";
 import type { ResolvedStreamOptions } from "./options.ts";
 import type { NewRecord, RecordBody, StoredRecord } from "./record.ts";
 import { DONE, freedRanges, type Position, type Range } from "./retention.ts";
@@ -230,7 +231,7 @@ export class MemoryStream {
 
   #state(id: number): ConsumerState {
     const state = this.#consumers.get(id);
-    if (state === undefined) throw new RangeError(`no consumer ${id}`);
+    if (state === undefined) throw coreError("core.internal", `the memory log has no consumer ${id}`);
     return state;
   }
 }

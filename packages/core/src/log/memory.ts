@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../clock.ts";
+import { coreError } from "../errors.ts";
 import { HostedLog } from "./hosted.ts";
 import type { Log } from "./log.ts";
 import { MemoryDead } from "./memory-dead.ts";
@@ -161,7 +162,7 @@ export class MemoryStore implements LogStore {
 
   #stream(id: number): MemoryStream {
     const stream = this.#streams[id];
-    if (stream === undefined) throw new RangeError(`no stream ${id}`);
+    if (stream === undefined) throw coreError("core.internal", `the memory log has no stream ${id}`);
     return stream;
   }
 }

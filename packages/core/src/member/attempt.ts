@@ -1,4 +1,5 @@
 import type { DeadlineQueue, Expiring } from "../clock.ts";
+import { isThenable } from "../message/answer.ts";
 import type { Message } from "../message/message.ts";
 import type { CallContext, Member } from "./member.ts";
 import { outOfTime } from "./outcome.ts";
@@ -101,8 +102,4 @@ export class Attempt implements CallContext, Expiring {
     this.#reason = reason;
     this.#controller?.abort(reason);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -1,3 +1,4 @@
+import { gather, isAsyncIterable, isThenable } from "../message/answer.ts";
 import type { Message } from "../message/message.ts";
 import type { CallContext, Member, MemberState } from "./member.ts";
 
@@ -22,7 +23,8 @@ class HandlerMember implements Member {
   call(message: Message, context: CallContext): unknown {
     const answer = this.#handler(message, context);
     if (isAsyncIterable(answer)) return this.#counted(gather(answer));
-    return answer instanceof Promise ? this.#counted(answer) : answer;
+    // Members answer with promises proper, whatever the handler uses.
+    return isThenable(answer) ? this.#counted(Promise.resolve(answer)) : answer;
   }
 
   async *stream(message: Message, context: CallContext): AsyncGenerator<unknown> {
@@ -44,16 +46,4 @@ class HandlerMember implements Member {
 /** A function as a member: no isolation, no process. For what a host program answers itself, and for tests. */
 export function handlerMember(id: string, handler: Handler): Member {
   return new HandlerMember(id, handler);
-}
-
-/** The values of a stream, in order. */
-export async function gather(stream: AsyncIterable<unknown>): Promise<unknown[]> {
-  const values: unknown[] = [];
-  for await (const value of stream) values.push(value);
-  return values;
-}
-
-/** Whether an answer is a stream. */
-export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }

@@ -18,7 +18,8 @@ export interface Member {
   /** It ends every call by its deadline and its caller's abort itself; for any other, the router does. */
   readonly keepsDeadlines?: boolean;
   /**
-   * Answers one message: exactly one value or one typed error, by the deadline. May answer without a promise.
+   * Answers one message: exactly one value or one typed error, by the deadline. Answers with a value, or with a promise
+   * proper (another thenable is taken for a value).
    * @throws {MetanodeError} any code; `call.deadline`, `call.cancelled` and `processor.down` are made by members themselves.
    */
   call(message: Message, context: CallContext): unknown;

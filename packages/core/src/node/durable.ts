@@ -156,7 +156,10 @@ export class DurableDispatch {
     else void this.#runLane(channel, subject, lane);
   }
 
-  /** Waiting for one's turn is no failure: the log is told in good time that these are being worked on. */
+  /**
+   * Waiting for one's turn is no failure: the log is told in good time that these are being worked on. And a message whose
+   * turn it is may be gone, because somebody purged the stream: nobody must wait for it.
+   */
   #refreshLater(): Timer {
     return this.#clock.setTimer(ACK_MARGIN_MS, () => {
       this.#refreshing = undefined;
@@ -167,8 +170,15 @@ export class DurableDispatch {
   async #refresh(): Promise<void> {
     let isWaiting = false;
     for (const channel of await Promise.all(this.#channels.values())) {
-      for (const { entries } of channel.lanes.values()) {
-        for (const delivery of entries.values()) delivery?.inProgress();
+      if (channel.lanes.size === 0) continue;
+      const { firstSequence, lastSequence, messages } = await channel.stream.info();
+      const kept = messages === 0 ? lastSequence + 1 : firstSequence;
+      for (const [subject, { entries, isBusy }] of channel.lanes) {
+        for (const [sequence, delivery] of entries) {
+          if (delivery === undefined && sequence < kept) entries.delete(sequence);
+          else delivery?.inProgress();
+        }
+        if (entries.size === 0 && !isBusy) channel.lanes.delete(subject);
         isWaiting ||= entries.size > 0;
       }
     }
@@ -186,7 +196,10 @@ export class DurableDispatch {
     }
     lane.isBusy = false;
     if (lane.entries.size === 0) channel.lanes.delete(subject);
-    else putBack(lane);
+    else {
+      putBack(lane);
+      this.#refreshing ??= this.#refreshLater();
+    }
   }
 
   async #handleHead(delivery: Delivery): Promise<boolean> {

@@ -4,9 +4,9 @@ import type { Hello, TypeDeclaration } from "../link/frames.ts";
 import type { CallHandler } from "../link/incoming.ts";
 import { cancelled } from "../link/outgoing.ts";
 import type { Choose } from "../member/choose.ts";
-import { gather } from "../member/handler.ts";
 import type { CallContext, Member, MemberState } from "../member/member.ts";
 import { one } from "../member/select.ts";
+import { gather } from "../message/answer.ts";
 import type { Message } from "../message/message.ts";
 import { typeKey } from "./author.ts";
 import { FairQueue } from "./fair-queue.ts";
@@ -86,6 +86,7 @@ export class Pool implements Member {
   readonly #deadlines: DeadlineQueue;
   readonly #typeInFlight = new Map<string, number>();
   #draining = false;
+  #onQueueEmpty: (() => void) | undefined;
   #nextIndex = 0;
 
   constructor(options: PoolOptions) {
@@ -179,8 +180,14 @@ export class Pool implements Member {
     this.#draining = true;
     const { clock } = this.#options.context;
     const deadlineMs = clock.now() + graceMs;
-    while (this.#queue.size > 0 && clock.now() < deadlineMs && this.state !== "down" && this.#canCome()) {
-      await new Promise<void>((resolve) => clock.setTimer(10, resolve));
+    if (this.#queue.size > 0 && this.#canCome()) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.setTimer(graceMs, resolve);
+        this.#onQueueEmpty = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
     }
     this.#refuseWaiting("the pool was stopped");
     await Promise.all(this.#slots.map((slot) => slot.stop(Math.max(0, deadlineMs - clock.now()))));
@@ -275,6 +282,7 @@ export class Pool implements Member {
   #forget(waiting: Waiting): void {
     if (waiting.slot !== 0) this.#deadlines.remove(waiting, waiting.slot);
     if (waiting.onAbort) waiting.context.signal?.removeEventListener("abort", waiting.onAbort);
+    if (this.#queue.size === 0) this.#onQueueEmpty?.();
   }
 
   #refuseWaiting(why: string): void {

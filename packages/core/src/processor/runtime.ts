@@ -5,6 +5,7 @@ import { CALL_MODE, type CallMode, type Hello, PROTOCOL_VERSION, type TypeDeclar
 import { greet } from "../link/handshake.ts";
 import type { IncomingContext } from "../link/incoming.ts";
 import { Session } from "../link/session.ts";
+import { isAsyncIterable, isThenable } from "../message/answer.ts";
 import { createMessage, type Message } from "../message/message.ts";
 import {
   type HandlerContext,
@@ -66,15 +67,10 @@ export async function attachProcessor(
     peer: greeting.node,
     concurrency: greeting.concurrency,
     lostCode: "node.unreachable",
-    handler: (message, context) => {
-      const answer = handle(definition.types, new NodeContext(session, definition.name, message, context));
-      if (draining) queueMicrotask(() => setImmediate(drainedWhenIdle));
-      return answer;
-    },
+    handler: (message, context) => handle(definition.types, new NodeContext(session, definition.name, message, context)),
+    onIdle: drainedWhenIdle,
     onDrain: () => {
       draining = true;
-      const timer = setInterval(drainedWhenIdle, 10);
-      void closed.then(() => clearInterval(timer));
       drainedWhenIdle();
     },
     onClosed: (error) => finish(error),
@@ -97,7 +93,7 @@ function handle(types: ReadonlyMap<string, ResolvedType>, context: NodeContext):
   if (definition.output === undefined || !isZod(definition.output)) return answer;
   const checkOutput = (value: unknown): unknown => check(definition.output, value, "processor.failed", message.type);
   if (isAsyncIterable(answer)) return mapStream(answer, checkOutput);
-  return answer instanceof Promise ? answer.then(checkOutput) : checkOutput(answer);
+  return isThenable(answer) ? answer.then(checkOutput) : checkOutput(answer);
 }
 
 async function* mapStream(source: AsyncIterable<unknown>, change: (value: unknown) => unknown): AsyncGenerator<unknown> {
@@ -215,8 +211,4 @@ class NodeContext implements HandlerContext {
     const own = options.timeoutMs === undefined ? Number.MAX_SAFE_INTEGER : systemClock.now() + options.timeoutMs;
     return { deadlineMs: Math.min(own, this.#context.deadlineMs), signal: this.#context.signal };
   }
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }

@@ -174,6 +174,23 @@ describe("durable sends of an ordered type", () => {
     expect(seen.indexOf("y1")).toBeLessThan(seen.lastIndexOf("x1"));
   });
 
+  test("do not wait for one that was purged", async () => {
+    const { router, clock, seen, handle, log } = await createBench({ backoffMs: [3_600_000] });
+    handle(
+      "a",
+      (message: Message) => {
+        if (message.id === "x1") throw new Error("in an hour again");
+      },
+      { ordered: true },
+    );
+    await router.send({ type: "a", id: "x1", subject: "x" });
+    await clock.advance(1_000);
+    await (await log.stream("send.a")).purge();
+    await router.send({ type: "a", id: "x2", subject: "x" });
+    await clock.advance(60_000);
+    expect(seen).toEqual(["x1", "x2"]);
+  });
+
   test("are each handled in order of acceptance, whatever fails how often", async () => {
     const plan = fc.array(fc.record({ subject: fc.constantFrom("x", "y"), failures: fc.nat(2) }), {
       minLength: 1,
