@@ -43,6 +43,8 @@ const actorRows = defineErrorCodes({
   "actor.child_unknown": { ...missing, meaning: "The supervisor has no child specification of this name." },
   "actor.child_running": { ...refused, meaning: "The child runs already." },
   "actor.child_disabled": { ...refused, meaning: "The child is disabled." },
+  "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line or event is over its size limit." },
+  "actor.malformed": { ...wrong, meaning: "What was received breaks the rules of its form." },
   "actor.child_duplicate": { ...exists, meaning: "Two child specifications have the same name." },
 });
 

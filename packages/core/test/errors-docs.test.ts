@@ -12,7 +12,7 @@ interface DocumentedRow {
   readonly remedy: string;
 }
 
-/** The rows of docs/errors.md whose first cell is a code, in order. */
+/** The rows of docs/errors.md whose first cell is a code of core, in order; other packages look after theirs. */
 function documentedRows(): [code: string, row: DocumentedRow][] {
   const text = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");
   return text.split("\n").flatMap((line): [string, DocumentedRow][] => {
@@ -27,7 +27,7 @@ function documentedRows(): [code: string, row: DocumentedRow][] {
   });
 }
 
-const documented = documentedRows();
+const documented = documentedRows().filter(([code]) => !code.startsWith("actor."));
 
 describe("docs/errors.md", () => {
   test("has one row for each code, and no code that does not exist", () => {

@@ -1,27 +1,16 @@
-import { defineErrorCodes, MetanodeError } from "@metanode/core/errors";
-import type { ActorErrorCode } from "../errors.ts";
-
-const streamRows = defineErrorCodes({
-  "actor.too_large": { http: 413, grpc: 3, exit: 2, retryable: false, meaning: "A chunk, line or event is over its size limit." },
-  "actor.malformed": {
-    http: 400,
-    grpc: 3,
-    exit: 2,
-    retryable: false,
-    meaning: "What was received breaks the rules of its form.",
-  },
-});
+import type { MetanodeError } from "@metanode/core/errors";
+import { type ActorErrorCode, actorError } from "../errors.ts";
 
 /** Why a stream, an option or a text for one was refused. */
-export type StreamErrorCode = keyof typeof streamRows | Extract<ActorErrorCode, "actor.incorrect">;
+export type StreamErrorCode = Extract<ActorErrorCode, "actor.too_large" | "actor.malformed" | "actor.incorrect">;
 
 /** A {@link MetanodeError} of this room; `details` are facts for programs. */
 export function streamError(
   code: StreamErrorCode,
   message: string,
   details?: Readonly<Record<string, unknown>>,
-): MetanodeError<StreamErrorCode> {
-  return new MetanodeError(code, message, details === undefined ? {} : { details });
+): MetanodeError<ActorErrorCode> {
+  return actorError(code, message, details === undefined ? {} : { details });
 }
 
 /**
