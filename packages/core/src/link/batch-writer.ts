@@ -3,7 +3,7 @@ import type { ReplyBody, RequestBody, WireMessage } from "./frames.ts";
 /*
  * Writes the two frames that make up almost all traffic, requests and replies, straight into the bytes of a
  * `metanode.v1.Batch`. The general encoder of protobufjs measures a message before it writes it and builds a list of
- * what to write; this writes once, which takes a quarter of the work of a call off the node. Everything else (greetings,
+ * what to write; this writes once, on the path that every call takes. Everything else (greetings,
  * failures, extension attributes) goes through the general one. A test holds the two against each other.
  *
  * Lengths of a request's nested messages are not known before they are written, so room for four bytes is left and filled in
