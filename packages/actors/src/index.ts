@@ -18,13 +18,8 @@ export {
   Ref,
   Terminate,
 } from "./identity/index.ts";
-export type { CallOptions, RequestOptions } from "./kernel/calls.ts";
 export type { KernelInfo, ProcessInfo } from "./kernel/info.ts";
 export { createKernel, type Kernel, type KernelOptions } from "./kernel/kernel.ts";
-export type { SpawnOptions } from "./kernel/spawn.ts";
-export type { KernelReport } from "./kernel/tables.ts";
-export type { CancelTimer } from "./kernel/timers.ts";
-export type { Ended, Given, PidOf } from "./kernel/typed.ts";
 export {
   MessageDown,
   MessageEvent,
@@ -35,3 +30,10 @@ export {
   type MessageResponse,
   type Priority,
 } from "./mailbox/index.ts";
+export { type AliasOf, MetaBehaviour, type MetaOptions, type MetaProcess, type MetaShape } from "./meta/behaviour.ts";
+export type { MetaInfo } from "./meta/control.ts";
+export type { CallOptions, RequestOptions } from "./runtime/calls.ts";
+export type { SpawnOptions } from "./runtime/spawn.ts";
+export type { KernelReport } from "./runtime/tables.ts";
+export type { CancelTimer } from "./runtime/timers.ts";
+export type { Ended, Given, PidOf } from "./runtime/typed.ts";

@@ -13,18 +13,21 @@ import {
   type RequestOf,
   Terminate,
 } from "../identity/index.ts";
-import * as calls from "../kernel/calls.ts";
-import { isSame, send, sendExit } from "../kernel/deliver.ts";
-import type { Host } from "../kernel/host.ts";
-import * as names from "../kernel/names.ts";
-import { overlay, spawn } from "../kernel/spawn.ts";
-import * as timers from "../kernel/timers.ts";
-import type { ActorShape, Ended, Given, SpawnedPid, SpawnRest } from "../kernel/typed.ts";
-import * as watching from "../kernel/watch.ts";
 import { Envelope, type MessageEvent, type MessageExit, type MessageResponse, type Priority } from "../mailbox/index.ts";
+import type { MetaOptions, MetaShape, SpawnedAlias } from "../meta/behaviour.ts";
+import { sendExitMeta, sendExitMetaAfter } from "../meta/control.ts";
+import { spawnMeta } from "../meta/spawn.ts";
 import { type Behaviour, BIND, ENDING, EXIT, NOTICE, START } from "../process/behaviour.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
+import * as calls from "../runtime/calls.ts";
+import { isSame, send, sendExit } from "../runtime/deliver.ts";
+import type { Host } from "../runtime/host.ts";
+import * as names from "../runtime/names.ts";
+import { overlay, spawn } from "../runtime/spawn.ts";
+import * as timers from "../runtime/timers.ts";
+import type { ActorShape, Ended, Given, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
+import * as watching from "../runtime/watch.ts";
 
 /** For behaviours of this package: the end of a child that hears nothing, mail to itself, which queues are read. */
 export const KILL: unique symbol = Symbol("kill");
@@ -159,6 +162,28 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     const options = rest[0];
     const birth = { tables: this.#host.tables, host: this.#host, parent: this.#process };
     return spawn(birth, make as unknown as new () => Behaviour, options, options?.args) as SpawnedPid<A>;
+  }
+
+  /** Spawns a meta-process of this process. Gives a promise if, and only if, its `init` does. */
+  spawnMeta<B extends MetaShape>(behaviour: B, options?: MetaOptions): SpawnedAlias<B> {
+    return spawnMeta(this.#host.tables, this.#process, behaviour, options) as SpawnedAlias<B>;
+  }
+
+  /** Ends a meta-process, also of another process. @throws actor.alias_unknown, actor.meta_unknown, actor.meta_mailbox_full */
+  sendExitMeta(alias: Alias<never, never>, reason: Reason): void {
+    sendExitMeta(this.#host.tables, this.#process, alias, reason);
+  }
+
+  sendExitMetaAfter(alias: Alias<never, never>, reason: Reason, delayMs: number): timers.CancelTimer {
+    return sendExitMetaAfter(this.#host.tables, this.#process, alias, reason, delayMs);
+  }
+
+  /** Asks a process or a meta-process about itself, for people. */
+  inspect(
+    target: PID<never, never> | Alias<never, never>,
+    items: readonly string[] = [],
+  ): Promise<Readonly<Record<string, string>>> {
+    return calls.inspect(this.#host.tables, this.#process, target, items) as Promise<Readonly<Record<string, string>>>;
   }
 
   sendAfter<M>(to: Address<M, never>, message: NoInfer<M>, delayMs: number, priority?: Priority): timers.CancelTimer {

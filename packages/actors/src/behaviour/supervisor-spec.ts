@@ -1,7 +1,7 @@
 import { actorError } from "../errors.ts";
 import { isClean, type PID, type Reason } from "../identity/index.ts";
-import type { SpawnOptions } from "../kernel/spawn.ts";
-import type { ActorShape } from "../kernel/typed.ts";
+import type { SpawnOptions } from "../runtime/spawn.ts";
+import type { ActorShape } from "../runtime/typed.ts";
 
 /** Which children are restarted with one that ended: only it, all, or it and those after it. Simple = many instances, made on demand. */
 export type SupervisorType = "one_for_one" | "all_for_one" | "rest_for_one" | "simple_one_for_one";

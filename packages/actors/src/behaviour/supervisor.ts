@@ -1,9 +1,9 @@
 import { actorError } from "../errors.ts";
 import { type AnyCall, type PID, type Reason, Terminate } from "../identity/index.ts";
-import { isSame } from "../kernel/deliver.ts";
-import type { Ended } from "../kernel/typed.ts";
 import type { MessageExit } from "../mailbox/index.ts";
 import { ENDING, EXIT, NOTICE, START } from "../process/behaviour.ts";
+import { isSame } from "../runtime/deliver.ts";
+import type { Ended } from "../runtime/typed.ts";
 import { Actor, KILL, NOTIFY, READ_URGENT } from "./actor.ts";
 import {
   type ChildInfo,

@@ -1,6 +1,6 @@
 import type { PID } from "../identity/index.ts";
 import type { Process, ProcessState } from "../process/process.ts";
-import type { Tables } from "./tables.ts";
+import type { Tables } from "../runtime/tables.ts";
 
 /** One process, as data. */
 export interface ProcessInfo {
@@ -18,6 +18,8 @@ export interface ProcessInfo {
   readonly uptimeMs: number;
   readonly trapExit: boolean;
   readonly aliases: readonly string[];
+  /** The aliases of its meta-processes. */
+  readonly metas: readonly string[];
   readonly events: readonly string[];
   readonly links: readonly string[];
   readonly monitors: readonly string[];
@@ -41,6 +43,7 @@ export function processInfo(tables: Tables, process: Process): ProcessInfo {
     uptimeMs: Math.round(tables.clock.now() - tables.startMs) - process.startedMs,
     trapExit: process.trapExit,
     aliases: [...(process.extras?.aliases ?? [])].map(String),
+    metas: [...(process.extras?.metas ?? [])].map((meta) => String((meta as Process & { alias: unknown }).alias)),
     events: [...(process.extras?.events ?? [])].map((event) => event.name.name),
     links: targets("link"),
     monitors: targets("monitor"),

@@ -1,19 +1,21 @@
 import { type Clock, systemClock, wait } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import type { EventOptions } from "../events/event.ts";
-import type { Address, AnswerOf, AnyCall, PID, Reason, Ref, RequestOf } from "../identity/index.ts";
+import type { Address, Alias, AnswerOf, AnyCall, PID, Reason, Ref, RequestOf } from "../identity/index.ts";
 import { MessageExit, type Priority } from "../mailbox/index.ts";
+import { type MetaInfo, metaInfo, sendExitMeta } from "../meta/control.ts";
+import type { MetaRun } from "../meta/run.ts";
 import type { Behaviour } from "../process/behaviour.ts";
 import type { Process } from "../process/process.ts";
-import * as calls from "./calls.ts";
-import { deliver, putExit, sendExit, undeliverable } from "./deliver.ts";
-import { Host } from "./host.ts";
+import * as calls from "../runtime/calls.ts";
+import { deliver, putExit, sendExit, undeliverable } from "../runtime/deliver.ts";
+import { Host } from "../runtime/host.ts";
+import * as names from "../runtime/names.ts";
+import { spawn } from "../runtime/spawn.ts";
+import { type KernelReport, Tables } from "../runtime/tables.ts";
+import type { ActorShape, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
+import * as watching from "../runtime/watch.ts";
 import { type KernelInfo, kernelInfo, type ProcessInfo, processInfo } from "./info.ts";
-import * as names from "./names.ts";
-import { spawn } from "./spawn.ts";
-import { type KernelReport, Tables } from "./tables.ts";
-import type { ActorShape, SpawnedPid, SpawnRest } from "./typed.ts";
-import * as watching from "./watch.ts";
 
 /** How long a stop waits for processes before it kills them. */
 const DEFAULT_STOP_MS = 10_000;
@@ -71,14 +73,32 @@ export class Kernel implements AsyncDisposable {
     return calls.call(this.#tables, undefined, to as Address, request, options) as Promise<AnswerOf<C, R>>;
   }
 
-  /** Asks a process about itself, for people. */
-  inspect(pid: PID<never, never>, items: readonly string[] = []): Promise<Readonly<Record<string, string>>> {
+  /** Asks a process or a meta-process about itself, for people. */
+  inspect(
+    pid: PID<never, never> | Alias<never, never>,
+    items: readonly string[] = [],
+  ): Promise<Readonly<Record<string, string>>> {
     return calls.inspect(this.#tables, undefined, pid, items) as Promise<Readonly<Record<string, string>>>;
   }
 
   /** Sends an exit signal that cannot be trapped. */
   exit(pid: PID<never, never>, reason: Reason): void {
     sendExit(this.#tables, undefined, pid, reason);
+  }
+
+  /** Sends an exit to a meta-process. @throws actor.alias_unknown, actor.meta_unknown, actor.meta_mailbox_full */
+  exitMeta(alias: Alias<never, never>, reason: Reason): void {
+    sendExitMeta(this.#tables, undefined, alias, reason);
+  }
+
+  /** @throws actor.meta_unknown */
+  metaInfo(alias: Alias<never, never>): MetaInfo {
+    return metaInfo(this.#tables, alias);
+  }
+
+  /** All meta-processes, oldest first. */
+  metas(): Alias[] {
+    return [...this.#tables.metas].map((meta) => (meta as MetaRun).alias);
   }
 
   /** Ends a process without asking it. @throws actor.process_unknown */
@@ -175,13 +195,17 @@ export class Kernel implements AsyncDisposable {
       this.#tables.report({ kind: "stop_late", pid: process.pid, text: `did not stop in time, was ${process.state}` });
       process.kill();
     }
+    for (const meta of [...this.#tables.metas]) {
+      this.#tables.report({ kind: "stop_late", pid: meta.pid, text: `a meta-process did not stop in time, was ${meta.state}` });
+      meta.end("shutdown");
+    }
   }
 
   #empty(): Promise<void> {
     const tables = this.#tables;
     return new Promise((resolve) => {
       const check = (): void => {
-        if (tables.processes.size === 0 && tables.terminating === 0) resolve();
+        if (tables.processes.size === 0 && tables.terminating === 0 && tables.metas.size === 0) resolve();
       };
       tables.onGone = check;
       check();

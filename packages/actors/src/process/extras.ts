@@ -14,7 +14,9 @@ export interface Fallback {
 export class Extras<P extends Consumer> {
   readonly aliases = new Set<Alias<never, never>>();
   readonly events = new Set<EventEntry<P, P>>();
-  /** Called when the process has ended, before its `terminate`: repeating timers, metas. */
+  /** Its meta-processes whose main activity has not come back. */
+  readonly metas = new Set<P>();
+  /** Called when the process has ended, before its `terminate`: repeating timers. */
   readonly onEnd = new Set<(reason: unknown) => void>();
   env: ReadonlyMap<string, unknown> | undefined = undefined;
   fallback: Fallback | undefined = undefined;

@@ -61,6 +61,12 @@ export class Pending implements Expiring {
     this.#leave();
   }
 
+  /** Ends the wait because whoever asked is gone: the ref says so from now on. */
+  abandon(): void {
+    this.#leave();
+    Ref.bind(this.ref, GONE);
+  }
+
   expire(): void {
     this.fail(actorError("actor.timeout", `no answer from ${this.to} in time`));
   }
@@ -74,9 +80,23 @@ export class Pending implements Expiring {
   }
 }
 
+/** Stands behind the ref of a request whose asker has ended, though the process in whose name it asked has not. */
+const GONE = Object.freeze({});
+
 /** What waits behind `ref`, if anything still does. */
 export function pendingOf(ref: Ref): Pending | undefined {
-  return Ref.local(ref) as Pending | undefined;
+  const waiting = Ref.local(ref);
+  return waiting === GONE ? undefined : (waiting as Pending | undefined);
+}
+
+/** Whether whoever asked with `ref` ended before the answer. */
+export function isAbandoned(ref: Ref): boolean {
+  return Ref.local(ref) === GONE;
+}
+
+/** Ends every wait of `waiter` and tells nobody: it has ended. */
+export function abandonAll(waiter: Waiter): void {
+  for (let first = waiter.pending; first !== undefined; first = waiter.pending) first.abandon();
 }
 
 /** Ends every wait of `waiter` with `error`. */

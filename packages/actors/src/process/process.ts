@@ -58,7 +58,7 @@ export class Process implements Runnable, Consumer, Waiter {
   readonly parent: PID;
   readonly leader: PID;
   readonly limit: number;
-  readonly startedMs: number;
+  startedMs: number;
   priority: Priority;
   state: ProcessState = "init";
   name: string | undefined = undefined;
@@ -86,6 +86,11 @@ export class Process implements Runnable, Consumer, Waiter {
     this.limit = setup.limit;
     this.priority = setup.priority;
     this.startedMs = setup.startedMs;
+  }
+
+  /** The error of mail that finds no room. */
+  get fullCode(): "actor.mailbox_full" | "actor.meta_mailbox_full" {
+    return "actor.mailbox_full";
   }
 
   /** Puts ordinary mail in; false if the queue is full. */

@@ -1,6 +1,6 @@
 import { VirtualClock } from "@metanode/core/testing";
 import { describe, expect, test } from "vitest";
-import { createKeepAlive } from "../../src/meta/keep-alive.ts";
+import { createKeepAlive } from "../../src/splitting/keep-alive.ts";
 
 const ping = Uint8Array.of(0);
 

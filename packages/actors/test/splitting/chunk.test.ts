@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { type ChunkOptions, createChunker } from "../../src/meta/chunk.ts";
+import { type ChunkOptions, createChunker } from "../../src/splitting/chunk.ts";
 import { byteByByte, cutBytes, readAll } from "./reads.ts";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createSseParser, encodeSse, encodeSseComment, type SseEvent, type SseMessage } from "../../src/meta/sse.ts";
+import { createSseParser, encodeSse, encodeSseComment, type SseEvent, type SseMessage } from "../../src/splitting/sse.ts";
 import { byteByByte, cutBytes, readAll, utf8 } from "./reads.ts";
 
 const eventsOf = (text: string): SseEvent[] => readAll(createSseParser(), [utf8(text)]).pieces;

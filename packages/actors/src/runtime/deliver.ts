@@ -19,7 +19,7 @@ export function deliver(
   if (target === undefined) return missing(tables, to);
   const fits = priority === "normal" ? target.mail(from, message) : target.put(priority, from, message);
   if (fits) return undefined;
-  if (from === target.pid && to instanceof PID) return "actor.mailbox_full";
+  if (from === target.pid && to instanceof PID) return target.fullCode;
   return fallBack(tables, target, { from, to, message, priority });
 }
 
@@ -37,7 +37,7 @@ export function undeliverable(problem: ActorErrorCode, to: Address): Error {
 }
 
 function describe(problem: ActorErrorCode): string {
-  if (problem === "actor.mailbox_full") return "the mailbox is full";
+  if (problem === "actor.mailbox_full" || problem === "actor.meta_mailbox_full") return "the mailbox is full";
   if (problem === "actor.node_terminated") return "the kernel has stopped";
   return problem === "actor.no_route" ? "the node cannot be reached" : "no such process";
 }
@@ -61,7 +61,7 @@ function fallBack(tables: Tables, full: Process, mail: Overflow): ActorErrorCode
   let at = full;
   for (let hop = 0; hop < MAX_FALLBACKS; hop++) {
     const fallback = at.extras?.fallback;
-    if (fallback === undefined || fallback.name === at.name) return "actor.mailbox_full";
+    if (fallback === undefined || fallback.name === at.name) return at.fullCode;
     const next = tables.names.get(fallback.name)?.process;
     if (next === undefined) return "actor.process_unknown";
     message = new MessageFallback(at.pid, fallback.tag ?? "", to, message);

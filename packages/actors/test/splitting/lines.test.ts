@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createLineSplitter, type LineOptions } from "../../src/meta/lines.ts";
+import { createLineSplitter, type LineOptions } from "../../src/splitting/lines.ts";
 import { byteByByte, cutBytes, readAll, utf8 } from "./reads.ts";
 
 const linesOf = (text: string, options = {}): string[] => readAll(createLineSplitter(options), [utf8(text)]).pieces;

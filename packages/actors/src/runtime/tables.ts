@@ -18,7 +18,7 @@ export interface Entry<A> {
 
 /** Something for people to see: a message that nobody handled, an end by a panic. */
 export interface KernelReport {
-  readonly kind: "unhandled" | "ended" | "terminate_failed" | "stop_late";
+  readonly kind: "unhandled" | "ended" | "terminate_failed" | "stop_late" | "meta" | "meta_leaked";
   readonly pid: PID;
   readonly text: string;
   readonly error?: unknown;
@@ -36,6 +36,8 @@ export class Tables {
   readonly names = new Map<string, Entry<ProcessName>>();
   readonly aliases = new Map<number, Entry<Alias>>();
   readonly events = new Map<string, EventEntry<Process, Process>>();
+  /** Meta-processes whose main activity has not come back. */
+  readonly metas = new Set<Process>();
   /** The kernel as a sender, parent and leader. */
   readonly core: PID;
   /** Whoever calls from outside of a process. */

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Splitter } from "../../src/meta/splitting.ts";
+import type { Splitter } from "../../src/splitting/splitting.ts";
 
 /** The positions at which a stream of `length` bytes is cut into reads; some reads are empty. */
 export function cuts(length: number): fc.Arbitrary<number[]> {

@@ -19,9 +19,13 @@ export function sendAfter(
   message: unknown,
   delayMs: number,
   priority: Priority,
+  onFired?: () => void,
 ): CancelTimer {
   allowed(from);
-  return once(tables, delayMs, () => void deliver(tables, from.pid, to, message, priority));
+  return once(tables, delayMs, () => {
+    onFired?.();
+    deliver(tables, from.pid, to, message, priority);
+  });
 }
 
 /** Sends an exit signal later. */
@@ -39,7 +43,8 @@ export function sendExitAfter(
   });
 }
 
-function once(tables: Tables, delayMs: number, run: () => void): CancelTimer {
+/** Runs once, later. */
+export function once(tables: Tables, delayMs: number, run: () => void): CancelTimer {
   let open = true;
   const timer = tables.clock.setTimer(delayMs, () => {
     open = false;

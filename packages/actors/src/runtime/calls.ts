@@ -1,7 +1,7 @@
 import { type ActorErrorCode, actorError } from "../errors.ts";
-import { type Address, later, type Outcome, type PID, type Ref, Terminate } from "../identity/index.ts";
+import { type Address, type Alias, later, type Outcome, type PID, type Ref, Terminate } from "../identity/index.ts";
 import { Envelope, type EnvelopeKind, type MessageResponse, type Priority } from "../mailbox/index.ts";
-import { Pending, pendingOf, type Settler, type Waiter } from "../process/pending.ts";
+import { isAbandoned, Pending, pendingOf, type Settler, type Waiter } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { missing, undeliverable } from "./deliver.ts";
 import type { Tables } from "./tables.ts";
@@ -43,14 +43,15 @@ export function call(
   return ask(tables, caller, "call", to, request, options);
 }
 
-/** Asks a process for its inspection. */
+/** Asks a process or a meta-process of this node for its inspection. */
 export function inspect(
   tables: Tables,
   caller: Process | undefined,
-  to: PID<never, never>,
+  to: PID<never, never> | Alias<never, never>,
   items: readonly string[],
 ): Promise<unknown> {
-  return ask(tables, caller, "inspect", to as PID, items, { priority: "max" });
+  if (!tables.isHere(to.node)) return Promise.reject(actorError("actor.not_allowed", `${to} is on another node`));
+  return ask(tables, caller, "inspect", to as Address, items, { priority: "max" });
 }
 
 function ask(
@@ -100,7 +101,7 @@ function open(tables: Tables, caller: Process | undefined, question: Question, s
   const from = caller?.pid ?? tables.core;
   if (!target.put(question.priority, undefined, new Envelope(question.kind, from, question.request, ref, to))) {
     pending.withdraw();
-    return "actor.mailbox_full";
+    return question.kind === "inspect" ? "actor.mailbox_full" : target.fullCode;
   }
   if (caller !== undefined) caller.messagesOut++;
   return ref;
@@ -126,6 +127,7 @@ export function respond(
     else pending.answer(answer.value);
     return;
   }
+  if (isAbandoned(ref)) throw undeliverable("actor.process_unknown", to);
   if (to.id !== tables.core.id && tables.byPid(to) === undefined) throw undeliverable(missing(tables, to), to);
   if (important || to.id === tables.core.id) throw actorError("actor.response_ignored");
 }
@@ -163,6 +165,5 @@ export function cancelWaitResponse(tables: Tables, pid: PID<never, never>, ref: 
 export function forward(tables: Tables, to: Address, from: PID, ref: Ref, request: unknown): void {
   const target = tables.find(to);
   if (target === undefined) throw undeliverable(missing(tables, to), to);
-  if (!target.put("normal", undefined, new Envelope("call", from, request, ref, to)))
-    throw undeliverable("actor.mailbox_full", to);
+  if (!target.put("normal", undefined, new Envelope("call", from, request, ref, to))) throw undeliverable(target.fullCode, to);
 }

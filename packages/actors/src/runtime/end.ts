@@ -1,6 +1,6 @@
 import { actorError } from "../errors.ts";
 import { isClean, PID, type Reason } from "../identity/index.ts";
-import { MessageExit } from "../mailbox/index.ts";
+import { Envelope, MessageExit } from "../mailbox/index.ts";
 import { failAll } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { purge } from "../relations/watch-list.ts";
@@ -52,7 +52,9 @@ function remove(tables: Tables, process: Process, reason: Reason): void {
       tellEnd(entry?.watchers, "alias", pid, reason);
     }
     for (const event of extras.events) withdraw(tables, event, reason);
-    for (const ended of extras.onEnd) ended(reason);
+    const exit = new Envelope("exit", pid, new MessageExit("pid", pid, reason));
+    for (const meta of extras.metas) if (!meta.put("max", undefined, exit)) meta.end(reason);
+    for (const ended of [...extras.onEnd]) ended(reason);
   }
   purge(process);
   failAll(process, actorError("actor.process_terminated", `process ${pid} ended while it waited`));
