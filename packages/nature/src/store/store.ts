@@ -1,0 +1,140 @@
+import type { Instance, InstanceId, Locator } from "../instance/instance.ts";
+import type { MetaString } from "../meta/meta-string.ts";
+
+/**
+ * Where everything durable lives. Two implementations, SQLite and PostgreSQL, pass one conformance suite.
+ *
+ *  S1. A unit of work is stored whole or not at all: its instances, the tasks that follow from them, the end of its own task.
+ *  S2. What `commit` resolved is on the disk.
+ *  S3. Versions of one line (meta, id, para) have no gaps and no forks: a version is stored once, by whoever is first.
+ *  S4. An instance made from an upstream is stored once per (upstream, meta, id, para), however often the work is repeated.
+ *  S5. Only the engine that owns a task can end it. An engine whose lease ran out owns nothing any more.
+ *  S6. Text is compared by its bytes; ids by their number; time is in milliseconds since the Unix epoch.
+ */
+
+/** A task: one mission on one stored instance, from its acceptance to its end. */
+export interface Task {
+  /** Rises; unique in the database. */
+  readonly id: number;
+  /** The upstream's. */
+  readonly upstream: Locator;
+  /** The meta that the relation leads to. */
+  readonly to: MetaString;
+  /** The mission as JSON. */
+  readonly mission: string;
+  readonly createdMs: number;
+  /** Not before. */
+  readonly dueMs: number;
+  /** Tries that failed so far. */
+  readonly attempts: number;
+}
+
+/** A task to be stored. */
+export interface NewTask extends Task {
+  /** Whether the engine that stores it goes on with it at once; else whoever claims it when it is due. */
+  readonly mine: boolean;
+}
+
+/** An instance to be stored, with what follows from it. */
+export interface NewInstance {
+  readonly instance: Instance;
+  readonly tasks: readonly NewTask[];
+}
+
+/** One unit of work. */
+export interface Unit {
+  /** The task that is ended by it; absent for input from outside. */
+  readonly taskId?: number;
+  readonly instances: readonly NewInstance[];
+}
+
+/** What became of a unit. */
+export type UnitResult =
+  /** Stored. `stored` says for each instance whether it is new; one that is not was stored before, with its tasks. */
+  | { readonly status: "done"; readonly stored: readonly boolean[] }
+  /** A version is taken by another writer. Nothing was stored, the task stands. */
+  | { readonly status: "conflict" }
+  /** The task belongs to another engine by now, or is gone. Nothing was stored. */
+  | { readonly status: "lost" };
+
+/** A failed try. */
+export interface Retry {
+  readonly taskId: number;
+  readonly dueMs: number;
+  /** Why, for people. */
+  readonly error: string;
+  /** Whether the try counts. Waiting for a callback or a condition does, a stop of the engine does not. */
+  readonly counts: boolean;
+}
+
+/** A task that will not be tried again by itself. */
+export interface FailedTask extends Task {
+  readonly code: string;
+  readonly error: string;
+  readonly failedMs: number;
+}
+
+/** The part of a store that the engine works with; every method takes many at once. */
+export interface WorkStore {
+  /** Stores units of work, all in one transaction. @throws store.unavailable – nothing of them is stored; store.fenced */
+  commit(units: readonly Unit[]): Promise<UnitResult[]>;
+  /** The highest version of each line. */
+  latest(lines: readonly Omit<Locator, "version">[]): Promise<(Instance | undefined)[]>;
+  /** Instances by their whole keys. */
+  load(keys: readonly Locator[]): Promise<(Instance | undefined)[]>;
+  /** Due tasks that nobody owns, the oldest first; they belong to this engine from now on. */
+  claim(nowMs: number, limit: number): Promise<Task[]>;
+  /** When the next task that nobody owns is due; undefined = there is none. */
+  nextDueMs(): Promise<number | undefined>;
+  /** Puts tasks back until they are due again. */
+  retry(retries: readonly Retry[]): Promise<void>;
+  /** Moves tasks to those that failed. */
+  fail(
+    failures: readonly { readonly taskId: number; readonly code: string; readonly error: string; readonly failedMs: number }[],
+  ): Promise<void>;
+  /** One unfinished task, owned or not. */
+  task(id: number): Promise<Task | undefined>;
+  /** Takes a task over from whoever owns it, for a callback. False if it is gone. */
+  take(id: number): Promise<boolean>;
+  /** Unfinished tasks whose upstream key lies strictly between two keys, for the built-in `task-checker`. */
+  countTasks(query: {
+    readonly keyGt: string;
+    readonly keyLt: string;
+    readonly dueGeMs?: number;
+    readonly createdLtMs?: number;
+  }): Promise<number>;
+  /** A page of a range of keys, in ascending order of (meta, id, para, version). */
+  range(query: RangeQuery): Promise<Instance[]>;
+  /** Says that this engine lives; frees the tasks of those that do not. @throws store.fenced – its lease ran out before */
+  renewLease(nowMs: number): Promise<{ readonly freed: number }>;
+  /** The first task id of this engine's block; ids are its own up to {@link TASK_BLOCK} further. */
+  readonly firstTaskId: number;
+}
+
+/** A range of instances. Bounds are whole keys or their beginnings: `meta`, `meta|id`, `meta|id|para`, `meta|id|para|version`. */
+export interface RangeQuery {
+  readonly meta?: MetaString;
+  readonly keyGt?: string;
+  readonly keyGe?: string;
+  readonly keyLt?: string;
+  readonly keyLe?: string;
+  readonly createdGeMs?: number;
+  readonly createdLtMs?: number;
+  readonly limit: number;
+}
+
+/** Task ids that an engine may give away before it needs a new block. */
+export const TASK_BLOCK = 2 ** 33;
+
+/** The width of an id in the database: all digits of 2^64, so that text sorts as numbers do. */
+export const ID_DIGITS = 20;
+
+/** An id as the database holds it. */
+export function storedId(id: InstanceId): string {
+  return id.padStart(ID_DIGITS, "0");
+}
+
+/** The opposite of {@link storedId}. */
+export function readId(stored: string): InstanceId {
+  return stored.replace(/^0+(?=\d)/, "");
+}
