@@ -1,0 +1,107 @@
+import { intWithin, rejectUnknownKeys } from "@metanode/core/internal";
+import { natureError } from "../errors.ts";
+import type { LoadedMeta } from "../meta/meta.ts";
+import { canonicalMeta, type MetaString } from "../meta/meta-string.ts";
+import type { Condition, ExecutorSpec, Protocol, Relation, RelationSettings } from "./relation.ts";
+
+/** A relation that fits its metas. */
+export interface LoadedRelation {
+  readonly from: MetaString;
+  readonly to: LoadedMeta;
+  readonly settings: RelationSettings;
+  /** `auto` where the relation names none. */
+  readonly executor: ExecutorSpec;
+}
+
+const SETTINGS = [
+  "description",
+  "selector",
+  "downSelector",
+  "executor",
+  "before",
+  "after",
+  "useUpstreamId",
+  "target",
+  "delayMs",
+  "delayOnPara",
+  "idBridge",
+];
+const PROTOCOLS: readonly Protocol[] = ["http", "https", "local", "builtin", "processor", "actor", "stream"];
+const AUTO: ExecutorSpec = Object.freeze({ protocol: "auto", url: "" });
+
+/**
+ * Checks a relation against its metas.
+ * @throws relation.invalid; instance.state – the target has no such state; config.invalid – an unknown setting, or a wrong value
+ * @source spec of the workflow model, R-1 to R-4
+ */
+export function loadRelation(given: Pick<Relation, "from" | "settings">, from: LoadedMeta, to: LoadedMeta): LoadedRelation {
+  const { settings } = given;
+  const where = `relation ${from.meta} -> ${to.meta}`;
+  rejectUnknownKeys(where, settings, SETTINGS);
+  if (from.type === "M" || from.type === "L") throw invalid(where, `nothing leaves a meta of type ${from.type}`);
+  const { selector = {}, target = {} } = settings;
+  rejectUnknownKeys(`${where}.selector`, selector, ["context", "sysContext", "states"]);
+  checkCondition(`${where}.selector.context`, selector.context);
+  checkCondition(`${where}.selector.sysContext`, selector.sysContext);
+  checkCondition(`${where}.selector.states`, selector.states);
+  checkStates(where, "selector.states", selector.states, from);
+  checkCondition(`${where}.downSelector`, settings.downSelector);
+  checkStates(where, "downSelector", settings.downSelector, to);
+  checkTarget(where, target, to);
+  checkDelays(where, settings);
+  for (const [path, spec] of executors(settings)) checkExecutor(`${where}.${path}`, spec);
+  return { from: canonicalMeta(given.from), to, settings, executor: settings.executor ?? AUTO };
+}
+
+function checkTarget(where: string, target: NonNullable<RelationSettings["target"]>, to: LoadedMeta): void {
+  rejectUnknownKeys(`${where}.target`, target, ["addStates", "removeStates", "appendPara", "dynamicPara"]);
+  const { addStates = [], removeStates = [], appendPara = [], dynamicPara } = target;
+  if (addStates.length + removeStates.length > 0 && !to.isStateful)
+    throw invalid(where, `${to.meta} has no states to add or remove`);
+  const { conflicts } = to.states.resolve(addStates);
+  if (conflicts.length > 0)
+    throw invalid(where, `target.addStates names ${addStates.join(" and ")}, of which some exclude each other`);
+  to.states.resolve(removeStates);
+  for (const [at, index] of appendPara.entries()) intWithin(`${where}.target.appendPara[${at}]`, index, 0, 255);
+  if (dynamicPara !== undefined && dynamicPara === "")
+    throw invalid(where, "target.dynamicPara is empty: it would replace every place between two letters");
+}
+
+function checkDelays(where: string, { delayMs, delayOnPara }: RelationSettings): void {
+  if (delayMs !== undefined) intWithin(`${where}.delayMs`, delayMs, 0);
+  if (delayOnPara === undefined) return;
+  rejectUnknownKeys(`${where}.delayOnPara`, delayOnPara, ["extraMs", "part"]);
+  intWithin(`${where}.delayOnPara.extraMs`, delayOnPara.extraMs, 0);
+  intWithin(`${where}.delayOnPara.part`, delayOnPara.part, 0, 255);
+}
+
+function checkCondition(path: string, condition: Condition | undefined): void {
+  if (condition !== undefined) rejectUnknownKeys(path, condition, ["none", "all", "any"]);
+}
+
+/** A condition on a state that the meta does not have would never, or always, be met. */
+function checkStates(where: string, path: string, condition: Condition | undefined, meta: LoadedMeta): void {
+  const names = [...(condition?.none ?? []), ...(condition?.all ?? []), ...(condition?.any ?? [])];
+  if (names.length > 0 && !meta.isStateful) throw invalid(where, `${path} asks for states, which ${meta.meta} does not have`);
+  meta.states.resolve(names);
+}
+
+function* executors({ executor, before = [], after = [] }: RelationSettings): Generator<[string, ExecutorSpec]> {
+  if (executor !== undefined) yield ["executor", executor];
+  for (const [at, spec] of before.entries()) yield [`before[${at}]`, spec];
+  for (const [at, spec] of after.entries()) yield [`after[${at}]`, spec];
+}
+
+function checkExecutor(path: string, spec: ExecutorSpec): void {
+  rejectUnknownKeys(path, spec, ["protocol", "url", "settings", "timeoutMs"]);
+  if (!PROTOCOLS.includes(spec.protocol)) {
+    const hint = spec.protocol === "auto" ? "; leave the executor out for it" : "";
+    throw invalid(path, `the protocol is ${JSON.stringify(spec.protocol)}, expected one of ${PROTOCOLS.join(", ")}${hint}`);
+  }
+  if (typeof spec.url !== "string" || spec.url === "") throw invalid(path, "the url is empty");
+  if (spec.timeoutMs !== undefined) intWithin(`${path}.timeoutMs`, spec.timeoutMs, 1);
+}
+
+function invalid(where: string, what: string): Error {
+  return natureError("relation.invalid", `${where}: ${what}`, { details: { path: where } });
+}
