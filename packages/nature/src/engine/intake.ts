@@ -1,0 +1,69 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import { natureError } from "../errors.ts";
+import { checkData, type DataLimits } from "../instance/check.ts";
+import { idOfData } from "../instance/hash.ts";
+import type { Instance, InstanceInput } from "../instance/instance.ts";
+import type { LoadedMeta } from "../meta/meta.ts";
+import { canonicalMeta } from "../meta/meta-string.ts";
+import { checkId } from "./target.ts";
+
+/** What was asked for, as it will be stored; a version of 0 for a meta with states means the next one. */
+export interface Accepted {
+  readonly instance: Instance;
+  readonly meta: LoadedMeta;
+}
+
+/** Checks an input from outside and gives it its identity. @throws meta.unknown, instance.*, meta.syntax @source spec of the workflow model, §2.3 */
+export function accept(catalog: Catalog, input: InstanceInput, limits: DataLimits, nowMs: number): Accepted {
+  const meta = catalog.meta(canonicalMeta(input.meta));
+  if (["M", "L", "S"].includes(meta.type)) {
+    throw natureError("instance.invalid", `instances of ${meta.meta} are made by the engine, not put in from outside`, {
+      details: { path: "/meta" },
+    });
+  }
+  const { content = "", context = {}, sysContext = {}, para = "", version = 0 } = input;
+  if (typeof para !== "string" || para.includes("|"))
+    throw natureError("instance.invalid", "a para is text without |", { details: { path: "/para" } });
+  if (!Number.isInteger(version) || version < 0 || version > 0x7fff_ffff) {
+    throw natureError("instance.invalid", `the version is ${version}, expected a whole number from 0`, {
+      details: { path: "/version" },
+    });
+  }
+  const states = statesOf(meta, input.states ?? []);
+  if (!meta.isStateful && version !== 0) {
+    throw natureError(
+      "instance.invalid",
+      `${meta.meta} has no states, so its instances have no versions; leave version ${version} out`,
+      { details: { path: "/version" } },
+    );
+  }
+  const data = { content, context, sysContext, states };
+  checkData(meta, data, limits);
+  const given = checkId(String(input.id ?? "0"));
+  const id = given === "0" && para === "" ? idOfData(data) : given;
+  return { meta, instance: { meta: meta.meta, id, para, version, ...data, from: undefined, createdMs: Math.floor(nowMs) } };
+}
+
+function statesOf(meta: LoadedMeta, states: readonly string[]): string[] {
+  if (!meta.isStateful && states.length > 0) {
+    throw natureError("instance.state", `${meta.meta} has no states, given were ${states.join(", ")}`, {
+      details: { path: "/states" },
+    });
+  }
+  return meta.states.check(states);
+}
+
+/** Whether two instances say the same. */
+export function saysTheSame(a: Instance, b: Instance): boolean {
+  return (
+    a.content === b.content &&
+    a.states.join() === b.states.join() &&
+    sameEntries(a.context, b.context) &&
+    sameEntries(a.sysContext, b.sysContext)
+  );
+}
+
+function sameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
