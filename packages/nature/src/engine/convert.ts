@@ -1,7 +1,8 @@
 import type { Clock } from "@metanode/core/clock";
 import type { Catalog } from "../catalog/catalog.ts";
 import { natureError } from "../errors.ts";
-import type { AfterFilter, ConvertResult, Executor, Output } from "../executor/executor.ts";
+import { answerProblem, instanceProblem, outputsProblem, type Problem } from "../executor/answer.ts";
+import type { AfterFilter, ConvertRequest, ConvertResult, Executor, FilterRequest, Output } from "../executor/executor.ts";
 import { executorOf, type Resolvers } from "../executor/executors.ts";
 import type { Instance } from "../instance/instance.ts";
 import type { Mission } from "../relation/mission.ts";
@@ -47,7 +48,7 @@ export async function convert(world: ConvertWorld, work: Work): Promise<Converte
     };
   }
   let working = upstream;
-  for (const spec of mission.before) working = await runBefore(world, spec, working);
+  for (const spec of mission.before) working = await runBefore(world, mission, spec, working);
   const given = await runConverter(world, work, working);
   if (given.type === "none") return { outputs: target.meta.type === "N" ? [{}] : [], working };
   if (given.type !== "instances") return { instead: given };
@@ -59,17 +60,22 @@ export async function applyAfter(world: ConvertWorld, mission: Mission, given: r
   let outputs = given;
   for (const spec of mission.after) {
     const filter: AfterFilter = need(executorOf(world.resolvers, spec), "after", spec);
-    outputs = await limited(world, spec, (signal) => filter(outputs, spec.settings ?? "", signal));
-    if (!Array.isArray(outputs)) throw garbage(spec, outputs);
+    const given = outputs;
+    outputs = await limited(world, spec, (limit) => filter(given, filterRequest(mission, spec, limit)));
+    check(spec, outputsProblem(outputs));
   }
   return outputs;
 }
 
-async function runBefore(world: ConvertWorld, spec: ExecutorSpec, instance: Instance): Promise<Instance> {
+async function runBefore(world: ConvertWorld, mission: Mission, spec: ExecutorSpec, instance: Instance): Promise<Instance> {
   const filter = need(executorOf(world.resolvers, spec), "before", spec);
-  const given = await limited(world, spec, (signal) => filter(instance, spec.settings ?? "", signal));
-  if (typeof given !== "object" || given === null) throw garbage(spec, given);
+  const given = await limited(world, spec, (limit) => filter(instance, filterRequest(mission, spec, limit)));
+  check(spec, instanceProblem(given));
   return given;
+}
+
+function filterRequest({ to }: Mission, { settings = "" }: ExecutorSpec, limit: Limit): FilterRequest {
+  return { settings, to, ...limit };
 }
 
 async function runConverter(world: ConvertWorld, work: Work, working: Instance): Promise<ConvertResult> {
@@ -80,26 +86,29 @@ async function runConverter(world: ConvertWorld, work: Work, working: Instance):
   const masterMeta = world.catalog.meta(upstream.meta).settings.master;
   const master = masterMeta === undefined ? undefined : await world.master(upstream, masterMeta);
   const last = work.last ?? runningResult(target, upstream);
-  const deadlineMs = world.clock.now() + (spec.timeoutMs ?? world.timeoutMs);
-  const credential = world.credential(taskId);
-  const given = await limited(world, spec, (signal) =>
-    converter({ from: working, last, master, taskId, credential, settings: spec.settings ?? "", signal, deadlineMs }),
-  );
-  return checkResult(spec, given);
-}
-
-const TYPES: readonly string[] = ["instances", "none", "delay", "environment", "logic", "self-route"];
-
-function checkResult(spec: ExecutorSpec, given: ConvertResult): ConvertResult {
-  if (typeof given !== "object" || given === null || !TYPES.includes(given.type)) throw garbage(spec, given);
-  if (given.type === "instances" && !Array.isArray(given.instances)) throw garbage(spec, given);
-  if (given.type === "delay" && !(given.delayMs > 0)) throw garbage(spec, given);
+  const given = await limited(world, spec, ({ signal, deadlineMs }) => {
+    const request: ConvertRequest = {
+      from: working,
+      last,
+      master,
+      taskId,
+      // Few executors answer later, and making it costs more than most of them do.
+      get credential() {
+        return world.credential(taskId);
+      },
+      settings: spec.settings ?? "",
+      signal,
+      deadlineMs,
+    };
+    return converter(request);
+  });
+  check(spec, answerProblem(given));
   return given;
 }
 
-function garbage({ protocol, url }: ExecutorSpec, given: unknown): Error {
-  const text = JSON.stringify(given)?.slice(0, 200) ?? String(given);
-  return natureError("executor.logic", `${protocol} ${url} gave ${text}, which is no answer of an executor`, {
+function check({ protocol, url }: ExecutorSpec, problem: Problem): void {
+  if (problem === undefined) return;
+  throw natureError("executor.logic", `${protocol} ${url} gave no answer of an executor: ${problem}`, {
     details: { protocol, url },
   });
 }
@@ -113,12 +122,15 @@ function need<K extends keyof Executor>(executor: Executor, role: K, { protocol,
   });
 }
 
+/** How long work may take. */
+type Limit = Pick<FilterRequest, "signal" | "deadlineMs">;
+
 /** Runs work until its time is up. One that ends at once costs no timer. */
-async function limited<T>(world: ConvertWorld, spec: ExecutorSpec, work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+async function limited<T>(world: ConvertWorld, spec: ExecutorSpec, work: (limit: Limit) => T | Promise<T>): Promise<T> {
   const abort = new AbortController();
-  const given = work(abort.signal);
-  if (!(given instanceof Promise)) return given;
   const timeoutMs = spec.timeoutMs ?? world.timeoutMs;
+  const given = work({ signal: abort.signal, deadlineMs: world.clock.now() + timeoutMs });
+  if (!isThenable(given)) return given;
   const { promise: over, reject } = Promise.withResolvers<never>();
   const timer = world.clock.setTimer(timeoutMs, () => {
     reject(natureError("executor.timeout", `${spec.protocol} ${spec.url} did not answer within ${timeoutMs} ms`));
@@ -134,4 +146,9 @@ async function limited<T>(world: ConvertWorld, spec: ExecutorSpec, work: (signal
     timer.cancel();
     world.stopping.delete(stop);
   }
+}
+
+/** Functions of other libraries give promises of their own. */
+function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -1,11 +1,11 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { natureError } from "../errors.ts";
-import { checkData, type DataLimits } from "../instance/check.ts";
+import { checkData, checkPara, type DataLimits } from "../instance/check.ts";
 import { idOfData } from "../instance/hash.ts";
+import { checkId } from "../instance/id.ts";
 import type { Instance, InstanceInput } from "../instance/instance.ts";
 import type { LoadedMeta } from "../meta/meta.ts";
 import { canonicalMeta } from "../meta/meta-string.ts";
-import { checkId } from "./target.ts";
 
 /** What was asked for, as it will be stored; a version of 0 for a meta with states means the next one. */
 export interface Accepted {
@@ -22,8 +22,7 @@ export function accept(catalog: Catalog, input: InstanceInput, limits: DataLimit
     });
   }
   const { content = "", context = {}, sysContext = {}, para = "", version = 0 } = input;
-  if (typeof para !== "string" || para.includes("|"))
-    throw natureError("instance.invalid", "a para is text without |", { details: { path: "/para" } });
+  checkPara(meta, para);
   if (!Number.isInteger(version) || version < 0 || version > 0x7fff_ffff) {
     throw natureError("instance.invalid", `the version is ${version}, expected a whole number from 0`, {
       details: { path: "/version" },

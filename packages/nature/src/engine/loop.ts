@@ -1,6 +1,8 @@
 import { natureError } from "../errors.ts";
 import type { Instance } from "../instance/instance.ts";
 import { PARA_SEPARATOR } from "../instance/instance.ts";
+import { LOOP_FINISHED, LOOP_ID, LOOP_NEXT, LOOP_TASK } from "../instance/sys-context.ts";
+import type { LoadedMeta } from "../meta/meta.ts";
 import type { Mission } from "../relation/mission.ts";
 import type { Placed, Target } from "./target.ts";
 
@@ -12,11 +14,6 @@ import type { Placed, Target } from "./target.ts";
  *  O2. Passes are numbered from 1; the number is the last part of the para of the L instance.
  *  O3. With `onlyOne` the L instance is the running result, and the last pass turns it into the member meta.
  */
-
-export const LOOP_ID = "loop.id";
-export const LOOP_NEXT = "loop.next";
-export const LOOP_FINISHED = "loop.finished";
-export const LOOP_TASK = "loop.task";
 
 /** One pass of a loop. */
 export interface Pass {
@@ -33,9 +30,15 @@ export function runningResult({ meta }: Target, upstream: Instance): Instance | 
   return meta.type === "L" && meta.settings.onlyOne === true && upstream.meta === meta.meta ? upstream : undefined;
 }
 
-/** The number of a pass, from 1. */
-export function passNumber({ sysContext }: Pick<Instance, "sysContext">): number {
-  return Number(sysContext[LOOP_ID] ?? 0) + 1;
+/** The number of the pass that begins from an upstream, counted from 1: one more than stands in an instance of the loop. */
+export function passNumber({ meta }: LoadedMeta, upstream: Pick<Instance, "meta" | "sysContext">): number {
+  if (upstream.meta !== meta) return 1;
+  const text = upstream.sysContext[LOOP_ID] ?? "";
+  if (/^\d{1,15}$/.test(text)) return Number(text) + 1;
+  throw natureError(
+    "executor.logic",
+    `${LOOP_ID} of an instance of ${meta} is ${JSON.stringify(text)}, expected the number of its pass`,
+  );
 }
 
 /** What a pass stores, made of what its executor gave. @throws executor.logic @source spec of the workflow model, §6.3 */
@@ -44,17 +47,29 @@ export function afterPass(pass: Pass, placed: readonly Placed[]): Placed[] {
   const isOnlyOne = target.meta.settings.onlyOne === true;
   if (Object.hasOwn(working, LOOP_FINISHED)) {
     const isLast = isOnlyOne && upstream.meta === target.meta.meta;
-    return placed.map((one) => (isLast ? { ...one, para: withoutPass(one.para, passNumber(upstream)) } : one));
+    const n = passNumber(target.meta, upstream);
+    return placed.map((one) => ({
+      ...one,
+      para: isLast ? withoutPass(one.para, n) : one.para,
+      sysContext: withoutLoop(one.sysContext),
+    }));
   }
   const only = placed.length === 1 ? placed[0] : undefined;
   if (isOnlyOne && only !== undefined) return [carrier(pass, only)];
-  const empty: Placed = { ...upstream, meta: target.meta.meta, version: 0, output: {}, sysContext: {} };
-  return [...placed, carrier(pass, empty)];
+  const { id, para } = upstream;
+  const empty: Placed = { meta: target.meta.meta, id, para, version: 0, output: {}, sysContext: {} };
+  return [...placed.map((one) => ({ ...one, sysContext: withoutLoop(one.sysContext) })), carrier(pass, empty)];
+}
+
+/** An executor may give back what it got; what a loop knows of itself is no matter of those that come out of it. */
+function withoutLoop(sysContext: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const { [LOOP_ID]: _id, [LOOP_NEXT]: _next, [LOOP_FINISHED]: _finished, [LOOP_TASK]: _task, ...rest } = sysContext;
+  return rest;
 }
 
 /** The L instance that stands between two passes. */
 function carrier({ target, mission, upstream, working }: Pass, base: Placed): Placed {
-  const n = passNumber(upstream);
+  const n = passNumber(target.meta, upstream);
   const own = n === 1 ? base.para : withoutPass(upstream.para, n);
   const next = working[LOOP_NEXT];
   return {
@@ -63,7 +78,7 @@ function carrier({ target, mission, upstream, working }: Pass, base: Placed): Pl
     id: upstream.id,
     para: own === "" ? String(n) : `${own}${PARA_SEPARATOR}${n}`,
     sysContext: {
-      ...base.sysContext,
+      ...withoutLoop(base.sysContext),
       [LOOP_ID]: String(n),
       ...(next === undefined ? {} : { [LOOP_NEXT]: next }),
       [LOOP_TASK]: JSON.stringify(mission),

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "@metanode/core/clock";
+import { coreError } from "@metanode/core/errors";
 import { intWithin, rejectUnknownKeys } from "@metanode/core/internal";
 
 /** How an engine works. */
@@ -11,7 +12,7 @@ export interface EngineOptions {
   executorTimeoutMs?: number;
   /** Tries of a task before it is one that failed. @default 6 */
   maxAttempts?: number;
-  /** Wait before the second try, in milliseconds; doubles with every further one. @default 5_000 */
+  /** Wait before the second try, in milliseconds; doubles with every further one, up to an hour. @default 5_000 */
   backoffMs?: number;
   /** Part of a wait that is left to chance, 0 to 1, so that what failed together is not tried again together. @default 0.2 */
   jitter?: number;
@@ -50,6 +51,11 @@ const KNOWN: readonly (keyof EngineOptions)[] = [
   "random",
 ];
 
+function fraction(path: string, value: number): number {
+  if (value >= 0 && value <= 1) return value;
+  throw coreError("config.invalid", `${path} is ${value}, expected a number from 0 to 1`, { details: { path } });
+}
+
 /** @throws config.invalid */
 export function resolveEngineOptions(given: EngineOptions = {}): ResolvedEngineOptions {
   rejectUnknownKeys("engine", given, KNOWN);
@@ -61,7 +67,7 @@ export function resolveEngineOptions(given: EngineOptions = {}): ResolvedEngineO
     executorTimeoutMs: int("executorTimeoutMs", 30_000),
     maxAttempts: int("maxAttempts", 6),
     backoffMs: int("backoffMs", 5_000, 0),
-    jitter: given.jitter ?? 0.2,
+    jitter: fraction("engine.jitter", given.jitter ?? 0.2),
     leaseMs: int("leaseMs", 30_000),
     pollMs: int("pollMs", 1_000),
     maxContentBytes: int("maxContentBytes", 65_535),
@@ -72,8 +78,11 @@ export function resolveEngineOptions(given: EngineOptions = {}): ResolvedEngineO
   });
 }
 
+/** However often a task was tried, an hour later is soon enough. */
+const MAX_BACKOFF_MS = 3_600_000;
+
 /** The wait before try number `attempts` + 1, in milliseconds. @source spec of the workflow model, §8.3 */
 export function backoffOf({ backoffMs, jitter, random }: ResolvedEngineOptions, attempts: number): number {
-  const base = backoffMs * 2 ** Math.max(0, attempts - 1);
+  const base = Math.min(backoffMs * 2 ** Math.max(0, attempts - 1), Math.max(backoffMs, MAX_BACKOFF_MS));
   return Math.round(base * (1 + jitter * (random() - 0.5)));
 }

@@ -1,10 +1,12 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { type Instance, type Locator, lineKeyOf } from "../instance/instance.ts";
+import { LOOP_TASK } from "../instance/sys-context.ts";
+import { metaTypeOf } from "../meta/meta-string.ts";
 import type { Mission } from "../relation/mission.ts";
-import { planMissions } from "../relation/missions.ts";
+import { type MissionPlan, planMissions } from "../relation/missions.ts";
 import type { NewInstance, NewTask, Unit, UnitResult, WorkStore } from "../store/store.ts";
 import { Batcher } from "./batcher.ts";
-import { LOOP_TASK, nextPass } from "./loop.ts";
+import { nextPass } from "./loop.ts";
 import type { ResolvedEngineOptions } from "./options.ts";
 
 /** Units, lines or keys in one statement. */
@@ -17,6 +19,13 @@ export interface Job {
   readonly task: NewTask;
   readonly upstream: Instance;
   readonly mission: Mission;
+}
+
+/** What is to be stored for an instance, and what to do once it is. */
+export interface Planned {
+  readonly entry: NewInstance;
+  readonly jobs: Job[];
+  readonly problems: readonly Error[];
 }
 
 /**
@@ -68,17 +77,19 @@ export class Stored {
     return this.#commits.idle();
   }
 
-  /** What is stored for an instance: itself, and a job for each mission that follows from it. */
-  plan(
-    catalog: Catalog,
-    instance: Instance,
-    own?: Mission,
-  ): { readonly entry: NewInstance; readonly jobs: Job[]; readonly problems: readonly Error[] } {
+  /** What is stored for an instance: itself, and a job for each mission that follows from it by its relations. */
+  plan(catalog: Catalog, instance: Instance, own?: Mission): Planned {
     const nowMs = this.#options.clock.now();
-    const isPass = own !== undefined && Object.hasOwn(instance.sysContext, LOOP_TASK);
+    const isPass = own !== undefined && metaTypeOf(instance.meta) === "L" && Object.hasOwn(instance.sysContext, LOOP_TASK);
     const planned = isPass
       ? { missions: [{ mission: nextPass(own, instance.sysContext), dueMs: nowMs + own.delayMs }], problems: [] }
       : planMissions(catalog.relationsFrom(instance.meta), instance, nowMs);
+    return this.planWith(instance, planned);
+  }
+
+  /** The same with missions that come from elsewhere. */
+  planWith(instance: Instance, planned: MissionPlan): Planned {
+    const nowMs = this.#options.clock.now();
     const jobs = planned.missions.map(({ mission, dueMs }): Job => {
       const due = Math.ceil(dueMs);
       const task: NewTask = {

@@ -1,19 +1,15 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { natureError } from "../errors.ts";
 import type { Output } from "../executor/executor.ts";
+import { checkPara } from "../instance/check.ts";
 import { idOfOutput } from "../instance/hash.ts";
+import { checkId } from "../instance/id.ts";
 import type { Instance, InstanceId, Locator } from "../instance/instance.ts";
 import { appendPara, pickPara } from "../instance/para.ts";
+import { DYNAMIC_PARA, TARGET_ID, TARGET_PARA } from "../instance/sys-context.ts";
 import type { LoadedMeta } from "../meta/meta.ts";
 import type { Mission } from "../relation/mission.ts";
-import { DYNAMIC_PARA, parseDynamic } from "../relation/missions.ts";
-
-/** Keys of the engine's context that say where a target is. */
-export const TARGET_ID = "target.id";
-export const TARGET_PARA = "target.para";
-
-const ID = /^\d{1,20}$/;
-const MAX_ID = 2n ** 64n - 1n;
+import { parseDynamic } from "../relation/missions.ts";
 
 /** What is known of a target before its executor has run. Undefined = what the executor says. */
 export interface Target {
@@ -53,12 +49,6 @@ function siblingId(catalog: Catalog, mission: Mission, meta: LoadedMeta, upstrea
   return catalog.meta(upstream.meta).settings.master === meta.settings.master ? upstream.id : undefined;
 }
 
-/** A number of 64 bits in decimal digits. @throws instance.invalid */
-export function checkId(text: string): InstanceId {
-  if (ID.test(text) && BigInt(text) <= MAX_ID) return BigInt(text).toString();
-  throw natureError("instance.invalid", `the id is ${JSON.stringify(text)}, expected a whole number from 0 to ${MAX_ID}`);
-}
-
 /** An output with its identity, before version and states. */
 export interface Placed extends Locator {
   readonly output: Output;
@@ -69,10 +59,10 @@ export interface Placed extends Locator {
 export function place(ground: Ground, target: Target, output: Output, index: number): Placed {
   const { mission, upstream } = ground;
   const { meta } = target;
-  const isOwn = meta.isStateful;
   const outputMeta = memberMeta(meta, output);
   const given = output.id === undefined || output.id === "0" ? undefined : checkId(output.id);
-  const para = isOwn ? (target.para ?? output.para ?? "") : appendPara(output.para ?? "", target.picked);
+  const para = meta.isStateful ? (target.para ?? output.para ?? "") : appendPara(output.para ?? "", target.picked);
+  checkPara(meta, para);
   const origin = { from: upstream, to: outputMeta, index };
   const id = target.id ?? given ?? (para === "" ? idOfOutput(origin) : "0");
   const sysContext = { ...output.sysContext, ...bridge(mission, upstream), ...published(mission, target, output, para) };
@@ -103,9 +93,14 @@ function published({ target }: Mission, { meta, picked }: Target, output: Output
   return { [DYNAMIC_PARA]: JSON.stringify([...before, [name, meta.isStateful ? para : picked]]) };
 }
 
-/** The states of a further version. @throws instance.state @source spec of the workflow model, §2.6 */
+/**
+ * The states of a further version: those that the executor gave, unless the relation says what changes; then those of the last version with
+ * that change, or of the executor where there is no last version.
+ * @throws instance.state @source spec of the workflow model, §2.6
+ */
 export function nextStates(mission: Mission, meta: LoadedMeta, output: Output, last: Instance | undefined): string[] {
   const { addStates = [], removeStates = [] } = mission.target;
-  if (addStates.length + removeStates.length === 0) return meta.states.check(output.states ?? []);
-  return meta.states.change(last?.states ?? output.states ?? [], addStates, removeStates);
+  const given = output.states ?? [];
+  if (addStates.length + removeStates.length === 0) return meta.states.check(given);
+  return meta.states.change(last === undefined ? meta.states.check(given) : last.states, addStates, removeStates);
 }

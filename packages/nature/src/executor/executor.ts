@@ -1,4 +1,5 @@
 import type { Instance, InstanceInput } from "../instance/instance.ts";
+import type { MetaString } from "../meta/meta-string.ts";
 
 /** What an executor is given. */
 export interface ConvertRequest {
@@ -26,7 +27,7 @@ export type Output = Partial<InstanceInput>;
 export type ConvertResult =
   /** Stored; none = the task is done with nothing stored. */
   | { readonly type: "instances"; readonly instances: readonly Output[] }
-  /** Nothing comes of it. */
+  /** Nothing comes of it; a target of type N gets one empty instance. */
   | { readonly type: "none" }
   /** The answer comes by a callback within this time; without one the executor is asked again. */
   | { readonly type: "delay"; readonly delayMs: number }
@@ -39,25 +40,46 @@ export type ConvertResult =
 
 /** An instance of a D meta with its own converters; relations are not looked at. */
 export interface SelfRoute {
+  /** Its meta is a D meta. It gets an id from what it says, or from its upstream, unless it has a para. */
   readonly instance: Output;
-  readonly converters: readonly {
-    /** A D meta, or undefined for N. */
-    readonly to: string | undefined;
-    readonly executor: { readonly protocol: string; readonly url: string; readonly settings?: string };
-    readonly useUpstreamId?: boolean;
-    readonly delayMs?: number;
-  }[];
+  /** At least one. */
+  readonly converters: readonly SelfRouteConverter[];
 }
 
-/** Turns an upstream instance into downstream ones. A throw is tried again if it says `retryable`, and is final otherwise. */
+/** One way on from an instance that is routed by itself. */
+export interface SelfRouteConverter {
+  /** A D meta: `D:key:1`, or its key alone. Undefined = N, nothing that counts is made. */
+  readonly to?: string | undefined;
+  readonly executor: { readonly protocol: string; readonly url: string; readonly settings?: string };
+  /** @default false */
+  readonly useUpstreamId?: boolean;
+  /** @default 0 */
+  readonly delayMs?: number;
+}
+
+/** What a filter is given besides what it filters. */
+export interface FilterRequest {
+  /** The filter's settings, dynamic parts filled in. */
+  readonly settings: string;
+  /** The meta that the relation leads to. */
+  readonly to: MetaString;
+  /** Aborted when the time is up, or the engine stops. */
+  readonly signal: AbortSignal;
+  /** When the time is up, in milliseconds since the Unix epoch. */
+  readonly deadlineMs: number;
+}
+
+/**
+ * Turns an upstream instance into downstream ones. A throw that carries a code is tried again if it says `retryable` and is final
+ * otherwise; any other throw is tried again.
+ */
 export type Converter = (request: ConvertRequest) => ConvertResult | Promise<ConvertResult>;
-/** Changes the upstream before it is converted. */
-export type BeforeFilter = (instance: Instance, settings: string, signal: AbortSignal) => Instance | Promise<Instance>;
+/** Changes the upstream before it is converted; what is stored of it stays as it is. */
+export type BeforeFilter = (instance: Instance, request: FilterRequest) => Instance | Promise<Instance>;
 /** Changes what a converter gave. */
 export type AfterFilter = (
   instances: readonly Output[],
-  settings: string,
-  signal: AbortSignal,
+  request: FilterRequest,
 ) => readonly Output[] | Promise<readonly Output[]>;
 
 /** What can be done at one address. */

@@ -1,6 +1,6 @@
 import { natureError } from "../errors.ts";
 import type { LoadedMeta } from "../meta/meta.ts";
-import type { InstanceData } from "./instance.ts";
+import { type InstanceData, KEY_SEPARATOR } from "./instance.ts";
 import { validatorOf } from "./schema.ts";
 
 /** How much an instance may hold, in bytes of UTF-8. */
@@ -13,16 +13,38 @@ export interface DataLimits {
 export function checkData(meta: LoadedMeta, data: InstanceData, limits: DataLimits): void {
   if (typeof data.content !== "string") throw invalid(meta, "/content", `is ${typeof data.content}, expected text`);
   size(meta, "content", data.content, limits.maxContentBytes);
+  checkText(meta, "/content", data.content);
   checkContext(meta, "context", data.context, limits.maxContextBytes);
   checkContext(meta, "sysContext", data.sysContext, limits.maxContextBytes);
   if (meta.fields !== undefined) checkFields(meta, data.content);
+}
+
+/** Longest para, in bytes of UTF-8: two of them have to fit into one entry of an index. */
+const MAX_PARA_BYTES = 1_000;
+
+/** Checks a para, which is a part of keys. @throws instance.invalid, instance.too_large */
+export function checkPara(meta: LoadedMeta, para: unknown): asserts para is string {
+  if (typeof para !== "string") throw invalid(meta, "/para", `is ${typeof para}, expected text`);
+  if (para === "") return;
+  if (para.includes(KEY_SEPARATOR)) throw invalid(meta, "/para", `is ${JSON.stringify(para)}; a para has no ${KEY_SEPARATOR}`);
+  checkText(meta, "/para", para);
+  size(meta, "para", para, MAX_PARA_BYTES);
+}
+
+/** Text that every database keeps as it is: PostgreSQL has no NUL, and half of a surrogate pair is no character. */
+function checkText(meta: LoadedMeta, path: string, text: string): void {
+  if (text.includes("\0")) throw invalid(meta, path, "holds the character NUL, which cannot be stored");
+  if (!text.isWellFormed()) throw invalid(meta, path, "holds half of a surrogate pair, which is no character");
 }
 
 function checkContext(meta: LoadedMeta, path: string, context: Readonly<Record<string, string>>, maxBytes: number): void {
   const keys = Object.keys(context);
   if (keys.length === 0) return;
   for (const key of keys) {
-    if (typeof context[key] !== "string") throw invalid(meta, `/${path}/${key}`, `is ${typeof context[key]}, expected text`);
+    const value = context[key];
+    if (typeof value !== "string") throw invalid(meta, `/${path}/${key}`, `is ${typeof value}, expected text`);
+    checkText(meta, `/${path}/${key}`, key);
+    checkText(meta, `/${path}/${key}`, value);
   }
   size(meta, path, JSON.stringify(context), maxBytes);
 }

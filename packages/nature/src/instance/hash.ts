@@ -1,3 +1,4 @@
+import { byBytes } from "../byte-order.ts";
 import type { InstanceData, InstanceId, Locator } from "./instance.ts";
 
 /**
@@ -105,12 +106,12 @@ function text(hash: SipHash13, value: string): void {
 function addData(hash: SipHash13, data: InstanceData): void {
   text(hash, data.content);
   for (const entries of [data.context, data.sysContext]) {
-    for (const key of Object.keys(entries).sort()) {
+    for (const key of Object.keys(entries).sort(byBytes)) {
       text(hash, key);
       text(hash, entries[key] as string);
     }
   }
-  for (const state of [...data.states].sort()) text(hash, state);
+  for (const state of [...data.states].sort(byBytes)) text(hash, state);
 }
 
 /** The id of data put in from outside: the same data has the same id, whatever its meta. */

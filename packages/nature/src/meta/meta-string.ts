@@ -33,23 +33,28 @@ const VERSION = /^\+?\d+$/;
  * @source spec of the workflow model, M-1 to M-5
  */
 export function parseMetaString(text: string): MetaName {
+  if (typeof text !== "string") throw natureError("meta.syntax", `a meta-string is text, this is ${JSON.stringify(text)}`);
   const parts = text.split(":");
   const [type = "", rawKey = "", rawVersion = ""] = parts;
   if (parts.length !== 3)
-    throw syntax(text, text.length + 1, `it has ${parts.length} parts between colons, expected TYPE:key:version`);
+    throw syntax(text, text.length, `it has ${parts.length} parts between colons, expected TYPE:key:version`);
   if (!isMetaType(type))
-    throw syntax(text, 1, `${JSON.stringify(type)} is no type of a meta, expected one of ${META_TYPES.join(", ")}`);
+    throw syntax(text, 0, `${JSON.stringify(type)} is no type of a meta, expected one of ${META_TYPES.join(", ")}`);
   if (type === "N") return { type, key: "", version: 1 };
   const key = standardKey(rawKey);
-  const keyColumn = type.length + 2;
-  if (key === "") throw syntax(text, keyColumn, "the key is empty");
+  const keyAt = type.length + 1;
+  if (key === "") throw syntax(text, keyAt, "the key is empty");
   const bar = rawKey.indexOf("|");
-  if (bar >= 0) throw syntax(text, keyColumn + bar, "a key has no |, which parts the keys of instances");
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw syntax(text, keyColumn, `the key has more than ${MAX_KEY_BYTES} bytes`);
+  if (bar >= 0) throw syntax(text, keyAt + bar, "a key has no |, which parts the keys of instances");
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw syntax(text, keyAt, `the key has more than ${MAX_KEY_BYTES} bytes`);
+  if (key.includes("\0") || !key.isWellFormed()) throw syntax(text, keyAt, "the key holds what no database can store");
   const version = VERSION.test(rawVersion) ? Number(rawVersion) : Number.NaN;
   if (!(version <= MAX_VERSION)) {
-    const column = keyColumn + rawKey.length + 1;
-    throw syntax(text, column, `the version is ${JSON.stringify(rawVersion)}, expected a whole number from 0 to ${MAX_VERSION}`);
+    throw syntax(
+      text,
+      keyAt + rawKey.length + 1,
+      `the version is ${JSON.stringify(rawVersion)}, expected a whole number from 0 to ${MAX_VERSION}`,
+    );
   }
   return { type, key, version };
 }
@@ -78,7 +83,9 @@ function isMetaType(text: string): text is MetaType {
   return (META_TYPES as readonly string[]).includes(text);
 }
 
-function syntax(text: string, column: number, what: string): Error {
+function syntax(text: string, at: number, what: string): Error {
+  // Characters, not code units: what a person counts.
+  const column = [...text.slice(0, at)].length + 1;
   return natureError("meta.syntax", `meta-string ${JSON.stringify(text)}, column ${column}: ${what}`, {
     details: { text, column },
   });

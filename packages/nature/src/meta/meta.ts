@@ -1,5 +1,7 @@
 import { intWithin, rejectUnknownKeys } from "@metanode/core/internal";
+import { byBytes } from "../byte-order.ts";
 import { natureError } from "../errors.ts";
+import { optionalFlag, optionalObject, optionalText, optionalTexts } from "../shape.ts";
 import { canonicalMeta, type MetaString, type MetaType, parseMetaString } from "./meta-string.ts";
 import { type StateRules, stateRules } from "./state-set.ts";
 
@@ -48,7 +50,7 @@ export interface LoadedMeta {
   readonly enabled: boolean;
 }
 
-const KNOWN = ["name", "isState", "master", "multiMeta", "cacheSaved", "onlyOne", "retentionMs"];
+const KNOWN_SETTINGS = ["name", "isState", "master", "multiMeta", "cacheSaved", "onlyOne", "retentionMs"];
 const NO_SETTINGS: MetaSettings = Object.freeze({});
 
 /**
@@ -59,25 +61,47 @@ const NO_SETTINGS: MetaSettings = Object.freeze({});
 export function loadMeta(given: Meta): LoadedMeta {
   const name = parseMetaString(given.meta);
   const meta = canonicalMeta(given.meta);
-  const settings = given.settings ?? NO_SETTINGS;
-  rejectUnknownKeys(`${meta}.settings`, settings, KNOWN);
-  if (settings.retentionMs !== undefined) intWithin(`${meta}.settings.retentionMs`, settings.retentionMs, 1);
-  const states = stateRules(given.states ?? "");
+  const settings = settingsOf(`${meta}.settings`, given.settings);
+  const states = stateRules(optionalText(`${meta}.states`, given.states) ?? "");
   const isStateful = states.list.length > 0 || settings.isState === true;
-  const multiMeta = [...new Set((settings.multiMeta ?? []).map(canonicalMeta))].sort();
+  const multiMeta = [...new Set((settings.multiMeta ?? []).map(canonicalMeta))].sort(byBytes);
   const loaded: LoadedMeta = {
     meta,
     type: name.type,
     states,
     isStateful,
-    settings: settings.master === undefined ? settings : { ...settings, master: canonicalMeta(settings.master) },
-    fields: given.fields,
-    description: given.description ?? "",
+    settings,
+    fields: optionalObject(`${meta}.fields`, given.fields),
+    description: optionalText(`${meta}.description`, given.description) ?? "",
     multiMeta,
-    enabled: given.enabled ?? true,
+    enabled: optionalFlag(`${meta}.enabled`, given.enabled) ?? true,
   };
   checkMulti(loaded);
   return loaded;
+}
+
+/** Settings with their defaults left out, and the master in its canonical spelling. */
+function settingsOf(path: string, given: unknown): MetaSettings {
+  const settings = optionalObject(path, given) as MetaSettings | undefined;
+  if (settings === undefined) return NO_SETTINGS;
+  rejectUnknownKeys(path, settings, KNOWN_SETTINGS);
+  const name = optionalText(`${path}.name`, settings.name);
+  const master = optionalText(`${path}.master`, settings.master);
+  const multiMeta = optionalTexts(`${path}.multiMeta`, settings.multiMeta);
+  const retentionMs = settings.retentionMs ?? undefined;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(master === undefined ? {} : { master: canonicalMeta(master) }),
+    ...(multiMeta === undefined ? {} : { multiMeta }),
+    ...(retentionMs === undefined ? {} : { retentionMs: intWithin(`${path}.retentionMs`, retentionMs, 1) }),
+    ...flag("isState", optionalFlag(`${path}.isState`, settings.isState)),
+    ...flag("cacheSaved", optionalFlag(`${path}.cacheSaved`, settings.cacheSaved)),
+    ...flag("onlyOne", optionalFlag(`${path}.onlyOne`, settings.onlyOne)),
+  };
+}
+
+function flag(name: string, value: boolean | undefined): object {
+  return value === undefined ? {} : { [name]: value };
 }
 
 /** A meta that nobody declared: dynamic ones and null exist by being named. */

@@ -79,6 +79,7 @@ class Parser {
     while (this.#at < this.#text.length && !SPECIAL.test(this.#text[this.#at] as string)) this.#at++;
     const name = this.#text.slice(start, this.#at).trim();
     if (name === "") throw this.#error(start, "expected the name of a state");
+    if (name.includes("\0") || !name.isWellFormed()) throw this.#error(start, "the name holds what no database can store");
     const before = this.#names.get(name);
     if (before !== undefined) throw this.#error(start, `${name} stands at column ${this.#column(before)} already`);
     this.#names.set(name, start);

@@ -1,4 +1,5 @@
 import { nearest } from "@metanode/core/internal";
+import { byBytes } from "../byte-order.ts";
 import { natureError } from "../errors.ts";
 import { parseStates, type StateList } from "./state-expression.ts";
 
@@ -80,7 +81,7 @@ export class StateRules {
         details: { states: [...names], conflicts: conflicts.map(({ winner, loser }) => [winner, loser]) },
       });
     }
-    return [...new Set(names)].sort();
+    return [...new Set(names)].sort(byBytes);
   }
 
   /**
@@ -90,7 +91,7 @@ export class StateRules {
    */
   change(from: readonly string[], add: readonly string[], remove: readonly string[]): string[] {
     const kept = from.filter((name) => this.has(name) && !remove.includes(name));
-    return [...this.resolve([...kept, ...add]).states].sort();
+    return [...this.resolve([...kept, ...add]).states].sort(byBytes);
   }
 
   #of(name: string): readonly Branch[] {

@@ -1,13 +1,11 @@
 import { natureError } from "../errors.ts";
 import type { Instance } from "../instance/instance.ts";
 import { paraParts } from "../instance/para.ts";
+import { DYNAMIC_PARA } from "../instance/sys-context.ts";
 import type { LoadedRelation } from "./loaded.ts";
 import type { Mission } from "./mission.ts";
 import type { ExecutorSpec } from "./relation.ts";
 import { selects } from "./selector.ts";
-
-/** The key of the engine's context that holds `[name, value]` pairs for the next step's settings, as JSON. */
-export const DYNAMIC_PARA = "para.dynamic";
 
 /** A mission with the moment from which it may be done. */
 export interface PlannedMission {
@@ -63,6 +61,9 @@ function plan({ to, executor, settings }: LoadedRelation, instance: Instance, no
   };
 }
 
+/** Milliseconds since the Unix epoch. */
+const TIME = /^-?\d{1,16}$/;
+
 /** The wait in milliseconds; what is past already is not waited for. */
 export function delayOf(
   { delayMs = 0, delayOnPara }: Pick<LoadedRelation["settings"], "delayMs" | "delayOnPara">,
@@ -71,11 +72,10 @@ export function delayOf(
 ): number {
   if (delayMs > 0 || delayOnPara === undefined) return delayMs;
   const text = paraParts(para)[delayOnPara.part];
-  const baseMs = text === undefined || text === "" ? Number.NaN : Number(text);
-  if (!Number.isFinite(baseMs)) {
+  if (text === undefined || !TIME.test(text)) {
     throw natureError("instance.invalid", `part ${delayOnPara.part} of para ${JSON.stringify(para)} is no time in milliseconds`);
   }
-  return Math.max(0, Math.round(baseMs - nowMs) + delayOnPara.extraMs);
+  return Math.max(0, Math.round(Number(text) - nowMs) + delayOnPara.extraMs);
 }
 
 /** Puts published values into the settings of executors, everywhere they are named. */
@@ -97,7 +97,7 @@ export function parseDynamic(text: string): readonly (readonly [string, string])
     pairs = undefined;
   }
   const isPair = (pair: unknown): boolean =>
-    Array.isArray(pair) && pair.length === 2 && pair.every((one) => typeof one === "string");
+    Array.isArray(pair) && pair.length === 2 && pair.every((one) => typeof one === "string") && pair[0] !== "";
   if (Array.isArray(pairs) && pairs.every(isPair)) return pairs;
   throw natureError("instance.invalid", `sysContext ${DYNAMIC_PARA} is ${text}, expected JSON like [["(name)","value"]]`);
 }
