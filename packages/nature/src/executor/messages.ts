@@ -1,0 +1,40 @@
+import type { CallOptions, MessageInit } from "@metanode/core";
+import { hasCode } from "@metanode/core/errors";
+import { natureError } from "../errors.ts";
+import type { ExecutorResolver } from "./executor.ts";
+import { remoteExecutors } from "./remote.ts";
+
+/** Who finds the member for a message: a node, or its router. */
+export interface MessageCaller {
+  call(message: MessageInit, options?: CallOptions): Promise<unknown>;
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** What an attribute of a message cannot say. */
+const BAD_SUBJECT = /\p{Cc}/u;
+const MAX_SUBJECT_LENGTH = 4_096;
+
+/**
+ * Executors of protocol `processor`: the url is a message type. The message has the line of the upstream as its subject, the task as its
+ * idempotency key, and the deadline and trace of the work. A type that nobody handles is tried again: processors come and go.
+ */
+export function messageExecutors(caller: MessageCaller): ExecutorResolver {
+  return remoteExecutors("processor", async (type, data, { subject, idempotencyKey, traceparent, deadlineMs, signal }) => {
+    const isTraced = traceparent !== undefined && TRACEPARENT.test(traceparent);
+    const isSubject = subject !== undefined && subject.length <= MAX_SUBJECT_LENGTH && !BAD_SUBJECT.test(subject);
+    const message: MessageInit = {
+      type,
+      data,
+      deadline: deadlineMs,
+      ...(isSubject ? { subject } : {}),
+      ...(idempotencyKey === undefined ? {} : { idempotencykey: idempotencyKey }),
+      ...(isTraced ? { traceparent } : {}),
+    };
+    try {
+      return await caller.call(message, { signal });
+    } catch (error) {
+      if (!hasCode(error, "message.unknown_type")) throw error;
+      throw natureError("executor.environment", (error as Error).message, { cause: error, details: { type } });
+    }
+  });
+}
