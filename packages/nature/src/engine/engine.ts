@@ -1,7 +1,8 @@
 import { asMetanodeError } from "@metanode/core/internal";
 import type { Catalog } from "../catalog/catalog.ts";
 import { natureError } from "../errors.ts";
-import type { ConvertResult, Output } from "../executor/executor.ts";
+import { answerProblem } from "../executor/answer.ts";
+import type { ConvertResult, Output, SelfRoute, SelfRouteConverter } from "../executor/executor.ts";
 import type { Resolvers } from "../executor/executors.ts";
 import { type Instance, type InstanceInput, keyOf, lineKeyOf } from "../instance/instance.ts";
 import type { Mission } from "../relation/mission.ts";
@@ -13,7 +14,8 @@ import { KeyedQueue } from "./keyed-queue.ts";
 import { backoffOf, type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./options.ts";
 import { toInstances } from "./outputs.ts";
 import { SavedCache } from "./saved-cache.ts";
-import { type Job, Stored } from "./stored.ts";
+import { routedInstances, routedMeta, routeMissions } from "./self-route.ts";
+import { type Job, type Planned, Stored } from "./stored.ts";
 import { resolveTarget, type Target } from "./target.ts";
 import { TaskQueue } from "./task-queue.ts";
 
@@ -117,12 +119,27 @@ export class Engine {
   }
 
   /**
+   * Puts an instance of a D meta in that carries its own ways on; relations are not looked at. An id is made for it, unless it has a para.
+   * @throws as {@link input}; executor.logic, relation.invalid – the ways are none
+   */
+  async selfRoute(input: InstanceInput, converters: readonly SelfRouteConverter[]): Promise<InputResult> {
+    const catalog = this.#parts.catalog();
+    const nowMs = this.#options.clock.now();
+    const { meta, instance } = accept(catalog, { ...input, id: "0" }, this.#options, nowMs);
+    routedMeta(catalog, meta.meta);
+    const missions = routeMissions(instance, converters, nowMs);
+    return this.#putPlanned(this.#stored.planWith(instance, { missions, problems: [] }));
+  }
+
+  /**
    * The answer of an executor that took its time.
    * @throws task.unknown – it is done, or gone; executor.logic – the answer is none
    */
   async callback(taskId: number, result: ConvertResult): Promise<void> {
     if (result.type === "delay")
       throw natureError("executor.logic", "a callback brings the answer; it cannot ask for another wait");
+    const problem = answerProblem(result);
+    if (problem !== undefined) throw natureError("executor.logic", `a callback brings no answer of an executor: ${problem}`);
     const task = (await this.#parts.store.take(taskId)) ? await this.#parts.store.task(taskId) : undefined;
     if (task === undefined)
       throw natureError("task.unknown", `no task ${taskId} waits; it is probably done`, { details: { taskId } });
@@ -166,8 +183,12 @@ export class Engine {
     }
   }
 
-  async #put(catalog: Catalog, instance: Instance): Promise<InputResult> {
-    const { entry, jobs, problems } = this.#stored.plan(catalog, instance);
+  #put(catalog: Catalog, instance: Instance): Promise<InputResult> {
+    return this.#putPlanned(this.#stored.plan(catalog, instance));
+  }
+
+  async #putPlanned({ entry, jobs, problems }: Planned): Promise<InputResult> {
+    const { instance } = entry;
     const result = await this.#stored.commit({ instances: [entry] });
     if (result.status !== "done")
       throw natureError("instance.conflict", `${keyOf(instance)} was stored by another writer meanwhile`);
@@ -294,12 +315,22 @@ export class Engine {
     return true;
   }
 
-  async #selfRoute(
-    _job: Job,
-    _catalog: Catalog,
-    _routes: Extract<ConvertResult, { type: "self-route" }>["instances"],
-  ): Promise<void> {
-    throw natureError("executor.logic", "self routes are not taken");
+  /** Stores instances that route themselves, and ends the task that they came from. */
+  async #selfRoute({ task, mission, upstream }: Job, catalog: Catalog, routes: readonly SelfRoute[]): Promise<void> {
+    const ground = { catalog, upstream, to: mission.to, limits: this.#options, nowMs: this.#options.clock.now() };
+    const planned = routedInstances(ground, routes).map(({ instance, missions }) =>
+      this.#stored.planWith(instance, { missions, problems: [] }),
+    );
+    const result = await this.#stored.commit({ taskId: task.id, instances: planned.map(({ entry }) => entry) });
+    if (result.status === "lost") return;
+    if (result.status === "conflict") throw natureError("executor.environment", "a routed instance met another writer");
+    this.stats.converted++;
+    const fresh = planned.filter((_, at) => result.stored[at]);
+    this.#goOn(
+      fresh.map(({ entry }) => entry.instance),
+      fresh.flatMap(({ jobs }) => jobs),
+      [],
+    );
   }
 
   #world(catalog: Catalog): ConvertWorld {
