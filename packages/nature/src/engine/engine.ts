@@ -123,7 +123,7 @@ export class Engine {
   async callback(taskId: number, result: ConvertResult): Promise<void> {
     if (result.type === "delay")
       throw natureError("executor.logic", "a callback brings the answer; it cannot ask for another wait");
-    const task = (await this.#parts.store.take(taskId)) ? await this.#parts.store.task(taskId) : undefined;
+    const task = await this.#parts.store.take(taskId);
     if (task === undefined)
       throw natureError("task.unknown", `no task ${taskId} waits; it is probably done`, { details: { taskId } });
     const [job] = await this.#reload([task]);
