@@ -46,8 +46,17 @@ const natureRows = defineErrorCodes({
   },
   "executor.unknown": { ...missing, meaning: "There is no executor of this protocol and name." },
   "executor.timeout": { http: 504, grpc: 4, exit: 7, retryable: true, meaning: "An executor did not answer in time." },
-  "store.unavailable": { ...down, meaning: "The database cannot be reached, or refused to store; nothing was accepted." },
-  "store.fenced": { ...refused, retryable: true, meaning: "Another engine has taken the work over." },
+  "store.unavailable": {
+    ...down,
+    meaning: "The database cannot be reached, or has no room; what was not answered is not accepted.",
+  },
+  "store.unusable": {
+    http: 500,
+    grpc: 13,
+    exit: 1,
+    retryable: false,
+    meaning: "The database is damaged, newer than this program, or another program's.",
+  },
 });
 
 /** A code of `@metanode/nature`. */

@@ -140,7 +140,7 @@ export class Engine {
       throw natureError("executor.logic", "a callback brings the answer; it cannot ask for another wait");
     const problem = answerProblem(result);
     if (problem !== undefined) throw natureError("executor.logic", `a callback brings no answer of an executor: ${problem}`);
-    const task = (await this.#parts.store.take(taskId)) ? await this.#parts.store.task(taskId) : undefined;
+    const task = await this.#parts.store.take(taskId);
     if (task === undefined)
       throw natureError("task.unknown", `no task ${taskId} waits; it is probably done`, { details: { taskId } });
     const [job] = await this.#reload([task]);

@@ -38,14 +38,14 @@ export class Stored {
   readonly #latest: Batcher<Omit<Locator, "version">, Instance | undefined>;
   readonly #loads: Batcher<Locator, Instance | undefined>;
   readonly #lines = new Map<string, Instance>();
-  #nextTaskId: number;
+  readonly #newTaskId: () => number;
 
   constructor(store: WorkStore, options: ResolvedEngineOptions) {
     this.#options = options;
     this.#commits = new Batcher(MAX_BATCH, (units) => store.commit(units));
     this.#latest = new Batcher(MAX_BATCH, (lines) => store.latest(lines));
     this.#loads = new Batcher(MAX_BATCH, (keys) => store.load(keys));
-    this.#nextTaskId = store.firstTaskId;
+    this.#newTaskId = () => store.newTaskId();
   }
 
   /** The last version of a line. */
@@ -93,7 +93,7 @@ export class Stored {
     const jobs = planned.missions.map(({ mission, dueMs }): Job => {
       const due = Math.ceil(dueMs);
       const task: NewTask = {
-        id: this.#nextTaskId++,
+        id: this.#newTaskId(),
         upstream: { meta: instance.meta, id: instance.id, para: instance.para, version: instance.version },
         to: mission.to,
         mission: JSON.stringify(mission),

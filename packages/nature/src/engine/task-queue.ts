@@ -48,7 +48,7 @@ export class TaskQueue {
 
   start(): void {
     this.#state = "running";
-    this.#renewLater();
+    void this.#renew();
     this.#pollAt(this.#options.clock.now());
     this.#pump();
   }
@@ -149,8 +149,9 @@ export class TaskQueue {
 
   async #renew(): Promise<void> {
     try {
-      const { freed } = await this.#store.renewLease(Math.floor(this.#options.clock.now()));
+      const { freed, fenced } = await this.#store.renewLease(this.#options.leaseMs);
       if (freed > 0) this.wake();
+      if (fenced) this.#worker.report({ kind: "lease", text: "the lease had run out: the work under way is done anew" });
     } catch (error) {
       this.#worker.report({
         kind: "lease",

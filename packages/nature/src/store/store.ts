@@ -1,4 +1,4 @@
-import type { Instance, InstanceId, Locator } from "../instance/instance.ts";
+import type { Instance, Locator } from "../instance/instance.ts";
 import type { MetaString } from "../meta/meta-string.ts";
 
 /**
@@ -6,10 +6,13 @@ import type { MetaString } from "../meta/meta-string.ts";
  *
  *  S1. A unit of work is stored whole or not at all: its instances, the tasks that follow from them, the end of its own task.
  *  S2. What `commit` resolved is on the disk.
- *  S3. Versions of one line (meta, id, para) have no gaps and no forks: a version is stored once, by whoever is first.
+ *  S3. Versions of one line (meta, id, para) have no gaps and no forks: a version is stored once, by whoever is first, and after the
+ *      one before it.
  *  S4. An instance made from an upstream is stored once per (upstream, meta, id, para), however often the work is repeated.
  *  S5. Only the engine that owns a task can end it. An engine whose lease ran out owns nothing any more.
  *  S6. Text is compared by its bytes; ids by their number; time is in milliseconds since the Unix epoch.
+ *  S7. No task stays with an engine that does not know of it. When a write fails and nobody can tell what of it happened (a connection that
+ *      breaks, a task that could not be put back), the store sets that right as soon as the database is there again.
  */
 
 /** A task: one mission on one stored instance, from its acceptance to its end. */
@@ -41,7 +44,7 @@ export interface NewInstance {
   readonly tasks: readonly NewTask[];
 }
 
-/** One unit of work. */
+/** One unit of work. It holds at most one version of a line. */
 export interface Unit {
   /** The task that is ended by it; absent for input from outside. */
   readonly taskId?: number;
@@ -52,7 +55,7 @@ export interface Unit {
 export type UnitResult =
   /** Stored. `stored` says for each instance whether it is new; one that is not was stored before, with its tasks. */
   | { readonly status: "done"; readonly stored: readonly boolean[] }
-  /** A version is taken by another writer. Nothing was stored, the task stands. */
+  /** A version is taken by another writer, or the one before it is not stored. Nothing was stored, the task stands. */
   | { readonly status: "conflict" }
   /** The task belongs to another engine by now, or is gone. Nothing was stored. */
   | { readonly status: "lost" };
@@ -67,6 +70,14 @@ export interface Retry {
   readonly counts: boolean;
 }
 
+/** A try that was the last. */
+export interface Failure {
+  readonly taskId: number;
+  readonly code: string;
+  readonly error: string;
+  readonly failedMs: number;
+}
+
 /** A task that will not be tried again by itself. */
 export interface FailedTask extends Task {
   readonly code: string;
@@ -76,7 +87,11 @@ export interface FailedTask extends Task {
 
 /** The part of a store that the engine works with; every method takes many at once. */
 export interface WorkStore {
-  /** Stores units of work, all in one transaction. @throws store.unavailable – nothing of them is stored; store.fenced */
+  /**
+   * Stores units of work, all in one transaction, as if one after the other.
+   * @throws store.unavailable – most likely nothing of them is stored; if the connection broke while it answered, all may be. To repeat it is
+   * safe either way (S3, S4)
+   */
   commit(units: readonly Unit[]): Promise<UnitResult[]>;
   /** The highest version of each line. */
   latest(lines: readonly Omit<Locator, "version">[]): Promise<(Instance | undefined)[]>;
@@ -89,29 +104,42 @@ export interface WorkStore {
   /** Puts tasks back until they are due again. */
   retry(retries: readonly Retry[]): Promise<void>;
   /** Moves tasks to those that failed. */
-  fail(
-    failures: readonly { readonly taskId: number; readonly code: string; readonly error: string; readonly failedMs: number }[],
-  ): Promise<void>;
+  fail(failures: readonly Failure[]): Promise<void>;
   /** One unfinished task, owned or not. */
   task(id: number): Promise<Task | undefined>;
-  /** Takes a task over from whoever owns it, for a callback. False if it is gone. */
-  take(id: number): Promise<boolean>;
-  /** Unfinished tasks whose upstream key lies strictly between two keys, for the built-in `task-checker`. */
-  countTasks(query: {
-    readonly keyGt: string;
-    readonly keyLt: string;
-    readonly dueGeMs?: number;
-    readonly createdLtMs?: number;
-  }): Promise<number>;
+  /** Takes a task over from whoever owns it, for a callback. Undefined if it is gone. */
+  take(id: number): Promise<Task | undefined>;
+  /** How many unfinished tasks there are in a range, for the built-in `task-checker`; looks at every task there is. Bounds as in {@link RangeQuery}. */
+  countTasks(query: TaskRange): Promise<number>;
   /** A page of a range of keys, in ascending order of (meta, id, para, version). */
   range(query: RangeQuery): Promise<Instance[]>;
-  /** Says that this engine lives; frees the tasks of those that do not. @throws store.fenced – its lease ran out before */
-  renewLease(nowMs: number): Promise<{ readonly freed: number }>;
-  /** The first task id of this engine's block; ids are its own up to {@link TASK_BLOCK} further. */
-  readonly firstTaskId: number;
+  /** Says that this engine lives, for so long; frees the tasks of those that do not. A store that was just opened has 30 s. */
+  renewLease(leaseMs: number): Promise<LeaseRenewal>;
+  /** An id for a new task, never given before. @throws store.unavailable – the database was away for a million ids */
+  newTaskId(): number;
 }
 
-/** A range of instances. Bounds are whole keys or their beginnings: `meta`, `meta|id`, `meta|id|para`, `meta|id|para|version`. */
+/** Which tasks are counted: their upstream lies strictly between two bounds. */
+export interface TaskRange {
+  readonly keyGt: string;
+  readonly keyLt: string;
+  readonly dueGeMs?: number;
+  readonly createdLtMs?: number;
+}
+
+/** What a renewal of the lease found. */
+export interface LeaseRenewal {
+  /** Tasks that belong to nobody now and did before. */
+  readonly freed: number;
+  /** Whether this engine had lost its own tasks, because its lease had run out. It goes on under a new one. */
+  readonly fenced: boolean;
+}
+
+/**
+ * A range of instances. Bounds are whole keys or their beginnings: `meta`, `meta|id`, `meta|id|para`, `meta|id|para|version`. A beginning is
+ * compared with the same part of a key: `B:a:1|5` is passed by what has another meta after `B:a:1`, or `B:a:1` and an id over 5. An
+ * empty bound is none.
+ */
 export interface RangeQuery {
   readonly meta?: MetaString;
   readonly keyGt?: string;
@@ -121,20 +149,4 @@ export interface RangeQuery {
   readonly createdGeMs?: number;
   readonly createdLtMs?: number;
   readonly limit: number;
-}
-
-/** Task ids that an engine may give away before it needs a new block. */
-export const TASK_BLOCK = 2 ** 33;
-
-/** The width of an id in the database: all digits of 2^64, so that text sorts as numbers do. */
-export const ID_DIGITS = 20;
-
-/** An id as the database holds it. */
-export function storedId(id: InstanceId): string {
-  return id.padStart(ID_DIGITS, "0");
-}
-
-/** The opposite of {@link storedId}. */
-export function readId(stored: string): InstanceId {
-  return stored.replace(/^0+(?=\d)/, "");
 }
