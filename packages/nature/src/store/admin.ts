@@ -1,6 +1,7 @@
 import type { Meta } from "../meta/meta.ts";
 import type { MetaString } from "../meta/meta-string.ts";
 import type { Relation } from "../relation/relation.ts";
+import type { FailedTask } from "./store.ts";
 
 /** Everything declared, as it was at one moment. */
 export interface StoredRegistry {
@@ -52,6 +53,15 @@ export interface Backlog {
   readonly oldestDueMs: number | undefined;
 }
 
+/** A page of failed tasks. */
+export interface FailedQuery {
+  /** Only those with higher ids. @default 0 */
+  readonly afterId?: number;
+  /** Only those whose relation leads to this meta. */
+  readonly to?: MetaString;
+  readonly limit: number;
+}
+
 /** Upkeep. */
 export interface MaintenanceStore {
   /**
@@ -60,8 +70,13 @@ export interface MaintenanceStore {
    */
   removeOld(query: { readonly meta: MetaString; readonly createdLtMs: number; readonly limit: number }): Promise<number>;
   backlog(nowMs: number): Promise<Backlog>;
-  /** Gives failed tasks another first try, due now; the ids of those that there were. */
-  replayFailed(ids: readonly number[], nowMs: number): Promise<number[]>;
+  /** Failed tasks by their ids, in ascending order. */
+  failedTasks(query: FailedQuery): Promise<FailedTask[]>;
+  /**
+   * Gives failed tasks another first try, due now; the ids of those that there were.
+   * @param mission – what they are to do in place of what they did
+   */
+  replayFailed(ids: readonly number[], nowMs: number, mission?: string): Promise<number[]>;
   /** Forgets failed tasks; how many there were. */
   dropFailed(ids: readonly number[]): Promise<number>;
 }

@@ -1,10 +1,10 @@
 import type { Meta } from "../meta/meta.ts";
 import type { Relation } from "../relation/relation.ts";
-import type { Backlog, RegistryEdit } from "./admin.ts";
+import type { Backlog, FailedQuery, RegistryEdit } from "./admin.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { countTasksSql, rangeSql, type Sql } from "./range-sql.ts";
 import { Repairs } from "./repairs.ts";
-import { type Cell, FAILED_COLUMNS, INSTANCE_COLUMNS, metaOf, type Row, relationOf, TASK_COLUMNS } from "./rows.ts";
+import { type Cell, FAILED_COLUMNS, INSTANCE_COLUMNS, metaOf, type Row, readId, relationOf, TASK_COLUMNS } from "./rows.ts";
 import { SqliteCommit } from "./sqlite-commit.ts";
 import { SqliteDatabase, type Statement } from "./sqlite-database.ts";
 import type { PackedResults, PackedUnits, WorkerStart } from "./sqlite-wire.ts";
@@ -139,6 +139,32 @@ export class SqliteStore {
     return this.#database.transact("take a task", () => this.#all(sql, [this.#slot, id])[0]);
   }
 
+  outcomes(keys: readonly Row[]): { instances: Row[]; open: number; failed: number }[] {
+    return this.#database.query("read what came of instances", () => {
+      const open = this.#tasksOf("task", keys);
+      const failed = this.#tasksOf("failed_task", keys);
+      const sql = `SELECT ${INSTANCE} FROM instance WHERE from_key = ? ORDER BY meta, id, para, version`;
+      return keys.map(([meta, id, para, version], at) => ({
+        instances: this.#all(sql, [`${meta}|${readId(String(id))}|${para}|${version}`]),
+        open: open[at] ?? 0,
+        failed: failed[at] ?? 0,
+      }));
+    });
+  }
+
+  /** How many tasks work on each key. One look at all tasks for all keys: tasks have no index by what they work on. */
+  #tasksOf(table: "task" | "failed_task", keys: readonly Row[]): number[] {
+    const rows = this.#all(
+      `WITH wanted AS (SELECT key, value ->> 0 AS meta, value ->> 1 AS id, value ->> 2 AS para, value ->> 3 AS version FROM json_each(?))
+      SELECT wanted.key, count(*) FROM ${table} t JOIN wanted ON t.from_meta = wanted.meta AND t.from_id = wanted.id
+        AND t.from_para = wanted.para AND t.from_version = wanted.version GROUP BY wanted.key`,
+      [JSON.stringify(keys)],
+    );
+    const counts: number[] = [];
+    for (const [at, count] of rows) counts[Number(at)] = Number(count);
+    return counts;
+  }
+
   countTasks(query: TaskRange): number {
     return this.#database.query("count tasks", () => Number(this.#dynamic(countTasksSql(query))[0]?.[0]));
   }
@@ -223,13 +249,18 @@ export class SqliteStore {
     });
   }
 
-  replayFailed(ids: readonly number[], nowMs: number): number[] {
+  failedTasks({ afterId = 0, to, limit }: FailedQuery): Row[] {
+    const sql = `SELECT ${FAILED} FROM failed_task WHERE id > ?1 AND (?2 IS NULL OR to_meta = ?2) ORDER BY id LIMIT ?3`;
+    return this.#database.query("read failed tasks", () => this.#all(sql, [afterId, to ?? null, limit]));
+  }
+
+  replayFailed(ids: readonly number[], nowMs: number, mission: string | undefined): number[] {
     return this.#database.transact("replay failed tasks", () => {
       const list = JSON.stringify(ids);
       this.#run(
-        `INSERT INTO task (${TASK}) SELECT id, from_meta, from_id, from_para, from_version, to_meta, mission, created_ms, ?2, 0
+        `INSERT INTO task (${TASK}) SELECT id, from_meta, from_id, from_para, from_version, to_meta, coalesce(?3, mission), created_ms, ?2, 0
         FROM failed_task WHERE id IN (SELECT value FROM json_each(?1))`,
-        [list, nowMs],
+        [list, nowMs, mission ?? null],
       );
       const gone = this.#all("DELETE FROM failed_task WHERE id IN (SELECT value FROM json_each(?)) RETURNING id", [list]);
       return gone.map(([id]) => id as number).sort((a, b) => a - b);

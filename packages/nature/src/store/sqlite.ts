@@ -4,12 +4,23 @@ import { fromWire, type MetanodeError } from "@metanode/core/errors";
 import { intWithin, rejectUnknownKeys, textOf } from "@metanode/core/internal";
 import { natureError } from "../errors.ts";
 import type { Instance, Locator } from "../instance/instance.ts";
-import type { Backlog, RegistryEdit, StoredRegistry } from "./admin.ts";
+import type { Backlog, FailedQuery, RegistryEdit, StoredRegistry } from "./admin.ts";
 import type { Store } from "./full-store.ts";
-import { byDue, instanceOf, type Row, storedId, taskOf } from "./rows.ts";
+import { byDue, failedTaskOf, instanceOf, type Row, storedId, taskOf } from "./rows.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import { packUnits, unpackResults, type WorkerAnswer, type WorkerRequest, type WorkerStart } from "./sqlite-wire.ts";
-import type { Failure, LeaseRenewal, RangeQuery, Retry, Task, TaskRange, Unit, UnitResult } from "./store.ts";
+import type {
+  FailedTask,
+  Failure,
+  LeaseRenewal,
+  Outcome,
+  RangeQuery,
+  Retry,
+  Task,
+  TaskRange,
+  Unit,
+  UnitResult,
+} from "./store.ts";
 import { TaskIds } from "./task-ids.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -181,6 +192,14 @@ class HostedSqliteStore implements Store {
     return maybeTask(await this.#thread.ask("take", id));
   }
 
+  async outcomes(keys: readonly Locator[]): Promise<Outcome[]> {
+    const outcomes = await this.#thread.ask(
+      "outcomes",
+      keys.map(({ meta, id, para, version }) => [meta, storedId(id), para, version]),
+    );
+    return outcomes.map(({ instances, open, failed }) => ({ instances: instances.map(instanceOf), open, failed }));
+  }
+
   countTasks(query: TaskRange): Promise<number> {
     return this.#thread.ask("countTasks", query);
   }
@@ -229,8 +248,12 @@ class HostedSqliteStore implements Store {
     return this.#thread.ask("backlog", nowMs);
   }
 
-  replayFailed(ids: readonly number[], nowMs: number): Promise<number[]> {
-    return this.#thread.ask("replayFailed", ids, nowMs);
+  async failedTasks(query: FailedQuery): Promise<FailedTask[]> {
+    return (await this.#thread.ask("failedTasks", query)).map(failedTaskOf);
+  }
+
+  replayFailed(ids: readonly number[], nowMs: number, mission?: string): Promise<number[]> {
+    return this.#thread.ask("replayFailed", ids, nowMs, mission);
   }
 
   dropFailed(ids: readonly number[]): Promise<number> {

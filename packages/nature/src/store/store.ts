@@ -109,6 +109,8 @@ export interface WorkStore {
   task(id: number): Promise<Task | undefined>;
   /** Takes a task over from whoever owns it, for a callback. Undefined if it is gone. */
   take(id: number): Promise<Task | undefined>;
+  /** What has come of each of these instances so far, one step down; looks at every task there is. */
+  outcomes(keys: readonly Locator[]): Promise<Outcome[]>;
   /** How many unfinished tasks there are in a range, for the built-in `task-checker`; looks at every task there is. Bounds as in {@link RangeQuery}. */
   countTasks(query: TaskRange): Promise<number>;
   /** A page of a range of keys, in ascending order of (meta, id, para, version). */
@@ -117,6 +119,16 @@ export interface WorkStore {
   renewLease(leaseMs: number): Promise<LeaseRenewal>;
   /** An id for a new task, never given before. @throws store.unavailable – the database was away for a million ids */
   newTaskId(): number;
+}
+
+/** What has come of an instance so far. */
+export interface Outcome {
+  /** Made from it, in ascending order of keys. */
+  readonly instances: readonly Instance[];
+  /** Its tasks that are not finished. */
+  readonly open: number;
+  /** Its tasks that failed. */
+  readonly failed: number;
 }
 
 /** Which tasks are counted: their upstream lies strictly between two bounds. */

@@ -97,6 +97,55 @@ export const taskPromises: readonly StorePromise[] = [
     },
   },
   {
+    title: "failed tasks are read by their ids, page by page, all or those to one meta",
+    async run({ store }) {
+      const tasks: NewTask[] = [];
+      for (let id = 1; id <= 4; id++) tasks.push(await putTask(store, up(id), { to: `B:test/${id % 2}:1`, attempts: id }));
+      const failures = tasks.map(({ id }) => ({ taskId: id, code: "executor.logic", error: `e${id}`, failedMs: NOW_MS + id }));
+      await store.fail(failures.toReversed());
+      const all = await store.failedTasks({ limit: 10 });
+      expect(all).toEqual(
+        tasks.map((task) => ({ ...asTask(task), code: "executor.logic", error: `e${task.id}`, failedMs: NOW_MS + task.id })),
+      );
+      expect(await store.failedTasks({ limit: 2, afterId: tasks[0]?.id ?? 0 })).toEqual(all.slice(1, 3));
+      expect(await store.failedTasks({ limit: 9, to: "B:test/0:1" })).toEqual([all[1], all[3]]);
+      expect(await store.failedTasks({ limit: 9, to: "B:test/0:1", afterId: tasks[1]?.id ?? 0 })).toEqual([all[3]]);
+    },
+  },
+  {
+    title: "a failed task can be replayed with another mission",
+    async run({ store }) {
+      const tasks = [await putTask(store, up(1)), await putTask(store, up(2))];
+      await store.fail(tasks.map(({ id }) => ({ taskId: id, code: "executor.logic", error: "", failedMs: NOW_MS })));
+      const [first, second] = tasks.map(({ id }) => id) as [number, number];
+      await store.replayFailed([first], NOW_MS, '{"changed":true}');
+      await store.replayFailed([second], NOW_MS);
+      expect((await store.claim(NOW_MS, 10)).map(({ id, mission }) => [id, mission])).toEqual([
+        [first, '{"changed":true}'],
+        [second, tasks[1]?.mission],
+      ]);
+    },
+  },
+  {
+    title: "what has come of instances is what was made from each, and its tasks that are open and that failed",
+    async run({ store }) {
+      const [one, two] = [up(1), up(2)];
+      const task = await putTask(store, one);
+      const failing = await putTask(store, two);
+      const open = taskOf(store, two, { to: "B:test/b:1", mine: false, dueMs: NOW_MS + 5 });
+      await store.commit([{ instances: [{ instance: up(3), tasks: [{ ...open, upstream: open.upstream }] }] }]);
+      await store.fail([{ taskId: failing.id, code: "executor.logic", error: "", failedMs: NOW_MS }]);
+      const made = [instanceOf({ id: "8", from: task.upstream }), instanceOf({ id: "30", from: task.upstream })];
+      await store.commit([{ taskId: task.id, ...unitOf(...made.toReversed()) }]);
+      expect(await store.outcomes([one, two, up(9)])).toEqual([
+        { instances: made, open: 0, failed: 0 },
+        { instances: [], open: 1, failed: 1 },
+        { instances: [], open: 0, failed: 0 },
+      ]);
+      expect(await store.outcomes([])).toEqual([]);
+    },
+  },
+  {
     title: "a callback takes a task over from whoever has it, and finds none that is done",
     async run({ store }) {
       const free = await putTask(store, up(1), { mine: false, dueMs: NOW_MS + 60_000 });
