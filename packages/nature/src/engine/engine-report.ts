@@ -1,6 +1,10 @@
 /** Something for people to see. */
 export interface EngineReport {
-  readonly kind: "failed" | "retry" | "relation" | "lease" | "store";
+  /**
+   * `failed` a task was given up; `retry` a try failed; `relation` a mission could not be made; `loop` a loop is long; `lease` the work went
+   * to another engine; `store` the database is away, or back; `hook` a listener threw.
+   */
+  readonly kind: "failed" | "retry" | "relation" | "loop" | "lease" | "store" | "hook";
   readonly text: string;
   readonly error?: unknown;
 }

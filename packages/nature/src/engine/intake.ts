@@ -3,9 +3,12 @@ import { natureError } from "../errors.ts";
 import { checkData, checkPara, type DataLimits } from "../instance/check.ts";
 import { idOfData } from "../instance/hash.ts";
 import { checkId } from "../instance/id.ts";
-import type { Instance, InstanceInput } from "../instance/instance.ts";
+import type { Instance, InstanceInput, Locator } from "../instance/instance.ts";
 import type { LoadedMeta } from "../meta/meta.ts";
 import { canonicalMeta } from "../meta/meta-string.ts";
+
+/** What databases hold. */
+const MAX_VERSION = 0x7fff_ffff;
 
 /** What was asked for, as it will be stored; a version of 0 for a meta with states means the next one. */
 export interface Accepted {
@@ -23,7 +26,7 @@ export function accept(catalog: Catalog, input: InstanceInput, limits: DataLimit
   }
   const { content = "", context = {}, sysContext = {}, para = "", version = 0 } = input;
   checkPara(meta, para);
-  if (!Number.isInteger(version) || version < 0 || version > 0x7fff_ffff) {
+  if (!Number.isInteger(version) || version < 0 || version > MAX_VERSION) {
     throw natureError("instance.invalid", `the version is ${version}, expected a whole number from 0`, {
       details: { path: "/version" },
     });
@@ -40,7 +43,19 @@ export function accept(catalog: Catalog, input: InstanceInput, limits: DataLimit
   checkData(meta, data, limits);
   const given = checkId(String(input.id ?? "0"));
   const id = given === "0" && para === "" ? idOfData(data) : given;
-  return { meta, instance: { meta: meta.meta, id, para, version, ...data, from: undefined, createdMs: Math.floor(nowMs) } };
+  const from = input.from === undefined ? undefined : checkOrigin(meta, input.from);
+  return { meta, instance: { meta: meta.meta, id, para, version, ...data, from, createdMs: Math.floor(nowMs) } };
+}
+
+/** Where an input says it comes from: a key, in whatever way its parts are spelled. */
+function checkOrigin(meta: LoadedMeta, { meta: from, id, para, version }: Locator): Locator {
+  checkPara(meta, para);
+  if (!Number.isInteger(version) || version < 0 || version > MAX_VERSION) {
+    throw natureError("instance.invalid", `the version of from is ${version}, expected a whole number from 0`, {
+      details: { path: "/from/version" },
+    });
+  }
+  return { meta: canonicalMeta(from), id: checkId(String(id)), para, version };
 }
 
 function statesOf(meta: LoadedMeta, states: readonly string[]): string[] {

@@ -6,7 +6,7 @@ import { intWithin, rejectUnknownKeys } from "@metanode/core/internal";
 export interface EngineOptions {
   /** Conversions at a time. @default 64 */
   concurrency?: number;
-  /** Tasks that are kept in memory; more wait in the database. @default 10_000 */
+  /** Tasks that are kept in memory; more wait in the database until there is room. @default 10_000 */
   maxOwned?: number;
   /** Longest run of an executor or filter whose relation sets no other, in milliseconds. @default 30_000 */
   executorTimeoutMs?: number;
@@ -24,6 +24,10 @@ export interface EngineOptions {
   maxContentBytes?: number;
   /** Longest context of an instance, user's and engine's each, as JSON in bytes. @default 65_535 */
   maxContextBytes?: number;
+  /** Passes of a loop after which it is one that failed; 0 = any number. @default 0 */
+  maxPasses?: number;
+  /** Instances that can be put in together. @default 10_000 */
+  maxBatch?: number;
   /** How long a key is remembered as stored for metas with `cacheSaved`, in milliseconds. @default 90_000 */
   savedTtlMs?: number;
   /** @default the machine's */
@@ -46,6 +50,8 @@ const KNOWN: readonly (keyof EngineOptions)[] = [
   "pollMs",
   "maxContentBytes",
   "maxContextBytes",
+  "maxPasses",
+  "maxBatch",
   "savedTtlMs",
   "clock",
   "random",
@@ -72,6 +78,8 @@ export function resolveEngineOptions(given: EngineOptions = {}): ResolvedEngineO
     pollMs: int("pollMs", 1_000),
     maxContentBytes: int("maxContentBytes", 65_535),
     maxContextBytes: int("maxContextBytes", 65_535),
+    maxPasses: int("maxPasses", 0, 0),
+    maxBatch: int("maxBatch", 10_000),
     savedTtlMs: int("savedTtlMs", 90_000),
     clock: given.clock ?? systemClock,
     random: given.random ?? Math.random,

@@ -1,12 +1,16 @@
+import { hasCode } from "@metanode/core/errors";
 import type { Catalog } from "../catalog/catalog.ts";
 import { type Instance, type Locator, lineKeyOf } from "../instance/instance.ts";
 import { LOOP_TASK } from "../instance/sys-context.ts";
 import { metaTypeOf } from "../meta/meta-string.ts";
+import type { LoadedRelation } from "../relation/loaded.ts";
 import type { Mission } from "../relation/mission.ts";
 import { type MissionPlan, planMissions } from "../relation/missions.ts";
-import type { NewInstance, NewTask, Unit, UnitResult, WorkStore } from "../store/store.ts";
+import type { Failure, NewInstance, NewTask, Outcome, Retry, Task, Unit, UnitResult, WorkStore } from "../store/store.ts";
 import { Batcher } from "./batcher.ts";
+import type { EngineReport } from "./engine-report.ts";
 import { nextPass } from "./loop.ts";
+import type { Maybe } from "./maybe.ts";
 import type { ResolvedEngineOptions } from "./options.ts";
 
 /** Units, lines or keys in one statement. */
@@ -15,17 +19,39 @@ const MAX_BATCH = 512;
 const MAX_LINES = 10_000;
 
 /** A task in memory, with what it works on. */
-export interface Job {
-  readonly task: NewTask;
+export class Job {
+  readonly task: Task;
   readonly upstream: Instance;
   readonly mission: Mission;
+  /** The line of versions that it is on, if any. */
+  line: string | undefined = undefined;
+  /** The line on which it met another writer. */
+  metOn: string | undefined = undefined;
+  /** Other writers that it met. */
+  conflicts = 0;
+
+  constructor(task: Task, upstream: Instance, mission: Mission) {
+    this.task = task;
+    this.upstream = upstream;
+    this.mission = mission;
+  }
 }
 
 /** What is to be stored for an instance, and what to do once it is. */
 export interface Planned {
   readonly entry: NewInstance;
-  readonly jobs: Job[];
+  /** Of this engine; others wait in the database. */
+  readonly jobs: readonly Job[];
   readonly problems: readonly Error[];
+}
+
+/** What planning depends on. */
+export interface PlanGround {
+  /** Relations that are not declared, such as messages to be sent; behind those that are. */
+  readonly moreRelations: (meta: string) => readonly LoadedRelation[];
+  /** Whether there is room for another task in memory. */
+  readonly hasRoom: () => boolean;
+  readonly report: (report: EngineReport) => void;
 }
 
 /**
@@ -34,38 +60,70 @@ export interface Planned {
  */
 export class Stored {
   readonly #options: ResolvedEngineOptions;
+  readonly #store: WorkStore;
+  readonly #ground: PlanGround;
   readonly #commits: Batcher<Unit, UnitResult>;
   readonly #latest: Batcher<Omit<Locator, "version">, Instance | undefined>;
   readonly #loads: Batcher<Locator, Instance | undefined>;
+  readonly #outcomes: Batcher<Locator, Outcome>;
+  readonly #retries: Batcher<Retry, undefined>;
+  readonly #failures: Batcher<Failure, undefined>;
   readonly #lines = new Map<string, Instance>();
-  readonly #newTaskId: () => number;
+  #awaySinceMs: number | undefined;
 
-  constructor(store: WorkStore, options: ResolvedEngineOptions) {
+  constructor(store: WorkStore, options: ResolvedEngineOptions, ground: PlanGround) {
     this.#options = options;
-    this.#commits = new Batcher(MAX_BATCH, (units) => store.commit(units));
-    this.#latest = new Batcher(MAX_BATCH, (lines) => store.latest(lines));
-    this.#loads = new Batcher(MAX_BATCH, (keys) => store.load(keys));
-    this.#newTaskId = () => store.newTaskId();
+    this.#store = store;
+    this.#ground = ground;
+    this.#commits = this.#batcher((units) => store.commit(units));
+    this.#latest = this.#batcher((lines) => store.latest(lines));
+    this.#loads = this.#batcher((keys) => store.load(keys));
+    this.#outcomes = this.#batcher((keys) => store.outcomes(keys));
+    this.#retries = this.#batcher(async (retries) => {
+      await store.retry(retries);
+      return retries.map(() => undefined);
+    });
+    this.#failures = this.#batcher(async (failures) => {
+      await store.fail(failures);
+      return failures.map(() => undefined);
+    });
   }
 
-  /** The last version of a line. */
-  async latest(line: Omit<Locator, "version">): Promise<Instance | undefined> {
+  /** Since when the database is away; undefined = it is there. */
+  get awaySinceMs(): number | undefined {
+    return this.#awaySinceMs;
+  }
+
+  /** The last version of a line. What is remembered is there at once. */
+  latest(line: Omit<Locator, "version">, insists = false): Maybe<Instance | undefined> {
     const key = lineKeyOf(line);
-    const known = this.#lines.get(key);
-    if (known !== undefined) return known;
-    const found = await this.#latest.add(line);
-    if (found !== undefined) this.#remember(key, found);
+    return this.#lines.get(key) ?? this.#readLatest(key, line, insists);
+  }
+
+  async #readLatest(key: string, line: Omit<Locator, "version">, insists: boolean): Promise<Instance | undefined> {
+    const found = await this.#latest.add(line, insists);
+    if (found !== undefined && found.version > 0) this.#remember(key, found);
     return found;
   }
 
-  load(key: Locator): Promise<Instance | undefined> {
-    return this.#loads.add(key);
+  /** The last version of a line as it is in the database now, whoever wrote it. */
+  latestNow(line: Omit<Locator, "version">): Promise<Instance | undefined> {
+    return this.#latest.add(line, true);
+  }
+
+  load(key: Locator, insists = false): Promise<Instance | undefined> {
+    return this.#loads.add(key, insists);
+  }
+
+  outcome(key: Locator): Promise<Outcome> {
+    return this.#outcomes.add(key);
   }
 
   /** Stores a unit; what is new of its versions is remembered. */
-  async commit(unit: Unit): Promise<UnitResult> {
-    const result = await this.#commits.add(unit);
-    for (const [at, { instance }] of unit.instances.entries()) {
+  async commit(unit: Unit, insists = false): Promise<UnitResult> {
+    const result = await this.#commits.add(unit, insists);
+    for (let at = 0; at < unit.instances.length; at++) {
+      const { instance } = unit.instances[at] as NewInstance;
       if (instance.version === 0) continue;
       if (result.status === "done" && result.stored[at] === true) this.#remember(lineKeyOf(instance), instance);
       else this.#lines.delete(lineKeyOf(instance));
@@ -73,42 +131,95 @@ export class Stored {
     return result;
   }
 
-  idle(): Promise<void> {
-    return this.#commits.idle();
+  /** Puts a task back. While the database is away the store keeps it, and does it later (S7). */
+  async retry(retry: Retry): Promise<void> {
+    await this.#retries.add(retry).catch(unlessAway);
+  }
+
+  /** Gives a task up. While the database is away the store keeps it, and does it later (S7). */
+  async fail(failure: Failure): Promise<void> {
+    await this.#failures.add(failure).catch(unlessAway);
+  }
+
+  /** Another engine may have written since. */
+  forgetLines(): void {
+    this.#lines.clear();
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all([this.#commits.idle(), this.#retries.idle(), this.#failures.idle()]);
+  }
+
+  /** Who waits for the database to come back is told now that it is away. */
+  giveUp(): void {
+    for (const batcher of [this.#commits, this.#latest, this.#loads]) batcher.giveUp();
   }
 
   /** What is stored for an instance: itself, and a job for each mission that follows from it by its relations. */
   plan(catalog: Catalog, instance: Instance, own?: Mission): Planned {
     const nowMs = this.#options.clock.now();
     const isPass = own !== undefined && metaTypeOf(instance.meta) === "L" && Object.hasOwn(instance.sysContext, LOOP_TASK);
-    const planned = isPass
-      ? { missions: [{ mission: nextPass(own, instance.sysContext), dueMs: nowMs + own.delayMs }], problems: [] }
-      : planMissions(catalog.relationsFrom(instance.meta), instance, nowMs);
-    return this.planWith(instance, planned);
+    if (isPass) {
+      const missions = [{ mission: nextPass(own, instance.sysContext), dueMs: nowMs + own.delayMs }];
+      return this.planWith(instance, { missions, problems: [] });
+    }
+    const declared = planMissions(catalog.relationsFrom(instance.meta), instance, nowMs);
+    const more = this.#ground.moreRelations(instance.meta);
+    if (more.length === 0) return this.planWith(instance, declared);
+    const others = planMissions(more, instance, nowMs);
+    return this.planWith(instance, {
+      missions: [...declared.missions, ...others.missions],
+      problems: [...declared.problems, ...others.problems],
+    });
   }
 
   /** The same with missions that come from elsewhere. */
-  planWith(instance: Instance, planned: MissionPlan): Planned {
+  planWith(instance: Instance, { missions, problems }: MissionPlan): Planned {
+    if (missions.length === 0) return { entry: { instance, tasks: [] }, jobs: [], problems: errorsOf(problems) };
     const nowMs = this.#options.clock.now();
-    const jobs = planned.missions.map(({ mission, dueMs }): Job => {
+    const upstream = { meta: instance.meta, id: instance.id, para: instance.para, version: instance.version };
+    const jobs: Job[] = [];
+    const tasks = missions.map(({ mission, dueMs, text }): NewTask => {
       const due = Math.ceil(dueMs);
       const task: NewTask = {
-        id: this.#newTaskId(),
-        upstream: { meta: instance.meta, id: instance.id, para: instance.para, version: instance.version },
+        id: this.#store.newTaskId(),
+        upstream,
         to: mission.to,
-        mission: JSON.stringify(mission),
+        mission: text ?? JSON.stringify(mission),
         createdMs: Math.floor(nowMs),
         dueMs: due,
         attempts: 0,
-        mine: due <= nowMs + 1,
+        mine: due <= nowMs + 1 && this.#ground.hasRoom(),
       };
-      return { task, upstream: instance, mission };
+      if (task.mine) jobs.push(new Job(task, instance, mission));
+      return task;
     });
-    return {
-      entry: { instance, tasks: jobs.map(({ task }) => task) },
-      jobs,
-      problems: planned.problems.map(({ error }) => error),
-    };
+    return { entry: { instance, tasks }, jobs, problems: errorsOf(problems) };
+  }
+
+  #batcher<Request, Answer>(work: (requests: readonly Request[]) => Promise<readonly Answer[]>): Batcher<Request, Answer> {
+    const { clock } = this.#options;
+    return new Batcher({
+      maxBatch: MAX_BATCH,
+      clock,
+      work: async (requests) => {
+        const answers = await work(requests);
+        if (this.#awaySinceMs !== undefined) this.#back();
+        return answers;
+      },
+      isAway,
+      onAway: (error) => {
+        if (this.#awaySinceMs !== undefined) return;
+        this.#awaySinceMs = clock.now();
+        this.#ground.report({ kind: "store", text: "the database is away; what is under way is kept and tried again", error });
+      },
+    });
+  }
+
+  #back(): void {
+    const awayMs = Math.round(this.#options.clock.now() - (this.#awaySinceMs ?? 0));
+    this.#awaySinceMs = undefined;
+    this.#ground.report({ kind: "store", text: `the database is back after ${awayMs} ms` });
   }
 
   #remember(key: string, instance: Instance): void {
@@ -116,4 +227,17 @@ export class Stored {
     this.#lines.set(key, instance);
     if (this.#lines.size > MAX_LINES) this.#lines.delete(this.#lines.keys().next().value as string);
   }
+}
+
+/** Whether an error says that the database cannot be reached, or cannot store now. */
+export function isAway(error: unknown): boolean {
+  return hasCode(error, "store.unavailable");
+}
+
+function unlessAway(error: unknown): void {
+  if (!isAway(error)) throw error;
+}
+
+function errorsOf(problems: MissionPlan["problems"]): readonly Error[] {
+  return problems.map(({ error }) => error);
 }

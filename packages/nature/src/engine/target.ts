@@ -63,7 +63,9 @@ export function place(ground: Ground, target: Target, output: Output, index: num
   const given = output.id === undefined || output.id === "0" ? undefined : checkId(output.id);
   const para = meta.isStateful ? (target.para ?? output.para ?? "") : appendPara(output.para ?? "", target.picked);
   checkPara(meta, para);
-  const origin = { from: upstream, to: outputMeta, index };
+  // Two relations may lead to one meta, the one by itself and the other through an M or L meta.
+  const to = mission.to === outputMeta ? outputMeta : `${mission.to} ${outputMeta}`;
+  const origin = { from: upstream, to, index };
   const id = target.id ?? given ?? (para === "" ? idOfOutput(origin) : "0");
   const sysContext = { ...output.sysContext, ...bridge(mission, upstream), ...published(mission, target, output, para) };
   return { meta: outputMeta, id, para, version: 0, output, sysContext };

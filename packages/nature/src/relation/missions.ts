@@ -10,6 +10,8 @@ import { selects } from "./selector.ts";
 /** A mission with the moment from which it may be done. */
 export interface PlannedMission {
   readonly mission: Mission;
+  /** The mission as JSON, if it is at hand. */
+  readonly text?: string;
   readonly dueMs: number;
 }
 
@@ -41,23 +43,37 @@ export function planMissions(relations: readonly LoadedRelation[], instance: Ins
   return { missions, problems };
 }
 
-function plan({ to, executor, settings }: LoadedRelation, instance: Instance, nowMs: number): PlannedMission {
+/** What every instance without an engine's context gets of a relation: the same mission, made once. */
+const plain = new WeakMap<LoadedRelation, { readonly mission: Mission; readonly text: string }>();
+
+function plan(relation: LoadedRelation, instance: Instance, nowMs: number): PlannedMission {
+  const { settings } = relation;
   const delayMs = delayOf(settings, instance, nowMs);
-  const fill = filler(instance.sysContext[DYNAMIC_PARA]);
+  const dueMs = nowMs + delayMs;
+  for (const _ in instance.sysContext) return { dueMs, mission: missionOf(relation, instance.sysContext, delayMs) };
+  if (settings.delayOnPara !== undefined) return { dueMs, mission: missionOf(relation, {}, delayMs) };
+  let made = plain.get(relation);
+  if (made === undefined) {
+    const mission = missionOf(relation, {}, delayMs);
+    made = { mission, text: JSON.stringify(mission) };
+    plain.set(relation, made);
+  }
+  return { dueMs, ...made };
+}
+
+function missionOf({ to, executor, settings }: LoadedRelation, sysContext: Mission["sysContext"], delayMs: number): Mission {
+  const fill = filler(sysContext[DYNAMIC_PARA]);
   return {
-    dueMs: nowMs + delayMs,
-    mission: {
-      to: to.meta,
-      executor: fill(executor),
-      before: (settings.before ?? []).map(fill),
-      after: (settings.after ?? []).map(fill),
-      downSelector: settings.downSelector,
-      target: settings.target ?? {},
-      useUpstreamId: settings.useUpstreamId ?? false,
-      idBridge: settings.idBridge ?? false,
-      delayMs,
-      sysContext: instance.sysContext,
-    },
+    to: to.meta,
+    executor: fill(executor),
+    before: (settings.before ?? []).map(fill),
+    after: (settings.after ?? []).map(fill),
+    downSelector: settings.downSelector,
+    target: settings.target ?? {},
+    useUpstreamId: settings.useUpstreamId ?? false,
+    idBridge: settings.idBridge ?? false,
+    delayMs,
+    sysContext,
   };
 }
 

@@ -97,11 +97,21 @@ export class MemoryStore implements Store {
   }
 
   retry(retries: readonly Retry[]): Promise<void> {
-    return this.#do("retry", { write: () => retries.forEach((retry) => this.#retry(retry)), unsure: { retries } });
+    return this.#do("retry", {
+      write: () => {
+        for (const retry of retries) this.#retry(retry);
+      },
+      unsure: { retries },
+    });
   }
 
   fail(failures: readonly Failure[]): Promise<void> {
-    return this.#do("fail", { write: () => failures.forEach((failure) => this.#fail(failure)), unsure: { failures } });
+    return this.#do("fail", {
+      write: () => {
+        for (const failure of failures) this.#fail(failure);
+      },
+      unsure: { failures },
+    });
   }
 
   task(id: number): Promise<Task | undefined> {
