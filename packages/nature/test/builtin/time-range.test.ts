@@ -109,6 +109,18 @@ describe("time_range on a calendar (D-30)", () => {
   });
 });
 
+describe("a day that a zone leaps over", () => {
+  test("is part of no window, and the windows on both sides meet at the leap", () => {
+    // Samoa went from the end of 29 December 2011 to 31 December, at 10:00 UTC.
+    const leapMs = Date.UTC(2011, 11, 30, 10);
+    const settings = timeRangeSettings(JSON.stringify({ unit: "h", value: 7, zone: "Pacific/Apia" }));
+    const after = windowAround(settings, leapMs);
+    expect(after.beginMs).toBe(leapMs);
+    expect(windowAround(settings, leapMs - 1).endMs).toBe(leapMs);
+    expect(windowAround(settings, after.endMs).beginMs).toBe(after.endMs);
+  });
+});
+
 const moment = fc.integer({ min: Date.UTC(1971, 0), max: Date.UTC(2036, 0) });
 const SIZES_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
