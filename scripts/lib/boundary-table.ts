@@ -95,7 +95,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     // Ready-made meta-processes, each published by a door of its own. They stand on what authors stand on.
     port: ["errors", "splitting", "identity", "mailbox", "runtime", "meta"],
     tcp: ["errors", "splitting", "identity", "mailbox", "runtime", "meta"],
-    udp: ["errors", "identity", "mailbox", "runtime", "meta"],
+    udp: ["errors", "splitting", "identity", "mailbox", "runtime", "meta"],
     web: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "behaviour"],
     websocket: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "web"],
     sse: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "web"],

@@ -5,6 +5,7 @@ const missing = { http: 404, grpc: 5, exit: 3, retryable: false } as const;
 const wrong = { http: 400, grpc: 3, exit: 2, retryable: false } as const;
 const exists = { http: 409, grpc: 6, exit: 4, retryable: false } as const;
 const busy = { http: 429, grpc: 8, exit: 1, retryable: true } as const;
+const unavailable = { http: 503, grpc: 14, exit: 6, retryable: true } as const;
 
 const actorRows = defineErrorCodes({
   "actor.process_unknown": { ...missing, meaning: "No process has this PID, name or alias." },
@@ -49,6 +50,10 @@ const actorRows = defineErrorCodes({
   "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line or event is over its size limit." },
   "actor.malformed": { ...wrong, meaning: "What was received breaks the rules of its form." },
   "actor.child_duplicate": { ...exists, meaning: "Two child specifications have the same name." },
+  "actor.port_in_use": { ...exists, meaning: "Something else listens on the port already." },
+  "actor.listen_failed": { ...refused, meaning: "The address cannot be listened on; `cause` says why." },
+  "actor.connect_failed": { ...unavailable, meaning: "The peer cannot be reached, or was not trusted; `cause` says why." },
+  "actor.socket_failed": { ...unavailable, meaning: "A socket failed while it was in use; `cause` says how." },
 });
 
 /** A code of `@metanode/actors`. */
@@ -57,4 +62,10 @@ export type ActorErrorCode = keyof typeof actorRows;
 /** A `MetanodeError` with a code of this package; without a text it says what the code means. */
 export function actorError(code: ActorErrorCode, message?: string, info?: ErrorInfo): MetanodeError<ActorErrorCode> {
   return new MetanodeError(code, message ?? actorRows[code].meaning, info);
+}
+
+/** Why nothing can listen at `where`, out of what the system said. */
+export function listenError(where: string, cause: Error & { code?: string }): MetanodeError<ActorErrorCode> {
+  if (cause.code === "EADDRINUSE") return actorError("actor.port_in_use", `${where} is in use; choose another port`, { cause });
+  return actorError("actor.listen_failed", `cannot listen on ${where}: ${cause.message}`, { cause });
 }

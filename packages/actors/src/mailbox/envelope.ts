@@ -4,8 +4,11 @@ import type { Address, PID, Reason, Ref } from "../identity/index.ts";
 /** In which queue mail waits: `max` urgent, `high` system, `normal` main, `log` last. */
 export type Priority = "normal" | "high" | "max";
 
-/** What an envelope holds. `message` is plain mail that remembers the address it was sent to. */
-export type EnvelopeKind = "message" | "call" | "exit" | "event" | "inspect" | "response" | "notice";
+/**
+ * What an envelope holds. `message` is plain mail that remembers the address it was sent to; `mark` is no mail, but a function
+ * that is called when all mail before it has been read.
+ */
+export type EnvelopeKind = "message" | "call" | "exit" | "event" | "inspect" | "response" | "notice" | "mark";
 
 /** Mail that is more than a sender and a payload. One shape for all kinds. */
 export class Envelope {

@@ -1,9 +1,10 @@
+import type { Clock } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import type { Address, Alias, AnyCall, PID, Ref, RequestOf } from "../identity/index.ts";
 import type { Priority } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import * as calls from "../runtime/calls.ts";
-import { send } from "../runtime/deliver.ts";
+import { send, whenRead } from "../runtime/deliver.ts";
 import type { Tables } from "../runtime/tables.ts";
 import * as timers from "../runtime/timers.ts";
 import type { MetaOptions, MetaProcess, MetaShape, SpawnedAlias } from "./behaviour.ts";
@@ -34,6 +35,10 @@ export class Handle implements MetaProcess {
 
   get signal(): AbortSignal {
     return this.#run.ending.signal;
+  }
+
+  get clock(): Clock {
+    return this.#tables.clock;
   }
 
   now(): number {
@@ -87,6 +92,14 @@ export class Handle implements MetaProcess {
 
   spawn<B extends MetaShape>(behaviour: B, options?: MetaOptions): SpawnedAlias<B> {
     return this.#spawn(behaviour, options) as SpawnedAlias<B>;
+  }
+
+  whenRead(to: Address): Promise<void> {
+    return whenRead(this.#tables, to);
+  }
+
+  holdMail(held: boolean): void {
+    this.#run.hold(held);
   }
 
   env(name: string): unknown {

@@ -1,13 +1,6 @@
 import { actorError } from "../errors.ts";
 import { type Outcome, type PID, type Reason, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
-import {
-  type Envelope,
-  type MessageEvent,
-  type MessageExit,
-  type MessageResponse,
-  type Priority,
-  Ring,
-} from "../mailbox/index.ts";
+import { Envelope, type MessageEvent, type MessageExit, type MessageResponse, type Priority, Ring } from "../mailbox/index.ts";
 import type { Consumer, Relation, WatchList } from "../relations/watch-list.ts";
 import { type Behaviour, ENDING, EXIT, NOTICE } from "./behaviour.ts";
 import type { Extras } from "./extras.ts";
@@ -115,6 +108,18 @@ export class Process implements Runnable, Consumer, Waiter {
     return true;
   }
 
+  /** Calls `read` when the mail that waits now has been read. Needs no room, and is forgotten at the end. */
+  mark(read: () => void): void {
+    this.#ring("normal").push(undefined, new Envelope("mark", this.pid, read));
+    if (this.state === "sleep" && !this.#scheduled) this.#schedule();
+  }
+
+  /** Leaves all mail but the urgent unread, or reads it again. */
+  hold(held: boolean): void {
+    this.urgentOnly = held;
+    if (!held && this.state === "sleep" && this.#first() !== undefined) this.#schedule();
+  }
+
   /** How much mail waits, per queue. */
   waiting(): { urgent: number; system: number; main: number; log: number } {
     return {
@@ -196,6 +201,10 @@ export class Process implements Runnable, Consumer, Waiter {
         return this.behaviour.handleResponse(envelope.payload as MessageResponse);
       case "notice":
         return this.behaviour[NOTICE](envelope.payload);
+      case "mark":
+        this.messagesIn--;
+        (envelope.payload as () => void)();
+        return undefined;
       case "inspect": {
         const given = this.behaviour.handleInspect(envelope.from, envelope.payload as readonly string[]);
         if (isThenable(given)) return given.then((value) => this.host.answerInspect(envelope, value));
