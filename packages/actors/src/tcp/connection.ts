@@ -88,9 +88,9 @@ export class TcpConnection extends MetaBehaviour<TcpCommand> {
     return this.#writer.bytesOut;
   }
 
-  override init(meta: MetaProcess): void {
+  override init(meta: MetaProcess): Error | undefined {
     if (this.#life !== undefined || this.#isEnding) {
-      throw actorError("actor.not_allowed", "a connection is spawned once, and not after its terminate");
+      return actorError("actor.not_allowed", "a connection is spawned once, and not after its terminate");
     }
     const handler = this.#process ?? meta.parent;
     const delivery = new Delivery({
@@ -101,6 +101,7 @@ export class TcpConnection extends MetaBehaviour<TcpCommand> {
       onFailed: (error) => this.#fail(error),
     });
     this.#life = { meta, id: meta.id, handler, delivery };
+    return undefined;
   }
 
   override start(): Ended {

@@ -45,11 +45,12 @@ export class TcpServer extends MetaBehaviour<never, never> {
     };
   }
 
-  override init(meta: MetaProcess): void {
+  override init(meta: MetaProcess): Error | undefined {
     if (this.#meta !== undefined || this.#isEnded) {
-      throw actorError("actor.not_allowed", "a server is spawned once, and not after its terminate");
+      return actorError("actor.not_allowed", "a server is spawned once, and not after its terminate");
     }
     this.#meta = meta;
+    return undefined;
   }
 
   override start(): Ended {
@@ -132,7 +133,10 @@ class Listener {
         this.#handshakes.delete(peerOf(socket));
         this.onAccepted(socket);
       });
-      server.on("tlsClientError", (error) => this.onRefused("a TLS handshake failed", error));
+      server.on("tlsClientError", (error, socket) => {
+        socket.destroy(); // Node leaves it open when the time for the handshake is over
+        this.onRefused("a TLS handshake failed", error);
+      });
       this.server = server;
     }
   }

@@ -85,11 +85,12 @@ export class UdpSocket extends MetaBehaviour<MessageUdp> {
     return this.#bytesOut;
   }
 
-  override init(meta: MetaProcess): void {
+  override init(meta: MetaProcess): Error | undefined {
     if (this.#meta !== undefined || this.#isEnded) {
-      throw actorError("actor.not_allowed", "a socket is spawned once, and not after its terminate");
+      return actorError("actor.not_allowed", "a socket is spawned once, and not after its terminate");
     }
     this.#meta = meta;
+    return undefined;
   }
 
   override start(meta: MetaProcess): Ended {
