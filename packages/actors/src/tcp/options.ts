@@ -144,7 +144,10 @@ export function resolveTcpConnectionOptions(given: TcpConnectionOptions) {
 }
 
 function resolveTcpOptions(given: TcpOptions): ResolvedTcpOptions {
-  if (given.keepAlive !== undefined) checkKeepAlive(given.keepAlive);
+  if (given.keepAlive !== undefined) {
+    knownOptions("tcp.keepAlive", given.keepAlive, ["bytes", "periodMs"]);
+    checkKeepAlive(given.keepAlive);
+  }
   const { tcpKeepAliveMs = 0 } = given;
   return Object.freeze({
     chunk: given.chunk === undefined ? undefined : resolveChunkOptions(given.chunk),

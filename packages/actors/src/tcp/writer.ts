@@ -53,7 +53,7 @@ export class Writer {
     }
   }
 
-  /** Takes no more; what was written before still leaves, then calls `done`. */
+  /** Takes no more, and closes the socket when what was written before has left. */
   end(): void {
     if (!this.#isOpen) return;
     this.#flush();

@@ -60,8 +60,8 @@ describe("a full mailbox of a handler", () => {
     const peer = await Peer.connect(address);
     const bytes = stream(24 * MIB);
     const written = peer.write(bytes);
-    const [id] = stage.kernel.metas().slice(1);
-    const bytesIn = async () => Number((await parent.probe.inspect(id as TcpAlias))["bytes in"]);
+    const id = await worker.tcp.first();
+    const bytesIn = async () => Number((await parent.probe.inspect(id))["bytes in"]);
     await until("something came", async () => (await bytesIn()) > 0);
     let seen = 0;
     let looks = 0;

@@ -1,6 +1,14 @@
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
-import { MessageTcp, MessageTcpDisconnect, openTcpConnection, openTcpServer } from "../../src/tcp/index.ts";
+import { Actor, createKernel } from "../../src/index.ts";
+import {
+  MessageTcp,
+  MessageTcpDisconnect,
+  openTcpConnection,
+  openTcpServer,
+  type TcpEvent,
+  type TcpServerOptions,
+} from "../../src/tcp/index.ts";
 import { dial, echo, handler, Peer, serve, tcpStage, until } from "./stage.ts";
 
 describe("a TCP server", () => {
@@ -139,6 +147,7 @@ describe("a TCP server", () => {
     const found = await Peer.connect(address);
     await found.write("hello");
     await until("the data", () => parent.tcp.text === "hello");
+    await until("a report", () => stage.reports.length === 1);
     expect(stage.reports.map(({ kind, error }) => [kind, (error as { code: string }).code])).toEqual([
       ["ended", "actor.process_unknown"],
     ]);
@@ -307,6 +316,17 @@ describe("a TCP connection", () => {
 });
 
 describe("the options of TCP", () => {
+  test("take no handler that does not understand what a connection sends, by its type", () => {
+    class Deaf extends Actor<number> {}
+    const options: TcpServerOptions[] = [];
+    const deaf = createKernel().spawn(Deaf);
+    // @ts-expect-error: it understands numbers alone
+    options.push({ port: 0, processPool: [deaf] });
+    class Listening extends Actor<number | TcpEvent> {}
+    options.push({ port: 0, processPool: [createKernel().spawn(Listening), "a name"] });
+    expect(options.length).toBe(2);
+  });
+
   test.each([
     ["no length of a header", { chunk: { headerSize: 4 } }],
     ["a header that is too short for its length", { chunk: { headerSize: 2, headerLengthSize: 4 as const } }],
