@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MessageTcp, type TcpAlias } from "../../src/tcp/index.ts";
-import { echo, handler, Peer, serve, tcpStage, until } from "./stage.ts";
+import { settle } from "../probe.ts";
+import { echo, handler, openSockets, Peer, serve, tcpStage, until } from "./stage.ts";
 
 const MIB = 1_048_576;
 /** What sockets of the system and of Node may hold together on one machine, and more than one turn reads. */
@@ -121,6 +122,29 @@ describe("a full mailbox of a handler", () => {
     await until("no more of it", () => stage.kernel.metas().length === 1);
   });
 
+  test.each([
+    ["is delivered with pauseWhenFull when the peer has reset the connection meanwhile", false, ["Data", "Data", "Data"]],
+    ["is dropped by an exit also then, and Disconnect still comes last", true, ["Data"]],
+  ])("%s", async (_what, exits, data) => {
+    const stage = tcpStage();
+    const parent = handler(stage);
+    const worker = handler(stage, { name: "worker", mailboxLimit: 1 });
+    const open = shut(worker.probe);
+    const { address } = await serve(parent, { processPool: ["worker"], pauseWhenFull: true, chunk: { fixedLength: 1 } });
+    const peer = await Peer.connect(address);
+    await peer.write("abc");
+    await until("room for no more", () => stage.kernel.processInfo(worker.pid).mailbox.main >= 2);
+    const [, id] = stage.kernel.metas();
+    peer.socket.resetAndDestroy();
+    await until("no connection is open", () => openSockets() === 1);
+    if (exits) parent.probe.sendExitMeta(id as TcpAlias, "shutdown");
+    await settle();
+    open();
+    await until("no more of it", () => stage.kernel.metas().length === 1);
+    await until("all", () => worker.tcp.disconnects.length === 1);
+    expect(worker.tcp.kinds).toEqual(["Connect", ...data, "Disconnect"]);
+  });
+
   test("with pauseWhenFull ends the connection with actor.process_unknown once the handler has ended", async () => {
     const stage = tcpStage();
     const parent = handler(stage);
@@ -176,6 +200,26 @@ describe("a peer that does not read", () => {
     await until("the last message", () => parent.tcp.disconnects.length === 1);
     await until("no timer", () => stage.clock.pendingTimers === 0);
     expect(stage.reports).toEqual([]);
+  });
+
+  test("gets every answer in the end, also when it ended its own side long before it reads", async () => {
+    const stage = tcpStage();
+    const parent = handler(stage);
+    const answer = Buffer.alloc(MIB, "x");
+    parent.probe.react = (message) => {
+      if (!(message instanceof MessageTcp)) return;
+      for (let i = 0; i < 32; i++) parent.probe.send(message.id, new MessageTcp(message.id, answer));
+    };
+    const { address } = await serve(parent);
+    const peer = await Peer.connect(address, { reads: false });
+    const id = await parent.tcp.first();
+    await peer.write("everything, please");
+    peer.socket.end();
+    await until("answers", () => stage.kernel.metaInfo(id).mailbox.main > 0);
+    await still("its mail", () => stage.kernel.metaInfo(id).mailbox.main);
+    peer.read();
+    await until("the end", () => peer.socket.readableEnded);
+    expect(peer.bytes).toBe(32 * MIB);
   });
 
   test("gets everything in the end, with pauseWhenBlocked from an echo that holds no more than a little of it", async () => {

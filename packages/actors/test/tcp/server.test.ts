@@ -9,6 +9,7 @@ import {
   type TcpEvent,
   type TcpServerOptions,
 } from "../../src/tcp/index.ts";
+import { settle } from "../probe.ts";
 import { dial, echo, handler, Peer, serve, tcpStage, until } from "./stage.ts";
 
 describe("a TCP server", () => {
@@ -255,7 +256,8 @@ describe("a TCP connection", () => {
     const peer = await Peer.connect(address);
     await peer.write("question");
     peer.socket.end();
-    await until("the question", () => parent.tcp.text === "question");
+    await until("the question", () => parent.tcp.text === "question" && peer.socket.writableFinished);
+    await settle(); // the end of the stream is there as well
     go();
     await until("the end", () => peer.socket.readableEnded);
     expect(peer.text).toBe("question");
