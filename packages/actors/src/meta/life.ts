@@ -42,7 +42,6 @@ export class MetaHost implements ProcessHost {
   finished(process: Process, reason: Reason): void {
     const run = process as MetaRun;
     const { tables } = this;
-    if (run.state === "terminated") return;
     run.state = "terminated";
     const entry = tables.aliases.get(run.alias.id);
     tables.aliases.delete(run.alias.id);

@@ -58,10 +58,9 @@ class Scene {
     this.watcher.monitor(alias);
   }
 
-  /** Lets every handler go on, ends the parents, and waits until every meta-process has ended. */
+  /** Ends every meta-process that lives, and lets every handler go on. */
   async finish(): Promise<void> {
-    const { kernel } = this.staged;
-    for (const parent of this.parents) attempt(() => kernel.kill(parent.self));
+    for (const alias of this.aliases) attempt(() => this.staged.kernel.exitMeta(alias, "shutdown"));
     for (let turn = 0; turn < 60; turn++) {
       for (const subject of this.subjects) for (const release of subject.gates.splice(0)) release();
       await settle();
