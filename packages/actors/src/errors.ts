@@ -49,6 +49,20 @@ const actorRows = defineErrorCodes({
   "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line or event is over its size limit." },
   "actor.malformed": { ...wrong, meaning: "What was received breaks the rules of its form." },
   "actor.child_duplicate": { ...exists, meaning: "Two child specifications have the same name." },
+  "actor.start_failed": {
+    http: 500,
+    grpc: 13,
+    exit: 1,
+    retryable: false,
+    meaning: "The program of a port, or the thread of a worker, could not be started.",
+  },
+  "actor.io_failed": {
+    http: 500,
+    grpc: 13,
+    exit: 1,
+    retryable: true,
+    meaning: "Reading or writing failed; `cause` is the error of the operating system.",
+  },
 });
 
 /** A code of `@metanode/actors`. */

@@ -36,6 +36,11 @@ export interface MetaProcess {
   readonly parent: PID;
   /** Aborted right before `terminate`, or when `init` failed: hand it to whatever waits. */
   readonly signal: AbortSignal;
+  /**
+   * Aborted when an exit has come, or the end without one. An exit waits for the handler that runs: one that waits for
+   * something slow, such as a peer that does not read, should give up then, or it holds the end up.
+   */
+  readonly exiting: AbortSignal;
   /** The time of the kernel. */
   readonly clock: Clock;
   /** Priority of what it sends. @throws actor.incorrect – set to none of the three */

@@ -38,6 +38,10 @@ export class Handle implements MetaProcess {
     return this.#run.signal;
   }
 
+  get exiting(): AbortSignal {
+    return this.#run.exiting;
+  }
+
   get clock(): Clock {
     return this.#tables.clock;
   }

@@ -35,6 +35,7 @@ export class MetaRun extends Process {
   /** Called when both are through. */
   onGone: (() => void) | undefined = undefined;
   #ending: AbortController | undefined = undefined;
+  #exiting: AbortController | undefined = undefined;
   #endedWith: Reason | undefined = undefined;
   #dropTimers: (() => void) | undefined = undefined;
 
@@ -53,7 +54,10 @@ export class MetaRun extends Process {
   override put(_queue: Priority | "log", from: PID | undefined, payload: unknown): boolean {
     const kind = payload instanceof Envelope ? payload.kind : "message";
     const fits = super.put(kind === "exit" || kind === "inspect" ? "max" : "normal", from, payload);
-    if (fits && kind === "exit") this.isExiting = true;
+    if (fits && kind === "exit") {
+      this.isExiting = true;
+      this.#exiting?.abort();
+    }
     return fits;
   }
 
@@ -72,6 +76,15 @@ export class MetaRun extends Process {
       if (this.#endedWith !== undefined) this.#ending.abort(this.#endedWith);
     }
     return this.#ending.signal;
+  }
+
+  /** Aborted when an exit waits, or it has ended. */
+  get exiting(): AbortSignal {
+    if (this.#exiting === undefined) {
+      this.#exiting = new AbortController();
+      if (this.isExiting || this.#endedWith !== undefined) this.#exiting.abort();
+    }
+    return this.#exiting.signal;
   }
 
   /** Where what is to be cancelled at the end is kept: of this meta-process or of its process, whichever comes first. */
@@ -94,10 +107,11 @@ export class MetaRun extends Process {
     this.owner.extras?.onEnd.delete(this.#dropTimers);
   }
 
-  /** Says by the signal that it has ended. */
+  /** Says by its signals that it has ended. */
   abort(reason: Reason): void {
     this.#endedWith = reason;
     this.#ending?.abort(reason);
+    this.#exiting?.abort();
   }
 }
 

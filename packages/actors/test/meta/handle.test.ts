@@ -269,6 +269,24 @@ describe("the rest of the handle", () => {
     expect([aborts, meta.meta.signal.reason]).toEqual([1, "shutdown"]);
   });
 
+  test("tells a handler that waits of an exit that came, and of an end without one", async () => {
+    const { meta, kernel, alias, parent } = await begun();
+    meta.react = () => new Promise((resolve) => meta.meta.exiting.addEventListener("abort", () => resolve(undefined)));
+    kernel.send(alias, "slow");
+    await settle();
+    expect(meta.meta.exiting.aborted).toBe(false);
+    kernel.exitMeta(alias, boom);
+    expect([meta.meta.exiting.aborted, meta.meta.signal.aborted]).toEqual([true, false]);
+    await settle();
+    expect(meta.ended).toEqual([boom]);
+    const returning = new Recorder();
+    parent.spawnMeta(returning);
+    const { exiting } = returning.meta;
+    returning.over.resolve(undefined);
+    await settle();
+    expect([exiting.aborted, returning.meta.exiting]).toEqual([true, exiting]);
+  });
+
   test("gives an aborted signal to who asks for it after the end", async () => {
     const { meta, kernel, alias } = await begun();
     kernel.exitMeta(alias, boom);
