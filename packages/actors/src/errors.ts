@@ -56,6 +56,13 @@ const actorRows = defineErrorCodes({
     retryable: false,
     meaning: "The program of a port, or the thread of a worker, could not be started.",
   },
+  "actor.worker_failed": {
+    http: 500,
+    grpc: 13,
+    exit: 1,
+    retryable: false,
+    meaning: "The thread of a worker ended by a limit of its resources, or with an exit code other than 0.",
+  },
   "actor.io_failed": {
     http: 500,
     grpc: 13,

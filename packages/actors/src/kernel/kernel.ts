@@ -65,7 +65,7 @@ export class Kernel implements AsyncDisposable {
   }
 
   /** Asks, and gives the answer or rejects with the callee's error or `actor.*`. */
-  call<C extends AnyCall, R extends RequestOf<C>>(
+  call<C extends AnyCall, const R extends RequestOf<C>>(
     to: Address<never, C>,
     request: R,
     options?: calls.CallOptions,
