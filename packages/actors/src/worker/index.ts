@@ -1,3 +1,4 @@
+export { Terminate } from "../identity/index.ts";
 export type { AnyWorkerApi, WorkerApi, WorkerHandlers, WorkerThread } from "./api.ts";
 export { MessageWorker } from "./message.ts";
 export type { WorkerOptions, WorkerRest } from "./options.ts";
