@@ -70,7 +70,13 @@ export class Worker<Messages = never, Calls extends AnyCall = never> extends Met
     }
     // No await before this: a handler that runs from now on finds the thread.
     this.#thread = thread;
-    thread.on("message", (what: FromThread) => this.#receive(what));
+    thread.on("message", (what: FromThread) => {
+      try {
+        this.#receive(what);
+      } catch (error) {
+        meta.report("the thread posted something else than its worker expects", error);
+      }
+    });
     thread.on("messageerror", (error) => meta.report("what the thread sent cannot be read", error));
     let failure: Error | undefined;
     thread.on("error", (error: Error) => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  Actor,
   type Alias,
   type Ended,
   MessageDown,
@@ -220,6 +221,20 @@ describe("the end of the parent of a meta-process", () => {
     await settle();
     expect([meta.ended, meta.calls]).toEqual([[boom], ["init", "terminate"]]);
     expect([kernel.metas(), kernel.info().aliases]).toEqual([[], 0]);
+  });
+
+  test("in an init that gives an error back ends it with that error (29)", async () => {
+    const { kernel } = stage();
+    const meta = new Recorder();
+    class Failing extends Actor {
+      override init(): Error {
+        this.spawnMeta(meta);
+        return boom;
+      }
+    }
+    expect(() => kernel.spawn(Failing)).toThrow(boom);
+    await settle();
+    expect(meta.ended).toEqual([boom]);
   });
 
   test("ends all its meta-processes, also those that others spawned, and even with a full queue", async () => {

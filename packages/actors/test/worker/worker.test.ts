@@ -130,10 +130,11 @@ describe("a worker", () => {
   });
 
   test("reports what the thread posts past it", async () => {
-    const { kernel, tell, reports } = openWorker();
+    const { kernel, worker, tell, reports } = openWorker();
     tell({ do: "post" });
-    await until("it is reported", () => reports.length === 1);
-    expect(reports).toMatchObject([{ kind: "unhandled", error: "not of the worker" }]);
+    await until("both are reported", () => reports.length === 2);
+    expect(reports).toMatchObject([{ kind: "unhandled", error: "not of the worker" }, { kind: "meta" }]);
+    expect(await kernel.call(worker, { ask: "echo", value: 1 })).toBe(1);
     await kernel.stop();
   });
 
