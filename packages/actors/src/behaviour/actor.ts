@@ -121,7 +121,7 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
   }
 
   /** Asks and waits for the answer; no other mail is read meanwhile if the callback awaits it. */
-  call<C extends AnyCall, R extends RequestOf<C>>(
+  call<C extends AnyCall, const R extends RequestOf<C>>(
     to: Address<never, C>,
     request: R,
     options?: calls.CallOptions,

@@ -65,7 +65,7 @@ export class Kernel implements AsyncDisposable {
   }
 
   /** Asks, and gives the answer or rejects with the callee's error or `actor.*`. */
-  call<C extends AnyCall, R extends RequestOf<C>>(
+  call<C extends AnyCall, const R extends RequestOf<C>>(
     to: Address<never, C>,
     request: R,
     options?: calls.CallOptions,
@@ -86,17 +86,17 @@ export class Kernel implements AsyncDisposable {
     sendExit(this.#tables, undefined, pid, reason);
   }
 
-  /** Sends an exit to a meta-process. @throws actor.alias_unknown, actor.meta_unknown, actor.meta_mailbox_full */
+  /** Sends an exit to a meta-process, which ends with `reason`. @throws actor.alias_unknown, actor.meta_unknown, actor.meta_mailbox_full */
   exitMeta(alias: Alias<never, never>, reason: Reason): void {
     sendExitMeta(this.#tables, undefined, alias, reason);
   }
 
-  /** @throws actor.meta_unknown */
+  /** @throws actor.process_unknown, actor.meta_unknown – the alias of a process */
   metaInfo(alias: Alias<never, never>): MetaInfo {
     return metaInfo(this.#tables, alias);
   }
 
-  /** All meta-processes, oldest first. */
+  /** All meta-processes, oldest first; also those that have ended and whose `start` goes on. */
   metas(): Alias[] {
     return [...this.#tables.metas].map((meta) => (meta as MetaRun).alias);
   }
@@ -196,8 +196,9 @@ export class Kernel implements AsyncDisposable {
       process.kill();
     }
     for (const meta of [...this.#tables.metas]) {
-      this.#tables.report({ kind: "stop_late", pid: meta.pid, text: `a meta-process did not stop in time, was ${meta.state}` });
-      meta.end("shutdown");
+      const text = `${(meta as MetaRun).alias} did not stop in time, was ${meta.state}`;
+      this.#tables.report({ kind: "stop_late", pid: meta.pid, text });
+      meta.end("kill");
     }
   }
 

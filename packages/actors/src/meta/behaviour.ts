@@ -21,6 +21,8 @@ export interface MetaOptions {
   mailboxLimit?: number;
   /** Priority of what it sends. @default "normal" */
   priority?: Priority;
+  /** Longest `init` that waits for something, in milliseconds. @default 5_000 */
+  initTimeoutMs?: number;
 }
 
 /**
@@ -32,20 +34,25 @@ export interface MetaProcess {
   readonly id: Alias;
   /** The process that it belongs to. */
   readonly parent: PID;
-  /** Aborted right before `terminate`: hand it to whatever waits. */
+  /** Aborted right before `terminate`, or when `init` failed: hand it to whatever waits. */
   readonly signal: AbortSignal;
+  /**
+   * Aborted when an exit has come, or the end without one. An exit waits for the handler that runs: one that waits for
+   * something slow, such as a peer that does not read, should give up then, or it holds the end up.
+   */
+  readonly exiting: AbortSignal;
   /** The time of the kernel. */
   readonly clock: Clock;
-  /** Priority of what it sends. */
+  /** Priority of what it sends. @throws actor.incorrect – set to none of the three */
   sendPriority: Priority;
   /** Milliseconds since the Unix epoch, of the kernel's clock. */
   now(): number;
   /** Sends. @throws actor.process_unknown, actor.mailbox_full, actor.meta_mailbox_full */
   send<M>(to: Address<M, never>, message: NoInfer<M>, priority?: Priority): void;
-  /** Sends once, later, unless the meta-process has ended by then. */
+  /** Sends once, later, unless the meta-process or its process has ended by then. */
   sendAfter<M>(to: Address<M, never>, message: NoInfer<M>, delayMs: number, priority?: Priority): CancelTimer;
-  /** Sends at a fixed rate until cancelled or the meta-process ends. */
-  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number): CancelTimer;
+  /** Sends at a fixed rate until cancelled, or the meta-process or its process ends. */
+  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number, priority?: Priority): CancelTimer;
   /**
    * Asks without waiting; exactly one `handleResponse` follows, unless the request is cancelled.
    * @throws actor.not_allowed – to itself or to the process that it belongs to
@@ -53,7 +60,7 @@ export interface MetaProcess {
   sendRequest<C extends AnyCall>(to: Address<never, C>, request: RequestOf<C>, options?: RequestOptions): Ref;
   /** @throws actor.request_unknown */
   cancelRequest(ref: Ref): void;
-  /** Answers a request that `handleCall` left for later. */
+  /** Answers a request that `handleCall` left for later. @throws actor.not_allowed – it has ended; actor.process_unknown */
   respond(to: PID, ref: Ref, value: unknown, options?: RespondOptions): void;
   /** Answers with an error, which the caller's `call` rejects with. */
   respondError(to: PID, ref: Ref, error: Error, options?: RespondOptions): void;
@@ -92,7 +99,9 @@ export type SpawnedAlias<B extends MetaShape> =
     ? AliasOf<B>
     : Extract<ReturnType<B["init"]>, PromiseLike<unknown>> extends never
       ? AliasOf<B>
-      : Promise<AliasOf<B>>;
+      : Exclude<ReturnType<B["init"]>, PromiseLike<unknown>> extends never
+        ? Promise<AliasOf<B>>
+        : AliasOf<B> | Promise<AliasOf<B>>;
 
 /**
  * What a meta-process runs: it joins one blocking thing (a socket, a program, a server) to the world of mailboxes. It has

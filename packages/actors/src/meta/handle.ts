@@ -2,12 +2,13 @@ import type { Clock } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import type { Address, Alias, AnyCall, PID, Ref, RequestOf } from "../identity/index.ts";
 import type { Priority } from "../mailbox/index.ts";
-import { extrasOf } from "../process/extras.ts";
 import * as calls from "../runtime/calls.ts";
 import { send, whenRead } from "../runtime/deliver.ts";
 import type { Tables } from "../runtime/tables.ts";
 import * as timers from "../runtime/timers.ts";
+import { allowed } from "../runtime/watch.ts";
 import type { MetaOptions, MetaProcess, MetaShape, SpawnedAlias } from "./behaviour.ts";
+import { isPriority } from "./options.ts";
 import type { MetaRun } from "./run.ts";
 
 /** Spawns a sibling, or gives a promise of it. */
@@ -34,7 +35,11 @@ export class Handle implements MetaProcess {
   }
 
   get signal(): AbortSignal {
-    return this.#run.ending.signal;
+    return this.#run.signal;
+  }
+
+  get exiting(): AbortSignal {
+    return this.#run.exiting;
   }
 
   get clock(): Clock {
@@ -57,7 +62,8 @@ export class Handle implements MetaProcess {
     priority: Priority = this.#run.priority,
   ): timers.CancelTimer {
     const run = this.#run;
-    const scope = extrasOf(run).onEnd;
+    allowed(run.owner);
+    const scope = run.timers();
     const cancel = timers.sendAfter(this.#tables, run, to as Address, message, delayMs, priority, () => scope.delete(cancel));
     scope.add(cancel);
     return () => {
@@ -66,8 +72,10 @@ export class Handle implements MetaProcess {
     };
   }
 
-  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number): timers.CancelTimer {
-    return timers.sendEvery(this.#tables, this.#run, to as Address, message, periodMs);
+  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number, priority?: Priority): timers.CancelTimer {
+    allowed(this.#run.owner);
+    this.#run.timers();
+    return timers.sendEvery(this.#tables, this.#run, to as Address, message, periodMs, priority);
   }
 
   sendRequest<C extends AnyCall>(to: Address<never, C>, request: RequestOf<C>, options?: calls.RequestOptions): Ref {
@@ -75,7 +83,9 @@ export class Handle implements MetaProcess {
     if (target !== undefined && (target === this.#run || target === this.#run.owner)) {
       throw actorError("actor.not_allowed", "a meta-process asks neither itself nor its own process");
     }
-    return calls.sendRequest(this.#tables, this.#run, to as Address, request, options);
+    const ref = calls.sendRequest(this.#tables, this.#run, to as Address, request, options);
+    this.#run.owner.messagesOut++;
+    return ref;
   }
 
   cancelRequest(ref: Ref): void {
@@ -83,10 +93,12 @@ export class Handle implements MetaProcess {
   }
 
   respond(to: PID, ref: Ref, value: unknown, options?: calls.RespondOptions): void {
+    allowed(this.#run);
     calls.respond(this.#tables, to, ref, { value }, options?.important);
   }
 
   respondError(to: PID, ref: Ref, error: Error, options?: calls.RespondOptions): void {
+    allowed(this.#run);
     calls.respond(this.#tables, to, ref, { error }, options?.important);
   }
 
@@ -115,6 +127,7 @@ export class Handle implements MetaProcess {
   }
 
   set sendPriority(priority: Priority) {
+    if (!isPriority(priority)) throw actorError("actor.incorrect", `there is no priority ${String(priority)}`);
     this.#run.priority = priority;
   }
 

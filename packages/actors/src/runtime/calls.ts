@@ -1,5 +1,5 @@
 import { type ActorErrorCode, actorError } from "../errors.ts";
-import { type Address, type Alias, later, type Outcome, type PID, type Ref, Terminate } from "../identity/index.ts";
+import { type Address, Alias, later, type Outcome, type PID, type Ref, Terminate } from "../identity/index.ts";
 import { Envelope, type EnvelopeKind, type MessageResponse, type Priority } from "../mailbox/index.ts";
 import { isAbandoned, Pending, pendingOf, type Settler, type Waiter } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
@@ -43,7 +43,10 @@ export function call(
   return ask(tables, caller, "call", to, request, options);
 }
 
-/** Asks a process or a meta-process of this node for its inspection. */
+/**
+ * Asks a process or a meta-process of this node for its inspection; an alias has to be that of a meta-process. Rejects with
+ * actor.not_allowed – on another node; actor.process_unknown; actor.meta_unknown; actor.mailbox_full; actor.timeout.
+ */
 export function inspect(
   tables: Tables,
   caller: Process | undefined,
@@ -51,6 +54,12 @@ export function inspect(
   items: readonly string[],
 ): Promise<unknown> {
   if (!tables.isHere(to.node)) return Promise.reject(actorError("actor.not_allowed", `${to} is on another node`));
+  if (to instanceof Alias) {
+    const target = tables.entryOfAlias(to)?.process;
+    if (target === undefined || !tables.metas.has(target)) {
+      return Promise.reject(actorError("actor.meta_unknown", `no meta-process has the alias ${to}`));
+    }
+  }
   return ask(tables, caller, "inspect", to as Address, items, { priority: "max" });
 }
 

@@ -1,6 +1,6 @@
 import type { Timer } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
-import { PID, type Reason, reasonOfThrow, Terminate } from "../identity/index.ts";
+import { PID, type Reason, reasonOfOutcome, reasonOfThrow, Terminate } from "../identity/index.ts";
 import type { Priority } from "../mailbox/index.ts";
 import { type Behaviour, BIND, START } from "../process/behaviour.ts";
 import { extrasOf, type Fallback } from "../process/extras.ts";
@@ -107,7 +107,7 @@ export function overlay(
 
 function complete(birth: Birth, process: Process, options: SpawnOptions, started: unknown): PID {
   if (process.state !== "init") throw failed(birth, process, new Terminate("kill"));
-  if (started !== undefined) throw failed(birth, process, started);
+  if (started !== undefined) throw failed(birth, process, new Terminate(reasonOfOutcome(started)));
   const { parent } = birth;
   if (parent !== undefined && options.linkParent) link(process, parent, false);
   if (parent !== undefined && options.linkChild) link(parent, process, true);

@@ -59,12 +59,18 @@ export function once(tables: Tables, delayMs: number, run: () => void): CancelTi
 }
 
 /** Sends at a fixed rate from now on, until cancelled or the sender ends; what was missed is not made up for. */
-export function sendEvery(tables: Tables, from: Process, to: Address, message: unknown, periodMs: number): CancelTimer {
+export function sendEvery(
+  tables: Tables,
+  from: Process,
+  to: Address,
+  message: unknown,
+  periodMs: number,
+  priority: Priority = from.priority,
+): CancelTimer {
   allowed(from);
   if (!(periodMs > 0)) throw actorError("actor.incorrect", "a period is over 0 milliseconds");
   const { clock } = tables;
   const startMs = clock.now();
-  const priority = from.priority;
   let timer: Timer;
   let open = true;
   const arm = (): void => {
