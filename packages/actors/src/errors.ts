@@ -74,7 +74,6 @@ const actorRows = defineErrorCodes({
   "actor.port_in_use": { ...exists, meaning: "Something else listens on the port already." },
   "actor.listen_failed": { ...refused, meaning: "The address cannot be listened on; `cause` says why." },
   "actor.connect_failed": { ...unavailable, meaning: "The peer cannot be reached, or was not trusted; `cause` says why." },
-  "actor.socket_failed": { ...unavailable, meaning: "A socket failed while it was in use; `cause` says how." },
 });
 
 /** A code of `@metanode/actors`. */

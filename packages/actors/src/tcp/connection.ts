@@ -183,7 +183,7 @@ export class TcpConnection extends MetaBehaviour<TcpCommand> {
   readonly #onError = (cause: Error & { syscall?: string }): void => {
     // A peer that has ended its stream, and reads nothing any more either, is no failure.
     if (cause.syscall !== "write" || this.#isEnding) return;
-    this.#reason ??= actorError("actor.socket_failed", `writing to ${textOf(this.remote)} failed: ${cause.message}`, { cause });
+    this.#reason ??= actorError("actor.io_failed", `writing to ${textOf(this.remote)} failed: ${cause.message}`, { cause });
   };
 
   readonly #onIdle = (): void => {

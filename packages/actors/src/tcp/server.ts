@@ -152,7 +152,7 @@ class Listener {
       server.listen({ host, port }, () => {
         server.removeAllListeners("error");
         server.on("error", (cause) =>
-          this.onFailed(actorError("actor.socket_failed", `accepting failed: ${cause.message}`, { cause })),
+          this.onFailed(actorError("actor.io_failed", `accepting failed: ${cause.message}`, { cause })),
         );
         resolve();
       });

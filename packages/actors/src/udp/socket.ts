@@ -47,7 +47,7 @@ function resolveUdpOptions(given: UdpOptions) {
 
 /**
  * The meta-process of a socket for datagrams. One that is not spawned is released by `terminate("normal")`. What it is sent as
- * {@link MessageUdp} goes to the address in it; a datagram that cannot be sent ends it with `actor.socket_failed`.
+ * {@link MessageUdp} goes to the address in it; a datagram that cannot be sent ends it with `actor.io_failed`.
  */
 export class UdpSocket extends MetaBehaviour<MessageUdp> {
   /** Where it is bound. */
@@ -155,7 +155,7 @@ export class UdpSocket extends MetaBehaviour<MessageUdp> {
   }
 
   #fail(text: string, cause: Error): void {
-    this.#failure ??= actorError("actor.socket_failed", `${text}: ${cause.message}`, { cause });
+    this.#failure ??= actorError("actor.io_failed", `${text}: ${cause.message}`, { cause });
     this.#end?.(this.#failure);
   }
 }

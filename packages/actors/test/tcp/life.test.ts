@@ -123,7 +123,7 @@ describe("ten thousand connections, opened and dropped in every way", () => {
     expect(stage.kernel.info()).toMatchObject({ processes: 1, aliases: 1 });
     expect(stage.kernel.processInfo(parent.pid)).toMatchObject({ metas: [String(alias)], links: [], monitors: [] });
     // A write into a reset connection is the one end that is told: all others are normal.
-    expect(stage.reports.every(({ error }) => (error as { code: string }).code === "actor.socket_failed")).toBe(true);
+    expect(stage.reports.every(({ error }) => (error as { code: string }).code === "actor.io_failed")).toBe(true);
     await until("only the listener is open", () => openSockets() === 1);
     parent.probe.sendExitMeta(alias, "normal");
     await until("nothing is open", () => openSockets() === 0);

@@ -97,13 +97,13 @@ describe("a UDP socket", () => {
     await expect(openUdp({ port: 0, hots: "::1" } as UdpOptions)).rejects.toMatchObject({ code: "actor.incorrect" });
   });
 
-  test("ends with actor.socket_failed when a datagram cannot be sent", async () => {
+  test("ends with actor.io_failed when a datagram cannot be sent", async () => {
     const stage = newStage();
     const parent = handler(stage);
     const { alias } = await open(parent);
     parent.probe.send(alias, new MessageUdp(alias, { host: "127.0.0.1", port: 9 }, Buffer.alloc(70_000)));
     await until("the end", () => stage.kernel.metas().length === 0);
-    expect(stage.reports).toMatchObject([{ kind: "ended", error: { code: "actor.socket_failed", cause: { code: "EMSGSIZE" } } }]);
+    expect(stage.reports).toMatchObject([{ kind: "ended", error: { code: "actor.io_failed", cause: { code: "EMSGSIZE" } } }]);
   });
 
   test("sends a flood in order, and holds its mail while too much waits to leave", async () => {
