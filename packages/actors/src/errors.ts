@@ -48,6 +48,24 @@ const actorRows = defineErrorCodes({
   "actor.child_disabled": { ...refused, meaning: "The child is disabled." },
   "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line or event is over its size limit." },
   "actor.malformed": { ...wrong, meaning: "What was received breaks the rules of its form." },
+  "actor.logger_taken": { ...exists, meaning: "A logger of this name exists already." },
+  "actor.logger_unknown": { ...missing, meaning: "The kernel has no logger of this name." },
+  "actor.application_unknown": { ...missing, meaning: "No application of this name is loaded." },
+  "actor.application_taken": { ...exists, meaning: "An application of this name is loaded already." },
+  "actor.application_spec": { ...wrong, meaning: "The specification of the application is invalid." },
+  "actor.application_depends": {
+    ...refused,
+    meaning: "An application that this one depends on is not loaded, or could not be started.",
+  },
+  "actor.application_running": { ...refused, meaning: "The application runs already, or runs still." },
+  "actor.application_state": { ...refused, retryable: true, meaning: "The application is being started or stopped." },
+  "actor.application_stopping": {
+    ...refused,
+    meaning: "The application is being stopped, and this was not done before its end.",
+  },
+  "actor.cron_spec": { ...wrong, meaning: "The times of the cron job, or its time zone, are not valid." },
+  "actor.cron_job_taken": { ...exists, meaning: "A cron job of this name exists already." },
+  "actor.cron_job_unknown": { ...missing, meaning: "The kernel has no cron job of this name." },
   "actor.child_duplicate": { ...exists, meaning: "Two child specifications have the same name." },
 });
 

@@ -20,6 +20,8 @@ export {
 } from "./identity/index.ts";
 export type { KernelInfo, ProcessInfo } from "./kernel/info.ts";
 export { createKernel, type Kernel, type KernelOptions } from "./kernel/kernel.ts";
+export type { KernelLog, KernelLogOptions } from "./kernel/kernel-log.ts";
+export type { Log, LogFields, Logger, LoggerOptions, LogLevel, LogRecord, LogSource, RecordLevel } from "./log/index.ts";
 export {
   MessageDown,
   MessageEvent,

@@ -2,10 +2,12 @@ import { type Clock, systemClock, wait } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import type { EventOptions } from "../events/event.ts";
 import type { Address, Alias, AnswerOf, AnyCall, PID, Reason, Ref, RequestOf } from "../identity/index.ts";
+import { startLevel } from "../log/index.ts";
 import { MessageExit, type Priority } from "../mailbox/index.ts";
 import { type MetaInfo, metaInfo, sendExitMeta } from "../meta/control.ts";
 import type { MetaRun } from "../meta/run.ts";
 import type { Behaviour } from "../process/behaviour.ts";
+import { overlay } from "../process/heritage.ts";
 import type { Process } from "../process/process.ts";
 import * as calls from "../runtime/calls.ts";
 import { deliver, putExit, sendExit, undeliverable } from "../runtime/deliver.ts";
@@ -16,6 +18,8 @@ import { type KernelReport, Tables } from "../runtime/tables.ts";
 import type { ActorShape, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
 import * as watching from "../runtime/watch.ts";
 import { type KernelInfo, kernelInfo, type ProcessInfo, processInfo } from "./info.ts";
+import { KernelLog, type KernelLogOptions } from "./kernel-log.ts";
+import { asLogger } from "./report.ts";
 
 /** How long a stop waits for processes before it kills them. */
 const DEFAULT_STOP_MS = 10_000;
@@ -27,8 +31,12 @@ export interface KernelOptions {
   name?: string;
   /** @default the machine's clock */
   clock?: Clock;
-  /** Told what people should see. One that throws is not called again. @default nobody is */
+  /** What the kernel and its processes log, and where it goes. @default level info, nobody gets it */
+  log?: KernelLogOptions;
+  /** A logger for what the kernel itself reports, whatever else is logged. One that throws is not called again. */
   onReport?: (report: KernelReport) => void;
+  /** Variables that its processes begin with. Names are not case-sensitive. */
+  env?: Readonly<Record<string, unknown>>;
 }
 
 /** A kernel: it runs processes. It is no process itself; what it sends comes from its own PID. */
@@ -36,9 +44,12 @@ export class Kernel implements AsyncDisposable {
   readonly #tables: Tables;
   readonly #host: Host;
   #stopping: Promise<void> | undefined;
+  /** Logs in the name of the kernel, and holds the loggers. */
+  readonly log: KernelLog;
 
   constructor(tables: Tables) {
     this.#tables = tables;
+    this.log = new KernelLog(tables);
     this.#host = new Host(tables);
   }
 
@@ -188,6 +199,7 @@ export class Kernel implements AsyncDisposable {
     for (let first = tables.outside.pending; first !== undefined; first = tables.outside.pending) {
       first.fail(actorError("actor.node_terminated"));
     }
+    tables.logging.close();
   }
 
   #killAll(): void {
@@ -225,13 +237,11 @@ export function createKernel(options: KernelOptions = {}): Kernel {
   if (!NAME.test(name) || Buffer.byteLength(name) > names.MAX_NAME_BYTES) {
     throw actorError("actor.incorrect", `the name of a kernel is name@host, not ${JSON.stringify(name)}`);
   }
-  let listener = options.onReport;
-  const report = (what: KernelReport): void => {
-    try {
-      listener?.(what);
-    } catch {
-      listener = undefined;
-    }
-  };
-  return new Kernel(new Tables(name, options.clock ?? systemClock, report));
+  const tables = new Tables(name, options.clock ?? systemClock);
+  const env = options.env === undefined ? undefined : overlay(undefined, options.env);
+  tables.heritage = { env, logLevel: startLevel(options.log?.level ?? "info"), application: undefined };
+  const kernel = new Kernel(tables);
+  for (const [logger, write] of Object.entries(options.log?.loggers ?? {})) kernel.log.addLogger(logger, write);
+  if (options.onReport !== undefined) kernel.log.addLogger("onReport", asLogger(options.onReport, tables.core));
+  return kernel;
 }

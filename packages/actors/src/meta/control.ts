@@ -1,5 +1,6 @@
 import { actorError } from "../errors.ts";
 import { Alias, type PID, type Reason } from "../identity/index.ts";
+import type { LogLevel } from "../log/index.ts";
 import { Envelope, MessageExit } from "../mailbox/index.ts";
 import type { Process } from "../process/process.ts";
 import type { Tables } from "../runtime/tables.ts";
@@ -25,6 +26,8 @@ export interface MetaInfo {
   readonly priority: string;
   /** Since the main activity began. */
   readonly uptimeMs: number;
+  readonly application: string | undefined;
+  readonly logLevel: LogLevel;
 }
 
 /** The meta-process behind an alias. @throws actor.meta_unknown */
@@ -49,6 +52,8 @@ export function metaInfo(tables: Tables, alias: Alias<never, never>): MetaInfo {
     mailboxLimit: run.limit === 0 ? -1 : run.limit,
     priority: run.priority,
     uptimeMs: run.state === "init" ? 0 : Math.round(tables.clock.now() - tables.startMs) - run.startedMs,
+    application: run.heritage.application?.name,
+    logLevel: run.logLevel,
   };
 }
 

@@ -1,5 +1,6 @@
 import { actorError } from "../errors.ts";
 import type { Address, Alias, AnyCall, PID, Ref, RequestOf } from "../identity/index.ts";
+import { Log } from "../log/index.ts";
 import type { Priority } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import * as calls from "../runtime/calls.ts";
@@ -90,11 +91,11 @@ export class Handle implements MetaProcess {
   }
 
   env(name: string): unknown {
-    return this.#run.owner.extras?.env?.get(name.toUpperCase());
+    return this.#run.owner.heritage.env?.get(name.toUpperCase());
   }
 
   envList(): ReadonlyMap<string, unknown> {
-    return this.#run.owner.extras?.env ?? new Map();
+    return this.#run.owner.heritage.env ?? new Map();
   }
 
   get sendPriority(): Priority {
@@ -105,7 +106,11 @@ export class Handle implements MetaProcess {
     this.#run.priority = priority;
   }
 
+  get log(): Log {
+    return new Log(this.#tables.logging, this.#run);
+  }
+
   report(text: string, error?: unknown): void {
-    this.#tables.report({ kind: "meta", pid: this.#run.pid, text: `${this.#run.alias}: ${text}`, error });
+    this.#tables.report({ kind: "meta", pid: this.#run.pid, by: this.#run, text: `${this.#run.alias}: ${text}`, error });
   }
 }

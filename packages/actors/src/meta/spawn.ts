@@ -53,7 +53,13 @@ class MetaHost implements ProcessHost {
     tellEnd(entry?.watchers, "alias", run.pid, reason);
     if (!isClean(reason)) {
       const text = typeof reason === "string" ? reason : reason.message;
-      tables.report({ kind: "ended", pid: run.pid, text: `${run.alias} (${nameOf(run.meta)}) ended: ${text}`, error: reason });
+      tables.report({
+        kind: "ended",
+        pid: run.pid,
+        by: run,
+        text: `${run.alias} (${nameOf(run.meta)}) ended: ${text}`,
+        error: reason,
+      });
     }
     run.ending.abort(reason);
     void this.#terminate(run, reason);
@@ -64,7 +70,7 @@ class MetaHost implements ProcessHost {
     try {
       await run.meta.terminate(reason);
     } catch (error) {
-      tables.report({ kind: "terminate_failed", pid: run.pid, text: `terminate of ${run.alias} threw`, error });
+      tables.report({ kind: "terminate_failed", pid: run.pid, by: run, text: `terminate of ${run.alias} threw`, error });
     }
     if (!run.isStartBusy) {
       forget(tables, run);
@@ -72,7 +78,7 @@ class MetaHost implements ProcessHost {
     }
     const timer = tables.clock.setTimer(LEAK_MS, () => {
       const text = `${run.alias} (${nameOf(run.meta)}): start goes on ${LEAK_MS} ms after terminate`;
-      tables.report({ kind: "meta_leaked", pid: run.pid, text });
+      tables.report({ kind: "meta_leaked", pid: run.pid, by: run, text });
     });
     run.onStartBack = () => timer.cancel();
   }
@@ -112,10 +118,11 @@ export function spawnMeta(
     limit,
     priority: options.priority ?? "normal",
     startedMs: Math.round(tables.clock.now() - tables.startMs),
+    logLevel: options.logLevel,
   });
   const handle = new Handle(tables, run, (sibling, siblingOptions) => spawnMeta(tables, owner, sibling, siblingOptions, run));
   MetaBehaviour.bind(behaviour, (what, value) => {
-    tables.report({ kind: "unhandled", pid: owner.pid, text: `${run.alias}: unhandled ${what}`, error: value });
+    tables.report({ kind: "unhandled", pid: owner.pid, by: run, text: `${run.alias}: unhandled ${what}`, error: value });
   });
   let begun: unknown;
   try {
