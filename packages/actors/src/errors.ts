@@ -76,3 +76,21 @@ export type ActorErrorCode = keyof typeof actorRows;
 export function actorError(code: ActorErrorCode, message?: string, info?: ErrorInfo): MetanodeError<ActorErrorCode> {
   return new MetanodeError(code, message ?? actorRows[code].meaning, info);
 }
+
+/** A whole number of `min` or more, else `actor.incorrect` which names the option. */
+export function wholeNumber(name: string, value: unknown, min: number): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= min) return value;
+  throw actorError("actor.incorrect", `${name} is ${String(value)}, expected a whole number of ${min} or more`, {
+    details: { option: name },
+  });
+}
+
+/** Refuses options that nobody reads: a misspelt limit would be no limit. */
+export function knownOptions(name: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue;
+    throw actorError("actor.incorrect", `${name}.${key} is not an option; known are ${known.join(", ")}`, {
+      details: { option: `${name}.${key}` },
+    });
+  }
+}

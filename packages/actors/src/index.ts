@@ -1,3 +1,14 @@
+export {
+  type ApplicationContext,
+  type ApplicationInfo,
+  type ApplicationMember,
+  type ApplicationMode,
+  type ApplicationNode,
+  type ApplicationSpec,
+  defineApplication,
+  type StartApplicationOptions,
+  type StopApplicationOptions,
+} from "./application/index.ts";
 export { Actor } from "./behaviour/actor.ts";
 export { Supervisor } from "./behaviour/supervisor.ts";
 export type { ChildInfo, ChildSpec, SupervisorSpec } from "./behaviour/supervisor-spec.ts";
@@ -34,6 +45,7 @@ export {
 } from "./mailbox/index.ts";
 export { type AliasOf, MetaBehaviour, type MetaOptions, type MetaProcess, type MetaShape } from "./meta/behaviour.ts";
 export type { MetaInfo } from "./meta/control.ts";
+export type { CoreMessage } from "./runtime/bus.ts";
 export type { CallOptions, RequestOptions } from "./runtime/calls.ts";
 export type { SpawnOptions } from "./runtime/spawn.ts";
 export type { KernelReport } from "./runtime/tables.ts";
