@@ -12,6 +12,16 @@ export {
 export { Actor } from "./behaviour/actor.ts";
 export { Supervisor } from "./behaviour/supervisor.ts";
 export type { ChildInfo, ChildSpec, SupervisorSpec } from "./behaviour/supervisor-spec.ts";
+export {
+  type CronAction,
+  type CronJob,
+  type CronJobInfo,
+  type CronJobs,
+  type CronRun,
+  type CronSlot,
+  MessageCron,
+  MessageCronFallback,
+} from "./cron/index.ts";
 export type { ActorErrorCode } from "./errors.ts";
 export type { EventOptions } from "./events/event.ts";
 export {
@@ -32,6 +42,7 @@ export {
 export type { KernelInfo, ProcessInfo } from "./kernel/info.ts";
 export { createKernel, type Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export type { KernelLog, KernelLogOptions } from "./kernel/kernel-log.ts";
+export { type OpenKernelOptions, openKernel } from "./kernel/open.ts";
 export type { Log, LogFields, Logger, LoggerOptions, LogLevel, LogRecord, LogSource, RecordLevel } from "./log/index.ts";
 export {
   MessageDown,

@@ -6,6 +6,7 @@ import {
   type StartApplicationOptions,
   type StopApplicationOptions,
 } from "../application/index.ts";
+import { CronJobs } from "../cron/index.ts";
 import { actorError } from "../errors.ts";
 import type { EventOptions } from "../events/event.ts";
 import type { Address, Alias, AnswerOf, AnyCall, PID, Reason, Ref, RequestOf } from "../identity/index.ts";
@@ -56,6 +57,8 @@ export class Kernel implements AsyncDisposable {
   #stopping: Promise<void> | undefined;
   /** Logs in the name of the kernel, and holds the loggers. */
   readonly log: KernelLog;
+  /** What it does at times of the day. */
+  readonly cron: CronJobs;
   readonly #applications: Applications;
 
   constructor(tables: Tables) {
@@ -63,6 +66,7 @@ export class Kernel implements AsyncDisposable {
     this.log = new KernelLog(tables);
     this.#host = new Host(tables);
     this.#applications = new Applications(tables, this.#host);
+    this.cron = new CronJobs(tables, this.#host);
   }
 
   get name(): string {
@@ -240,6 +244,7 @@ export class Kernel implements AsyncDisposable {
     const tables = this.#tables;
     if (this.#applications.isBusy) await this.#applications.close(Math.min(APPLICATION_STOP_MS, graceMs));
     tables.state = "stopping";
+    this.cron.close();
     for (const process of [...tables.processes.values()]) {
       if (!putExit(process, new MessageExit("pid", process.parent, "shutdown"))) process.kill();
     }
