@@ -209,7 +209,7 @@ describe("a start that fails", () => {
     expect([state(kernel, "shop"), steps]).toEqual(["loaded", []]);
   });
 
-  test("in a member kills those that were started, waits for their end, and calls terminate", async () => {
+  test("in a member kills those that were started, waits for their end, and calls terminate (112)", async () => {
     const { kernel } = logged();
     const steps: string[] = [];
     const group = [

@@ -71,7 +71,7 @@ describe("a callback", () => {
 });
 
 describe("a process of an application", () => {
-  test("carries its name, and so does whatever it spawns, at any depth", async () => {
+  test("carries its name, and so does whatever it spawns, at any depth (112)", async () => {
     const { kernel } = logged();
     const seen: (string | undefined)[] = [];
     const leaf: Part = { label: "leaf", steps: [], begin: (member) => void seen.push(member.application) };

@@ -9,19 +9,19 @@ const code = (value: string) => expect.objectContaining({ code: value });
 const members = (steps: string[], ...labels: string[]) => labels.map((label) => ({ actor: Member, args: [{ label, steps }] }));
 const state = (kernel: Kernel, name: string): string => kernel.applicationInfo(name).state;
 
-describe("the end of a member", () => {
+describe("a member of the group", () => {
   const broken = new Error("broken");
   const whys = { cleanly: "normal", uncleanly: broken } as const;
   const table = [
-    { mode: "temporary", how: "cleanly", isUp: true, reason: "normal" },
-    { mode: "temporary", how: "uncleanly", isUp: true, reason: "normal" },
-    { mode: "transient", how: "cleanly", isUp: true, reason: "normal" },
-    { mode: "transient", how: "uncleanly", isUp: false, reason: "broken" },
-    { mode: "permanent", how: "cleanly", isUp: false, reason: "normal" },
-    { mode: "permanent", how: "uncleanly", isUp: false, reason: "broken" },
+    { mode: "temporary", how: "cleanly", isUp: true, reason: "normal", effect: "changes nothing until it was the last" },
+    { mode: "temporary", how: "uncleanly", isUp: true, reason: "normal", effect: "changes nothing until it was the last" },
+    { mode: "transient", how: "cleanly", isUp: true, reason: "normal", effect: "changes nothing until it was the last" },
+    { mode: "transient", how: "uncleanly", isUp: false, reason: "broken", effect: "stops all, with its reason" },
+    { mode: "permanent", how: "cleanly", isUp: false, reason: "normal", effect: "stops all, with its reason" },
+    { mode: "permanent", how: "uncleanly", isUp: false, reason: "broken", effect: "stops all, with its reason" },
   ] as const;
 
-  test.each(table)("that ends $how, of a $mode application: it goes on is $isUp (111)", async ({ mode, how, isUp, reason }) => {
+  test.each(table)("that ends $how, in a $mode application, $effect (111)", async ({ mode, how, isUp, reason }) => {
     const { kernel } = logged();
     const steps: string[] = [];
     kernel.loadApplication(written("shop", steps, { group: members(steps, "a", "b"), mode }));
@@ -38,7 +38,7 @@ describe("the end of a member", () => {
     expect(steps).toContain(`shop stop ${reason}`);
   });
 
-  test("is judged by the mode of the start, and only for members of the group", async () => {
+  test("is judged by the mode of the start when it ends, and nobody else is", async () => {
     const { kernel } = logged();
     kernel.loadApplication(written("shop", [], { mode: "temporary" }));
     await kernel.startApplication("shop", { mode: "permanent" });
@@ -53,7 +53,7 @@ describe("the end of a member", () => {
     expect(state(kernel, "shop")).toBe("loaded");
   });
 
-  test("of the last one in the same turn as its start ends the application, once", async () => {
+  test("that ends in the turn of its start, as the last, ends the application once", async () => {
     const { kernel } = logged();
     const steps: string[] = [];
     const part: Part = { label: "a", steps, begin: (member) => void kernel.send(member.self, () => "normal") };
