@@ -5,7 +5,7 @@ import type { Address, PID, Reason, Ref } from "../identity/index.ts";
 export type Priority = "normal" | "high" | "max";
 
 /** What an envelope holds. `message` is plain mail that remembers the address it was sent to. */
-export type EnvelopeKind = "message" | "call" | "exit" | "event" | "inspect" | "response" | "notice";
+export type EnvelopeKind = "message" | "call" | "exit" | "event" | "inspect" | "response" | "notice" | "log";
 
 /** Mail that is more than a sender and a payload. One shape for all kinds. */
 export class Envelope {
