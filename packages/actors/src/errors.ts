@@ -49,6 +49,24 @@ const actorRows = defineErrorCodes({
   "actor.child_disabled": { ...refused, meaning: "The child is disabled." },
   "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line or event is over its size limit." },
   "actor.malformed": { ...wrong, meaning: "What was received breaks the rules of its form." },
+  "actor.logger_taken": { ...exists, meaning: "A logger of this name exists already." },
+  "actor.logger_unknown": { ...missing, meaning: "The kernel has no logger of this name." },
+  "actor.application_unknown": { ...missing, meaning: "No application of this name is loaded." },
+  "actor.application_taken": { ...exists, meaning: "An application of this name is loaded already." },
+  "actor.application_spec": { ...wrong, meaning: "The specification of the application is invalid." },
+  "actor.application_depends": {
+    ...refused,
+    meaning: "An application that this one depends on is not loaded, or could not be started.",
+  },
+  "actor.application_running": { ...refused, meaning: "The application runs already, or runs still." },
+  "actor.application_state": { ...refused, retryable: true, meaning: "The application is being started or stopped." },
+  "actor.application_stopping": {
+    ...refused,
+    meaning: "The application is being stopped, and this was not done before its end.",
+  },
+  "actor.cron_spec": { ...wrong, meaning: "The times of the cron job, or its time zone, are not valid." },
+  "actor.cron_job_taken": { ...exists, meaning: "A cron job of this name exists already." },
+  "actor.cron_job_unknown": { ...missing, meaning: "The kernel has no cron job of this name." },
   "actor.child_duplicate": { ...exists, meaning: "Two child specifications have the same name." },
   "actor.start_failed": {
     http: 500,
@@ -88,4 +106,22 @@ export function actorError(code: ActorErrorCode, message?: string, info?: ErrorI
 export function listenError(where: string, cause: Error & { code?: string }): MetanodeError<ActorErrorCode> {
   if (cause.code === "EADDRINUSE") return actorError("actor.port_in_use", `${where} is in use; choose another port`, { cause });
   return actorError("actor.listen_failed", `cannot listen on ${where}: ${cause.message}`, { cause });
+}
+
+/** A whole number of `min` or more, else `actor.incorrect` which names the option. */
+export function wholeNumber(name: string, value: unknown, min: number): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= min) return value;
+  throw actorError("actor.incorrect", `${name} is ${String(value)}, expected a whole number of ${min} or more`, {
+    details: { option: name },
+  });
+}
+
+/** Refuses options that nobody reads: a misspelt limit would be no limit. */
+export function knownOptions(name: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue;
+    throw actorError("actor.incorrect", `${name}.${key} is not an option; known are ${known.join(", ")}`, {
+      details: { option: `${name}.${key}` },
+    });
+  }
 }

@@ -1,6 +1,27 @@
+export {
+  type ApplicationContext,
+  type ApplicationInfo,
+  type ApplicationMember,
+  type ApplicationMode,
+  type ApplicationNode,
+  type ApplicationSpec,
+  defineApplication,
+  type StartApplicationOptions,
+  type StopApplicationOptions,
+} from "./application/index.ts";
 export { Actor } from "./behaviour/actor.ts";
 export { Supervisor } from "./behaviour/supervisor.ts";
 export type { ChildInfo, ChildSpec, SupervisorSpec } from "./behaviour/supervisor-spec.ts";
+export {
+  type CronAction,
+  type CronJob,
+  type CronJobInfo,
+  type CronJobs,
+  type CronRun,
+  type CronSlot,
+  MessageCron,
+  MessageCronFallback,
+} from "./cron/index.ts";
 export type { ActorErrorCode } from "./errors.ts";
 export type { EventOptions } from "./events/event.ts";
 export {
@@ -20,6 +41,9 @@ export {
 } from "./identity/index.ts";
 export type { KernelInfo, ProcessInfo } from "./kernel/info.ts";
 export { createKernel, type Kernel, type KernelOptions } from "./kernel/kernel.ts";
+export type { KernelLog, KernelLogOptions } from "./kernel/kernel-log.ts";
+export { type OpenKernelOptions, openKernel } from "./kernel/open.ts";
+export type { Log, LogFields, Logger, LoggerOptions, LogLevel, LogRecord, LogSource, RecordLevel } from "./log/index.ts";
 export {
   MessageDown,
   MessageEvent,
@@ -32,6 +56,7 @@ export {
 } from "./mailbox/index.ts";
 export { type AliasOf, MetaBehaviour, type MetaOptions, type MetaProcess, type MetaShape } from "./meta/behaviour.ts";
 export type { MetaInfo } from "./meta/control.ts";
+export type { CoreMessage } from "./runtime/bus.ts";
 export type { CallOptions, RequestOptions } from "./runtime/calls.ts";
 export type { SpawnOptions } from "./runtime/spawn.ts";
 export type { KernelReport } from "./runtime/tables.ts";

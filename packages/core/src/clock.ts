@@ -13,6 +13,11 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since the Unix epoch, never going backwards within a process. May have a fraction. */
   now(): number;
+  /**
+   * The same by the clock on the wall, which people and time servers set: for what is to happen at a time of the day, and
+   * for nothing else. @default {@link now}
+   */
+  wallNow?(): number;
   /** Runs `callback` once, `delayMs` from now (at once for 0 or less, but never before this call returns). Does not keep the process alive. */
   setTimer(delayMs: number, callback: () => void): Timer;
 }
@@ -45,6 +50,7 @@ class SystemTimer implements Timer {
 /** The machine's clock: monotonic within a process (a stepped wall clock moves no deadline). */
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
+  wallNow: () => Date.now(),
   setTimer: (delayMs, callback) => new SystemTimer(delayMs, callback),
 };
 

@@ -13,18 +13,19 @@ import {
   type RequestOf,
   Terminate,
 } from "../identity/index.ts";
+import { Log, type LogRecord } from "../log/index.ts";
 import { Envelope, type MessageEvent, type MessageExit, type MessageResponse, type Priority } from "../mailbox/index.ts";
 import type { MetaOptions, MetaShape, SpawnedAlias } from "../meta/behaviour.ts";
 import { sendExitMeta, sendExitMetaAfter } from "../meta/control.ts";
 import { spawnMeta } from "../meta/spawn.ts";
 import { type Behaviour, BIND, ENDING, EXIT, NOTICE, START } from "../process/behaviour.ts";
-import { extrasOf } from "../process/extras.ts";
+import { overlay } from "../process/heritage.ts";
 import type { Process } from "../process/process.ts";
 import * as calls from "../runtime/calls.ts";
 import { isSame, send, sendExit } from "../runtime/deliver.ts";
 import type { Host } from "../runtime/host.ts";
 import * as names from "../runtime/names.ts";
-import { overlay, spawn } from "../runtime/spawn.ts";
+import { spawn } from "../runtime/spawn.ts";
 import * as timers from "../runtime/timers.ts";
 import type { ActorShape, Ended, Given, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
 import * as watching from "../runtime/watch.ts";
@@ -81,6 +82,11 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     return {};
   }
 
+  /** A record of the log, if the process was added as a logger. Read when no other mail waits. */
+  handleLog(_record: LogRecord): Ended {
+    return undefined;
+  }
+
   /** The process has ended; whoever watches it knows already. */
   terminate(_reason: Reason): void | Promise<void> {
     // Nothing to give back.
@@ -103,6 +109,16 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
   /** The name that the process is registered by. */
   get name(): string | undefined {
     return this.#process.name;
+  }
+
+  /** The log, in the name of this process. */
+  get log(): Log {
+    return new Log(this.#host.tables.logging, this.#process);
+  }
+
+  /** The application that the process belongs to: that of its parent. */
+  get application(): string | undefined {
+    return this.#process.heritage.application?.name;
   }
 
   /** Whether a process of this kernel lives. */
@@ -286,14 +302,14 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
   }
 
   env(name: string): unknown {
-    return this.#process.extras?.env?.get(name.toUpperCase());
+    return this.#process.heritage.env?.get(name.toUpperCase());
   }
 
   /** Sets a variable for this process and for what it spawns from now on; `undefined` takes it away. */
   setEnv(name: string, value: unknown): void {
     if (this.#process.state === "terminated" || this.#process.state === "zombie") return;
-    const extras = extrasOf(this.#process);
-    extras.env = overlay(extras.env, { [name]: value });
+    const { heritage } = this.#process;
+    this.#process.heritage = { ...heritage, env: overlay(heritage.env, { [name]: value }) };
   }
 
   [BIND](process: Process, host: Host): void {

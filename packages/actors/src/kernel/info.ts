@@ -1,4 +1,5 @@
 import type { PID } from "../identity/index.ts";
+import type { LogLevel } from "../log/index.ts";
 import type { Process, ProcessState } from "../process/process.ts";
 import type { Tables } from "../runtime/tables.ts";
 
@@ -23,6 +24,10 @@ export interface ProcessInfo {
   readonly events: readonly string[];
   readonly links: readonly string[];
   readonly monitors: readonly string[];
+  readonly application: string | undefined;
+  readonly logLevel: LogLevel;
+  /** The only logger that gets its records; undefined = all. */
+  readonly logger: string | undefined;
 }
 
 /** Describes a process. */
@@ -47,6 +52,9 @@ export function processInfo(tables: Tables, process: Process): ProcessInfo {
     events: [...(process.extras?.events ?? [])].map((event) => event.name.name),
     links: targets("link"),
     monitors: targets("monitor"),
+    application: process.heritage.application?.name,
+    logLevel: process.logLevel,
+    logger: process.logger,
   };
 }
 

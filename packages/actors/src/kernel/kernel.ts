@@ -1,12 +1,23 @@
 import { type Clock, systemClock, wait } from "@metanode/core/clock";
+import {
+  type ApplicationInfo,
+  type ApplicationSpec,
+  Applications,
+  type StartApplicationOptions,
+  type StopApplicationOptions,
+} from "../application/index.ts";
+import { CronJobs } from "../cron/index.ts";
 import { actorError } from "../errors.ts";
 import type { EventOptions } from "../events/event.ts";
 import type { Address, Alias, AnswerOf, AnyCall, PID, Reason, Ref, RequestOf } from "../identity/index.ts";
+import { startLevel } from "../log/index.ts";
 import { MessageExit, type Priority } from "../mailbox/index.ts";
 import { type MetaInfo, metaInfo, sendExitMeta } from "../meta/control.ts";
 import type { MetaRun } from "../meta/run.ts";
 import type { Behaviour } from "../process/behaviour.ts";
+import { overlay } from "../process/heritage.ts";
 import type { Process } from "../process/process.ts";
+import { openBus } from "../runtime/bus.ts";
 import * as calls from "../runtime/calls.ts";
 import { deliver, putExit, sendExit, undeliverable } from "../runtime/deliver.ts";
 import { Host } from "../runtime/host.ts";
@@ -16,9 +27,13 @@ import { type KernelReport, Tables } from "../runtime/tables.ts";
 import type { ActorShape, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
 import * as watching from "../runtime/watch.ts";
 import { type KernelInfo, kernelInfo, type ProcessInfo, processInfo } from "./info.ts";
+import { KernelLog, type KernelLogOptions } from "./kernel-log.ts";
+import { asLogger } from "./report.ts";
 
 /** How long a stop waits for processes before it kills them. */
 const DEFAULT_STOP_MS = 10_000;
+/** How long it waits before that for each application. */
+const APPLICATION_STOP_MS = 5_000;
 const NAME = /^[^@]+@[^@]+$/;
 
 /** How to make a kernel. */
@@ -27,8 +42,12 @@ export interface KernelOptions {
   name?: string;
   /** @default the machine's clock */
   clock?: Clock;
-  /** Told what people should see. One that throws is not called again. @default nobody is */
+  /** What the kernel and its processes log, and where it goes. @default level info, nobody gets it */
+  log?: KernelLogOptions;
+  /** A logger for what the kernel itself reports, whatever else is logged. One that throws is not called again. */
   onReport?: (report: KernelReport) => void;
+  /** Variables that its processes begin with. Names are not case-sensitive. */
+  env?: Readonly<Record<string, unknown>>;
 }
 
 /** A kernel: it runs processes. It is no process itself; what it sends comes from its own PID. */
@@ -36,10 +55,18 @@ export class Kernel implements AsyncDisposable {
   readonly #tables: Tables;
   readonly #host: Host;
   #stopping: Promise<void> | undefined;
+  /** Logs in the name of the kernel, and holds the loggers. */
+  readonly log: KernelLog;
+  /** What it does at times of the day. */
+  readonly cron: CronJobs;
+  readonly #applications: Applications;
 
   constructor(tables: Tables) {
     this.#tables = tables;
+    this.log = new KernelLog(tables);
     this.#host = new Host(tables);
+    this.#applications = new Applications(tables, this.#host);
+    this.cron = new CronJobs(tables, this.#host);
   }
 
   get name(): string {
@@ -159,7 +186,49 @@ export class Kernel implements AsyncDisposable {
   }
 
   /**
-   * Ends every process by an exit `shutdown` of its own parent, and waits for it; kills what is left after `graceMs`
+   * Makes an application known; it starts nothing.
+   * @throws actor.application_spec, actor.application_taken, actor.incorrect, actor.not_allowed – a member may start for too long
+   */
+  loadApplication(spec: ApplicationSpec): void {
+    this.#applications.load(spec);
+  }
+
+  /** @throws actor.application_unknown, actor.application_running – it does not stand still */
+  unloadApplication(name: string): void {
+    this.#applications.unload(name);
+  }
+
+  /**
+   * Starts what an application depends on, then the application: `init`, the members of its group in their order, `start`.
+   * Rejects, and nothing of it is left, if a member does not start or one whose end stops the application ends meanwhile.
+   * @throws actor.application_unknown, actor.application_depends, actor.application_running, actor.application_state,
+   * actor.application_stopping, and what `init` or the start of a member throws
+   */
+  startApplication(name: string, options?: StartApplicationOptions): Promise<void> {
+    return this.#applications.start(name, options);
+  }
+
+  /**
+   * Stops an application: `stop`, an exit `shutdown` to its members, the end of all its processes, `terminate`.
+   * @throws actor.application_unknown; actor.application_stopping – it has not ended in time, and goes on ending
+   */
+  stopApplication(name: string, options?: StopApplicationOptions): Promise<void> {
+    return this.#applications.stop(name, options);
+  }
+
+  /** All applications with the trees of their processes, in the order of their loading. */
+  applications(): ApplicationInfo[] {
+    return this.#applications.list();
+  }
+
+  /** @throws actor.application_unknown */
+  applicationInfo(name: string): ApplicationInfo {
+    return this.#applications.info(name);
+  }
+
+  /**
+   * Stops the applications, the last started first, each within 5 s, or `graceMs` if that is less.
+   * Then it ends every process by an exit `shutdown` of its own parent, and waits for it; kills what is left after `graceMs`
    * (default 10_000). Not to be awaited in a callback of an actor. Idempotent.
    */
   stop(options: { graceMs?: number } = {}): Promise<void> {
@@ -173,7 +242,9 @@ export class Kernel implements AsyncDisposable {
 
   async #stop(graceMs: number): Promise<void> {
     const tables = this.#tables;
+    if (this.#applications.isBusy) await this.#applications.close(Math.min(APPLICATION_STOP_MS, graceMs));
     tables.state = "stopping";
+    this.cron.close();
     for (const process of [...tables.processes.values()]) {
       if (!putExit(process, new MessageExit("pid", process.parent, "shutdown"))) process.kill();
     }
@@ -188,6 +259,7 @@ export class Kernel implements AsyncDisposable {
     for (let first = tables.outside.pending; first !== undefined; first = tables.outside.pending) {
       first.fail(actorError("actor.node_terminated"));
     }
+    tables.logging.close();
   }
 
   #killAll(): void {
@@ -226,13 +298,12 @@ export function createKernel(options: KernelOptions = {}): Kernel {
   if (!NAME.test(name) || Buffer.byteLength(name) > names.MAX_NAME_BYTES) {
     throw actorError("actor.incorrect", `the name of a kernel is name@host, not ${JSON.stringify(name)}`);
   }
-  let listener = options.onReport;
-  const report = (what: KernelReport): void => {
-    try {
-      listener?.(what);
-    } catch {
-      listener = undefined;
-    }
-  };
-  return new Kernel(new Tables(name, options.clock ?? systemClock, report));
+  const tables = new Tables(name, options.clock ?? systemClock);
+  const env = options.env === undefined ? undefined : overlay(undefined, options.env);
+  tables.heritage = { env, logLevel: startLevel(options.log?.level ?? "info"), application: undefined };
+  const kernel = new Kernel(tables);
+  for (const [logger, write] of Object.entries(options.log?.loggers ?? {})) kernel.log.addLogger(logger, write);
+  if (options.onReport !== undefined) kernel.log.addLogger("onReport", asLogger(options.onReport, tables.core));
+  openBus(tables);
+  return kernel;
 }

@@ -8,7 +8,7 @@ export type Priority = "normal" | "high" | "max";
  * What an envelope holds. `message` is plain mail that remembers the address it was sent to; `mark` is no mail, but a function
  * that is called when all mail before it has been read.
  */
-export type EnvelopeKind = "message" | "call" | "exit" | "event" | "inspect" | "response" | "notice" | "mark";
+export type EnvelopeKind = "message" | "call" | "exit" | "event" | "inspect" | "response" | "notice" | "log" | "mark";
 
 /** Mail that is more than a sender and a payload. One shape for all kinds. */
 export class Envelope {

@@ -10,6 +10,7 @@ import {
   type Ref,
   type RequestOf,
 } from "../identity/index.ts";
+import type { Log, LogLevel } from "../log/index.ts";
 import type { MessageResponse, Priority } from "../mailbox/index.ts";
 import type { RequestOptions, RespondOptions } from "../runtime/calls.ts";
 import type { CancelTimer } from "../runtime/timers.ts";
@@ -23,6 +24,8 @@ export interface MetaOptions {
   priority?: Priority;
   /** Longest `init` that waits for something, in milliseconds. @default 5_000 */
   initTimeoutMs?: number;
+  /** From which level on it logs; only here it can be `trace`. @default that of its process, at the spawn */
+  logLevel?: LogLevel;
 }
 
 /**
@@ -77,6 +80,8 @@ export interface MetaProcess {
   env(name: string): unknown;
   /** All variables of the process that it belongs to, by their upper-case names. */
   envList(): ReadonlyMap<string, unknown>;
+  /** The log, in the name of the meta-process. */
+  readonly log: Log;
   /** Tells people of something that does not end the meta-process. */
   report(text: string, error?: unknown): void;
 }

@@ -1,5 +1,6 @@
 import { type ActorErrorCode, actorError } from "../errors.ts";
 import { Alias, type PID, type Reason } from "../identity/index.ts";
+import type { LogLevel } from "../log/index.ts";
 import { Envelope, MessageExit, type Priority } from "../mailbox/index.ts";
 import type { Process } from "../process/process.ts";
 import type { Tables } from "../runtime/tables.ts";
@@ -25,6 +26,8 @@ export interface MetaInfo {
   readonly priority: Priority;
   /** Since the main activity began. */
   readonly uptimeMs: number;
+  readonly application: string | undefined;
+  readonly logLevel: LogLevel;
 }
 
 /** Describes a meta-process. @throws actor.process_unknown – no such alias; actor.meta_unknown – the alias of a process */
@@ -42,6 +45,8 @@ export function metaInfo(tables: Tables, alias: Alias<never, never>): MetaInfo {
     mailboxLimit: run.limit === 0 ? -1 : run.limit,
     priority: run.priority,
     uptimeMs: run.state === "init" ? 0 : Math.round(tables.clock.now() - tables.startMs) - run.startedMs,
+    application: run.heritage.application?.name,
+    logLevel: run.logLevel,
   };
 }
 
@@ -87,7 +92,8 @@ function putExit(run: MetaRun, from: PID, reason: Reason): boolean {
   return run.put("max", undefined, new Envelope("exit", from, new MessageExit("pid", from, reason)));
 }
 
-function metaBehind(tables: Tables, alias: Alias<never, never>, unknown: ActorErrorCode): MetaRun {
+/** The meta-process behind an alias. `unknown` is the error of one that leads nowhere. @throws actor.meta_unknown – the alias of a process */
+export function metaBehind(tables: Tables, alias: Alias<never, never>, unknown: ActorErrorCode): MetaRun {
   const entry = tables.entryOfAlias(alias);
   if (entry === undefined) throw actorError(unknown, `no such alias: ${alias}`);
   if (entry.process instanceof MetaRun) return entry.process;

@@ -1,6 +1,7 @@
 import type { Clock } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import type { Address, Alias, AnyCall, PID, Ref, RequestOf } from "../identity/index.ts";
+import { Log } from "../log/index.ts";
 import type { Priority } from "../mailbox/index.ts";
 import * as calls from "../runtime/calls.ts";
 import { send, whenRead } from "../runtime/deliver.ts";
@@ -115,11 +116,11 @@ export class Handle implements MetaProcess {
   }
 
   env(name: string): unknown {
-    return this.#run.owner.extras?.env?.get(name.toUpperCase());
+    return this.#run.owner.heritage.env?.get(name.toUpperCase());
   }
 
   envList(): ReadonlyMap<string, unknown> {
-    return this.#run.owner.extras?.env ?? new Map();
+    return this.#run.owner.heritage.env ?? new Map();
   }
 
   get sendPriority(): Priority {
@@ -131,7 +132,11 @@ export class Handle implements MetaProcess {
     this.#run.priority = priority;
   }
 
+  get log(): Log {
+    return new Log(this.#tables.logging, this.#run);
+  }
+
   report(text: string, error?: unknown): void {
-    this.#tables.report({ kind: "meta", pid: this.#run.pid, text: `${this.#run.alias}: ${text}`, error });
+    this.#tables.report({ kind: "meta", pid: this.#run.pid, by: this.#run, text: `${this.#run.alias}: ${text}`, error });
   }
 }

@@ -49,7 +49,13 @@ export class MetaHost implements ProcessHost {
     tellEnd(entry?.watchers, "alias", run.pid, reason);
     if (!isClean(reason)) {
       const text = typeof reason === "string" ? reason : reason.message;
-      tables.report({ kind: "ended", pid: run.pid, text: `${run.alias} (${nameOf(run.meta)}) ended: ${text}`, error: reason });
+      tables.report({
+        kind: "ended",
+        pid: run.pid,
+        by: run,
+        text: `${run.alias} (${nameOf(run.meta)}) ended: ${text}`,
+        error: reason,
+      });
     }
     run.abort(reason);
     void this.#terminate(run, reason);
@@ -61,13 +67,13 @@ export class MetaHost implements ProcessHost {
     const timer = tables.clock.setTimer(LEAK_MS, () => {
       const busy = run.isTerminateBusy ? "terminate" : "start";
       const text = `${run.alias} (${nameOf(run.meta)}): ${busy} goes on ${LEAK_MS} ms after the end; terminate must make start return`;
-      tables.report({ kind: "meta_leaked", pid: run.pid, text });
+      tables.report({ kind: "meta_leaked", pid: run.pid, by: run, text });
     });
     run.onGone = () => timer.cancel();
     try {
       await run.meta.terminate(reason);
     } catch (error) {
-      tables.report({ kind: "terminate_failed", pid: run.pid, text: `terminate of ${run.alias} threw`, error });
+      tables.report({ kind: "terminate_failed", pid: run.pid, by: run, text: `terminate of ${run.alias} threw`, error });
     }
     run.isTerminateBusy = false;
     leave(tables, run);

@@ -3,10 +3,10 @@ import type { Priority } from "../mailbox/index.ts";
 import { DEFAULT_INIT_MS } from "../runtime/spawn.ts";
 import type { MetaOptions } from "./behaviour.ts";
 
-const KNOWN: readonly string[] = ["mailboxLimit", "priority", "initTimeoutMs"] satisfies (keyof MetaOptions)[];
+const KNOWN: readonly string[] = ["mailboxLimit", "priority", "initTimeoutMs", "logLevel"] satisfies (keyof MetaOptions)[];
 
 /** Checks the options and fills in what was left out. An unknown priority is the normal one. @throws actor.incorrect */
-export function resolveMetaOptions(given: MetaOptions): Required<MetaOptions> {
+export function resolveMetaOptions(given: MetaOptions): Required<Omit<MetaOptions, "logLevel">> {
   for (const key of Object.keys(given)) {
     if (!KNOWN.includes(key)) {
       throw actorError("actor.incorrect", `meta.${key} is not an option; known are ${KNOWN.join(", ")}`);

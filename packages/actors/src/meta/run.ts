@@ -1,4 +1,5 @@
 import type { Alias, PID, Reason, Ref } from "../identity/index.ts";
+import { type LogLevel, type LogSource, startLevel } from "../log/index.ts";
 import { Envelope, type MessageExit, type Priority } from "../mailbox/index.ts";
 import { type Behaviour, BIND, ENDING, EXIT, NOTICE, START } from "../process/behaviour.ts";
 import { extrasOf } from "../process/extras.ts";
@@ -16,6 +17,8 @@ export interface MetaSetup {
   readonly limit: number;
   readonly priority: Priority;
   readonly startedMs: number;
+  /** @default that of the owner, now */
+  readonly logLevel: LogLevel | undefined;
 }
 
 /**
@@ -39,9 +42,10 @@ export class MetaRun extends Process {
   #endedWith: Reason | undefined = undefined;
   #dropTimers: (() => void) | undefined = undefined;
 
-  constructor({ alias, owner, behaviour, host, limit, priority, startedMs }: MetaSetup) {
+  constructor({ alias, owner, behaviour, host, limit, priority, startedMs, logLevel }: MetaSetup) {
     const { pid, parent, leader } = owner;
-    super({ pid, host, behaviour: new Body(behaviour), parent, leader, limit, priority, startedMs });
+    const heritage = logLevel === undefined ? owner.heritage : { ...owner.heritage, logLevel: startLevel(logLevel) };
+    super({ pid, host, behaviour: new Body(behaviour), parent, leader, limit, priority, startedMs, heritage });
     this.alias = alias;
     this.owner = owner;
     this.meta = behaviour;
@@ -49,6 +53,10 @@ export class MetaRun extends Process {
 
   override get fullCode(): "actor.meta_mailbox_full" {
     return "actor.meta_mailbox_full";
+  }
+
+  override get logSource(): LogSource {
+    return { kind: "meta", parent: this.pid, alias: this.alias, behaviour: this.meta.constructor.name };
   }
 
   override put(_queue: Priority | "log", from: PID | undefined, payload: unknown): boolean {
@@ -148,6 +156,9 @@ class Body implements Behaviour {
   }
   handleResponse(response: never): unknown {
     return this.#meta.handleResponse(response);
+  }
+  handleLog(): unknown {
+    return undefined;
   }
   handleInspect(from: PID, items: readonly string[]): unknown {
     return this.#meta.handleInspect(from, items);

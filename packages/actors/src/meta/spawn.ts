@@ -32,10 +32,11 @@ export function spawnMeta(
     limit: mailboxLimit,
     priority,
     startedMs: Math.round(tables.clock.now() - tables.startMs),
+    logLevel: options.logLevel,
   });
   const handle = new Handle(tables, run, (sibling, siblingOptions) => spawnMeta(tables, owner, sibling, siblingOptions, run));
   MetaBehaviour.bind(behaviour, (what, value) => {
-    tables.report({ kind: "unhandled", pid: owner.pid, text: `${run.alias}: unhandled ${what}`, error: value });
+    tables.report({ kind: "unhandled", pid: owner.pid, by: run, text: `${run.alias}: unhandled ${what}`, error: value });
   });
   let begun: unknown;
   try {

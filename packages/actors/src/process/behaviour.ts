@@ -1,4 +1,5 @@
 import type { PID, Reason, Ref } from "../identity/index.ts";
+import type { LogRecord } from "../log/index.ts";
 import type { MessageEvent, MessageExit, MessageResponse } from "../mailbox/index.ts";
 
 /** Gives the behaviour its process and kernel, before everything else. */
@@ -27,5 +28,6 @@ export interface Behaviour {
   handleEvent(event: MessageEvent): unknown;
   handleResponse(response: MessageResponse): unknown;
   handleInspect(from: PID, items: readonly string[]): unknown;
+  handleLog(record: LogRecord): unknown;
   terminate(reason: Reason): unknown;
 }

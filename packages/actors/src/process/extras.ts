@@ -18,8 +18,11 @@ export class Extras<P extends Consumer> {
   readonly metas = new Set<P>();
   /** Called when the process has ended, before its `terminate`: repeating timers. */
   readonly onEnd = new Set<(reason: unknown) => void>();
-  env: ReadonlyMap<string, unknown> | undefined = undefined;
   fallback: Fallback | undefined = undefined;
+  /** The only logger that gets its records. */
+  logger: string | undefined = undefined;
+  /** The name by which it is a logger itself. */
+  loggerName: string | undefined = undefined;
 }
 
 /** The extras of `process`, made when first needed. */

@@ -1,9 +1,11 @@
 import { actorError } from "../errors.ts";
 import { type Outcome, type PID, type Reason, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
+import type { LogLevel, LogRecord, LogSource, LogSubject } from "../log/index.ts";
 import { Envelope, type MessageEvent, type MessageExit, type MessageResponse, type Priority, Ring } from "../mailbox/index.ts";
 import type { Consumer, Relation, WatchList } from "../relations/watch-list.ts";
 import { type Behaviour, ENDING, EXIT, NOTICE } from "./behaviour.ts";
-import type { Extras } from "./extras.ts";
+import { type Extras, extrasOf } from "./extras.ts";
+import type { Heritage } from "./heritage.ts";
 import { failAll, type Pending, type Waiter } from "./pending.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 
@@ -41,16 +43,18 @@ export interface ProcessSetup {
   readonly limit: number;
   readonly priority: Priority;
   readonly startedMs: number;
+  readonly heritage: Heritage<Process>;
 }
 
 /** One process of a kernel. */
-export class Process implements Runnable, Consumer, Waiter {
+export class Process implements Runnable, Consumer, Waiter, LogSubject {
   readonly pid: PID;
   readonly host: ProcessHost;
   readonly behaviour: Behaviour;
   readonly parent: PID;
   readonly leader: PID;
   readonly limit: number;
+  heritage: Heritage<Process>;
   startedMs: number;
   priority: Priority;
   state: ProcessState = "init";
@@ -77,6 +81,7 @@ export class Process implements Runnable, Consumer, Waiter {
     this.parent = setup.parent;
     this.leader = setup.leader;
     this.limit = setup.limit;
+    this.heritage = setup.heritage;
     this.priority = setup.priority;
     this.startedMs = setup.startedMs;
   }
@@ -84,6 +89,27 @@ export class Process implements Runnable, Consumer, Waiter {
   /** The error of mail that finds no room. */
   get fullCode(): "actor.mailbox_full" | "actor.meta_mailbox_full" {
     return "actor.mailbox_full";
+  }
+
+  /** A process that is a logger logs nothing itself. */
+  get logLevel(): LogLevel {
+    return this.extras?.loggerName === undefined ? this.heritage.logLevel : "disabled";
+  }
+
+  set logLevel(logLevel: LogLevel) {
+    this.heritage = { ...this.heritage, logLevel };
+  }
+
+  get logger(): string | undefined {
+    return this.extras?.logger;
+  }
+
+  set logger(name: string | undefined) {
+    if (name !== this.logger) extrasOf<Process>(this).logger = name;
+  }
+
+  get logSource(): LogSource {
+    return { kind: "process", pid: this.pid, name: this.name, behaviour: this.behaviour.constructor.name };
   }
 
   /** Puts ordinary mail in; false if the queue is full. */
@@ -199,6 +225,8 @@ export class Process implements Runnable, Consumer, Waiter {
         return this.behaviour.handleEvent(envelope.payload as MessageEvent);
       case "response":
         return this.behaviour.handleResponse(envelope.payload as MessageResponse);
+      case "log":
+        return this.behaviour.handleLog(envelope.payload as LogRecord);
       case "notice":
         return this.behaviour[NOTICE](envelope.payload);
       case "mark":

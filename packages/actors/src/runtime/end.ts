@@ -15,10 +15,12 @@ import { tellEnd, withdraw } from "./watch.ts";
 export function finish(tables: Tables, process: Process, reason: Reason): void {
   if (process.state === "terminated") return;
   remove(tables, process, reason);
-  if (!isClean(reason)) tables.report({ kind: "ended", pid: process.pid, text: `ended: ${text(reason)}`, error: reason });
+  if (!isClean(reason))
+    tables.report({ kind: "ended", pid: process.pid, by: process, text: `ended: ${text(reason)}`, error: reason });
   tables.terminating++;
   runTerminate(tables, process, reason).then(() => {
     tables.terminating--;
+    process.heritage.application?.left(process);
     tables.onGone?.();
   });
 }
@@ -31,6 +33,7 @@ export function abandon(tables: Tables, process: Process, reason: Reason): void 
     if (child !== undefined) putExit(child, new MessageExit("pid", process.pid, reason));
   }
   remove(tables, process, reason);
+  process.heritage.application?.left(process);
   tables.onGone?.();
 }
 
@@ -56,6 +59,7 @@ function remove(tables: Tables, process: Process, reason: Reason): void {
     for (const meta of extras.metas) if (!meta.put("max", undefined, exit)) meta.end(reason);
     for (const ended of [...extras.onEnd]) ended(reason);
   }
+  process.heritage.application?.ended(process, reason);
   purge(process);
   failAll(process, actorError("actor.process_terminated", `process ${pid} ended while it waited`));
 }
@@ -64,7 +68,7 @@ async function runTerminate(tables: Tables, process: Process, reason: Reason): P
   try {
     await process.behaviour.terminate(reason);
   } catch (error) {
-    tables.report({ kind: "terminate_failed", pid: process.pid, text: "terminate threw", error });
+    tables.report({ kind: "terminate_failed", pid: process.pid, by: process, text: "terminate threw", error });
   }
 }
 

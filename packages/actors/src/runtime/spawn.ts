@@ -1,9 +1,11 @@
 import type { Timer } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import { PID, type Reason, reasonOfOutcome, reasonOfThrow, Terminate } from "../identity/index.ts";
+import { type LogLevel, startLevel } from "../log/index.ts";
 import type { Priority } from "../mailbox/index.ts";
 import { type Behaviour, BIND, START } from "../process/behaviour.ts";
 import { extrasOf, type Fallback } from "../process/extras.ts";
+import { type Heritage, overlay } from "../process/heritage.ts";
 import { Process, type ProcessHost } from "../process/process.ts";
 import { WatchList } from "../relations/watch-list.ts";
 import { abandon } from "./end.ts";
@@ -32,6 +34,8 @@ export interface SpawnOptions {
   linkParent?: boolean;
   /** The end of this process ends the parent, unless it traps exits. @default false */
   linkChild?: boolean;
+  /** From which level on it logs; only here it can be `trace`. @default that of the parent, at the spawn */
+  logLevel?: LogLevel;
   /** Longest start, in milliseconds, where it waits for something. @default 5_000 */
   initTimeoutMs?: number;
 }
@@ -45,6 +49,8 @@ export interface Birth {
   readonly host: ProcessHost;
   /** Undefined = the kernel. */
   readonly parent: Process | undefined;
+  /** @default that of the parent */
+  readonly heritage?: Heritage<Process>;
 }
 
 /** Makes a process and runs its start; gives a promise only when the start gives one. Throws what the start throws. */
@@ -66,12 +72,16 @@ export function spawn(
   return complete(birth, process, options, started);
 }
 
-function create({ tables, host, parent }: Birth, make: new () => Behaviour, options: SpawnOptions): Process {
+function create({ tables, host, parent, heritage: given }: Birth, make: new () => Behaviour, options: SpawnOptions): Process {
   if (tables.state !== "running") throw actorError("actor.node_terminated");
   if (parent !== undefined) allowed(parent);
   if (options.leader !== undefined && tables.byPid(options.leader) === undefined) throw actorError("actor.parent_unknown");
   const limit = options.mailboxLimit ?? 0;
   if (!Number.isInteger(limit) || limit < 0) throw actorError("actor.incorrect", "mailboxLimit is an integer from 0");
+  const heritage = handDown(given ?? parent?.heritage ?? tables.heritage, options);
+  if (heritage.application?.isClosed === true) {
+    throw actorError("actor.application_stopping", `application ${heritage.application.name} takes no new processes`);
+  }
   const pid = tables.makePid();
   const process = new Process({
     pid,
@@ -82,27 +92,23 @@ function create({ tables, host, parent }: Birth, make: new () => Behaviour, opti
     limit,
     priority: options.priority ?? "normal",
     startedMs: Math.round(tables.clock.now() - tables.startMs),
+    heritage,
   });
   PID.bind(pid, process);
   tables.processes.set(pid.id, process);
-  const inherited = parent?.extras?.env;
-  if (options.env !== undefined || inherited !== undefined) extrasOf(process).env = overlay(inherited, options.env ?? {});
+  heritage.application?.joined(process);
   if (options.fallback !== undefined && limit > 0) extrasOf(process).fallback = options.fallback;
   process.behaviour[BIND](process, host);
   return process;
 }
 
-/** `changes` laid over `base`; both stay as they are. */
-export function overlay(
-  base: ReadonlyMap<string, unknown> | undefined,
-  changes: Readonly<Record<string, unknown>>,
-): ReadonlyMap<string, unknown> {
-  const merged = new Map(base);
-  for (const [name, value] of Object.entries(changes)) {
-    if (value === undefined || value === null) merged.delete(name.toUpperCase());
-    else merged.set(name.toUpperCase(), value);
-  }
-  return merged;
+function handDown(heritage: Heritage<Process>, { env, logLevel }: SpawnOptions): Heritage<Process> {
+  if (env === undefined && logLevel === undefined) return heritage;
+  return {
+    env: env === undefined ? heritage.env : overlay(heritage.env, env),
+    logLevel: logLevel === undefined ? heritage.logLevel : startLevel(logLevel),
+    application: heritage.application,
+  };
 }
 
 function complete(birth: Birth, process: Process, options: SpawnOptions, started: unknown): PID {

@@ -1,6 +1,8 @@
 import { type Clock, DeadlineQueue } from "@metanode/core/clock";
 import type { EventEntry } from "../events/event.ts";
-import { type Address, Alias, PID, ProcessName, Ref } from "../identity/index.ts";
+import { type Address, Alias, isPanic, PID, ProcessName, type Reason, Ref } from "../identity/index.ts";
+import { Log, Logging, type LogLevel, type LogSource, type LogSubject, type RecordLevel, type ReportKind } from "../log/index.ts";
+import type { Heritage } from "../process/heritage.ts";
 import type { Waiter } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { Scheduler } from "../process/scheduler.ts";
@@ -18,11 +20,25 @@ export interface Entry<A> {
 
 /** Something for people to see: a message that nobody handled, an end by a panic. */
 export interface KernelReport {
-  readonly kind: "unhandled" | "ended" | "terminate_failed" | "stop_late" | "meta" | "meta_leaked";
+  readonly kind: ReportKind;
   readonly pid: PID;
   readonly text: string;
   readonly error?: unknown;
 }
+
+/** The same, from where it comes up. `by` names who is no longer in the tables, or a meta-process. @default the process of the PID */
+export interface Report extends KernelReport {
+  readonly by?: LogSubject;
+}
+
+const REPORT_LEVEL: Readonly<Record<ReportKind, RecordLevel>> = {
+  unhandled: "warning",
+  ended: "error",
+  terminate_failed: "panic",
+  stop_late: "warning",
+  meta: "error",
+  meta_leaked: "warning",
+};
 
 /** What the kernel knows: every process, name, alias and event. Only this object makes ids; none is given twice. */
 export class Tables {
@@ -42,7 +58,11 @@ export class Tables {
   readonly core: PID;
   /** Whoever calls from outside of a process. */
   readonly outside: Waiter = { pending: undefined };
-  readonly report: (report: KernelReport) => void;
+  readonly logging: Logging;
+  /** The kernel as one that logs. */
+  readonly subject: LogSubject;
+  /** What processes of the kernel begin with. */
+  heritage: Heritage<Process> = { env: undefined, logLevel: "info", application: undefined };
   /** Processes whose `terminate` still runs. */
   terminating = 0;
   state: "running" | "stopping" | "stopped" = "running";
@@ -51,15 +71,22 @@ export class Tables {
   #nextProcess = FIRST_PROCESS;
   #nextRef = 1;
 
-  constructor(node: string, clock: Clock, report: (report: KernelReport) => void) {
+  constructor(node: string, clock: Clock) {
     this.node = node;
     this.clock = clock;
-    this.report = report;
+    this.subject = new KernelSubject(this);
+    this.logging = new Logging(() => clock.now(), this.subject.logSource);
     this.startMs = clock.now();
     this.creation = Math.floor(this.startMs / 1_000);
     this.scheduler = new Scheduler(clock);
     this.deadlines = new DeadlineQueue(clock);
     this.core = new PID(node, 1, this.creation);
+  }
+
+  /** Logs what people should see. */
+  report({ kind, pid, text, error, by }: Report): void {
+    const level = kind === "ended" && isPanic(error as Reason) ? "panic" : REPORT_LEVEL[kind];
+    new Log(this.logging, by ?? this.byPid(pid) ?? this.subject).write(level, text, { error }, kind);
   }
 
   makePid(): PID {
@@ -97,5 +124,24 @@ export class Tables {
   /** Whether a node's name means this kernel. */
   isHere(node: string): boolean {
     return node === "" || node === this.node;
+  }
+}
+
+class KernelSubject implements LogSubject {
+  readonly #tables: Tables;
+  readonly logSource: LogSource;
+  logger: string | undefined = undefined;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+    this.logSource = { kind: "kernel", node: tables.node };
+  }
+
+  get logLevel(): LogLevel {
+    return this.#tables.heritage.logLevel;
+  }
+
+  set logLevel(logLevel: LogLevel) {
+    this.#tables.heritage = { ...this.#tables.heritage, logLevel };
   }
 }

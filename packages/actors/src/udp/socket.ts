@@ -6,11 +6,10 @@
  */
 import { createSocket, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
-import { actorError, listenError } from "../errors.ts";
+import { actorError, knownOptions, listenError, wholeNumber } from "../errors.ts";
 import type { Address, PID, Reason } from "../identity/index.ts";
 import { MetaBehaviour, type MetaProcess } from "../meta/behaviour.ts";
 import type { Ended } from "../runtime/typed.ts";
-import { knownOptions, streamError, wholeNumber } from "../splitting/splitting.ts";
 import { MessageUdp, textOf, type UdpAddress } from "./messages.ts";
 
 /** Where datagrams go to. A name is looked up at each datagram. */
@@ -35,7 +34,9 @@ function resolveUdpOptions(given: UdpOptions) {
   knownOptions("udp", given, ["port", "host", "process", "sendBufferSize"] satisfies (keyof UdpOptions)[]);
   const port = wholeNumber("udp.port", given.port, 0);
   if (port > MAX_PORT) {
-    throw streamError("actor.incorrect", `udp.port is ${port}, expected ${MAX_PORT} or less`, { option: "udp.port" });
+    throw actorError("actor.incorrect", `udp.port is ${port}, expected ${MAX_PORT} or less`, {
+      details: { option: "udp.port" },
+    });
   }
   return {
     port,

@@ -281,6 +281,8 @@ describe("the information about a meta-process", () => {
     meta.meta.send(other.self, "out");
     meta.meta.sendPriority = "high";
     expect(kernel.metaInfo(alias)).toEqual({
+      application: undefined,
+      logLevel: "info",
       alias,
       parent: parent.self,
       behaviour: "Recorder",
