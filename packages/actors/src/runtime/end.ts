@@ -1,6 +1,6 @@
 import { actorError } from "../errors.ts";
 import { isClean, PID, type Reason } from "../identity/index.ts";
-import { Envelope, MessageExit } from "../mailbox/index.ts";
+import { Envelope, MailboxKept, MessageExit } from "../mailbox/index.ts";
 import { failAll } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { purge } from "../relations/watch-list.ts";
@@ -14,7 +14,7 @@ import { tellEnd, withdraw } from "./watch.ts";
  */
 export function finish(tables: Tables, process: Process, reason: Reason): void {
   if (process.state === "terminated") return;
-  remove(tables, process, reason);
+  remove(tables, process, keptWith(process, reason));
   if (!isClean(reason))
     tables.report({ kind: "ended", pid: process.pid, by: process, text: `ended: ${text(reason)}`, error: reason });
   tables.terminating++;
@@ -35,6 +35,12 @@ export function abandon(tables: Tables, process: Process, reason: Reason): void 
   remove(tables, process, reason);
   process.heritage.application?.left(process);
   tables.onGone?.();
+}
+
+/** What those who watch are told: the reason, and with it the mail that waited if the process was to preserve it. */
+function keptWith(process: Process, reason: Reason): Reason {
+  if (process.extras?.preservesMailbox !== true || isClean(reason)) return reason;
+  return new MailboxKept(process.pid, reason, process.takeMail());
 }
 
 function remove(tables: Tables, process: Process, reason: Reason): void {
