@@ -5,6 +5,7 @@ import {
   type Alias,
   type AnswerOf,
   type AnyCall,
+  bareReason,
   type EventName,
   later,
   type PID,
@@ -400,7 +401,7 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     const { trapExit, parent } = this.#process;
     const { core } = this.#host.tables;
     const isForced = exit.kind === "pid" && [parent, core].some((pid) => isSame(exit.target as PID, pid));
-    if (!trapExit || isForced) return exit.reason;
+    if (!trapExit || isForced) return bareReason(exit.reason);
     return this.handleMessage(exit.kind === "pid" ? (exit.target as PID) : this.#process.pid, exit as Messages);
   }
 

@@ -1,5 +1,5 @@
 import { actorError } from "../errors.ts";
-import { isClean, PID, type Reason } from "../identity/index.ts";
+import { bareReason, isClean, PID, type Reason } from "../identity/index.ts";
 import { Envelope, MailboxKept, MessageExit } from "../mailbox/index.ts";
 import { failAll } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
@@ -61,9 +61,10 @@ function remove(tables: Tables, process: Process, reason: Reason): void {
       tellEnd(entry?.watchers, "alias", pid, reason);
     }
     for (const event of extras.events) withdraw(tables, event, reason);
-    const exit = new Envelope("exit", pid, new MessageExit("pid", pid, reason));
-    for (const meta of extras.metas) if (!meta.put("max", undefined, exit)) meta.end(reason);
-    for (const ended of [...extras.onEnd]) ended(reason);
+    const bare = bareReason(reason);
+    const exit = new Envelope("exit", pid, new MessageExit("pid", pid, bare));
+    for (const meta of extras.metas) if (!meta.put("max", undefined, exit)) meta.end(bare);
+    for (const ended of [...extras.onEnd]) ended(bare);
   }
   process.heritage.application?.ended(process, reason);
   purge(process);
