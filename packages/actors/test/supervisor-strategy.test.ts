@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Actor, child, type PID, type Reason } from "../src/index.ts";
+import { child, type PID, type Reason } from "../src/index.ts";
 import { supervise, three } from "./boss.ts";
 import { inside, Probe, settle } from "./probe.ts";
 
