@@ -43,6 +43,7 @@ export function close(tables: Tables): void {
   }
   for (const timer of tables.timers) timer.cancel();
   tables.timers.clear();
+  tables.deadlines.rest();
   for (const event of [...tables.events.values()]) withdraw(tables, event, actorError("actor.node_terminated"));
 }
 
