@@ -88,6 +88,10 @@ const actorRows = defineErrorCodes({
     retryable: true,
     meaning: "Reading or writing failed; `cause` is the error of the operating system.",
   },
+  "actor.mailbox_kept": {
+    ...refused,
+    meaning: "The process ended, and the error keeps the mail that waited; `cause` is why it ended.",
+  },
 });
 
 /** A code of `@metanode/actors`. */

@@ -55,8 +55,8 @@ describe("the programs in the README", () => {
     expect(stdout).toBe("");
   });
 
-  test("are a counter and an actor that watches another", () => {
-    expect(programs.map(({ title }) => title)).toEqual(["A counter", "An actor that watches another"]);
+  test("are a counter, a supervisor and an actor that watches another", () => {
+    expect(programs.map(({ title }) => title)).toEqual(["A counter", "A supervisor", "An actor that watches another"]);
   });
 
   test.each(programs.map(({ title, code }, index) => ({ title, code, index })))(
