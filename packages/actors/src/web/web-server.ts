@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { actorError } from "../errors.ts";
 import { MetaBehaviour, type MetaProcess } from "../meta/behaviour.ts";
 import { knownOptions, wholeNumber } from "../splitting/splitting.ts";
+import { textOf } from "./addresses.ts";
 import { answerStatus } from "./refusal.ts";
 
 /** Takes an HTTP request. What it throws is answered 500 and told. */
@@ -60,9 +61,9 @@ export class WebServer extends MetaBehaviour {
     super();
     this.#server = server;
     this.#mount = mount;
-    const address = server.address() as AddressInfo;
-    this.port = address.port;
-    this.address = addressText(address);
+    const { address: host, port } = server.address() as AddressInfo;
+    this.port = port;
+    this.address = textOf({ host, port });
     server.on("error", (error) => this.#meta?.report("the server cannot accept a connection", error));
     server.on(isTls ? "secureConnection" : "connection", (socket: Duplex) => this.#opened(socket));
     server.on("request", (request: IncomingMessage, response: ServerResponse) => this.#request(request, response));
@@ -141,11 +142,6 @@ export class WebServer extends MetaBehaviour {
     if (!response.headersSent) answerStatus(response, 500);
     else if (!response.writableEnded) response.destroy();
   }
-}
-
-/** `host:port` of one end of a connection, for people. */
-export function addressText({ address, port }: { readonly address: string; readonly port: number }): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /**

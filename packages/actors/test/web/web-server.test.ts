@@ -1,11 +1,13 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { request as tlsRequest } from "node:https";
 import { describe, expect, test } from "vitest";
 import { createWebHandler, type MessageWebRequest, openWebServer } from "../../src/web/index.ts";
-import { cert, key } from "../fixtures/certificate.ts";
 import { until } from "../fixtures/until.ts";
 import { inside, Probe, settle, stage } from "../probe.ts";
 import { raw, webStage } from "./tools.ts";
+
+const pem = (name: string): string => readFileSync(new URL(`../tcp/fixtures/test-only-${name}.pem`, import.meta.url), "utf8");
 
 describe("a web server", () => {
   test("says that its port is in use before anything is spawned", async () => {
@@ -126,10 +128,10 @@ describe("a web server", () => {
     const server = await openWebServer({
       port: 0,
       handler: (request, response) => response.end(`hello at ${request.url}`),
-      tls: { key, cert },
+      tls: { key: pem("first-key"), cert: pem("first") },
     });
     parent.spawnMeta(server);
-    const asked = tlsRequest({ host: "127.0.0.1", port: server.port, path: "/safe", ca: cert, agent: false }).end();
+    const asked = tlsRequest({ host: "127.0.0.1", port: server.port, path: "/safe", ca: pem("authority"), agent: false }).end();
     const [response] = await once(asked, "response");
     expect(String(await once(response, "data"))).toBe("hello at /safe");
     await kernel.stop();
