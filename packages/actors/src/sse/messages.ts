@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Address, Alias } from "../identity/index.ts";
-import type { SocketAddress } from "../web/addresses.ts";
+import type { TcpAddress } from "../tcp/messages.ts";
 
 /** The address of an event stream, as its handler gets it. */
 export type SseAlias = Alias<SseCommand, never>;
@@ -18,12 +18,12 @@ export type SseProcess = Address<SseEvent, never>;
 export class MessageSseConnect {
   /** The stream: where events for the reader are sent to. */
   readonly id: SseAlias;
-  readonly remote: SocketAddress;
-  readonly local: SocketAddress;
+  readonly remote: TcpAddress;
+  readonly local: TcpAddress;
   /** What the reader asked for; undefined for a stream that this side reads. */
   readonly request: IncomingMessage | undefined;
 
-  constructor(id: SseAlias, remote: SocketAddress, local: SocketAddress, request?: IncomingMessage) {
+  constructor(id: SseAlias, remote: TcpAddress, local: TcpAddress, request?: IncomingMessage) {
     this.id = id;
     this.remote = remote;
     this.local = local;

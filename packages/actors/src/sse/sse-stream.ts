@@ -17,7 +17,8 @@ import { Delivery } from "../meta/delivery.ts";
 import type { Ended } from "../runtime/typed.ts";
 import { createKeepAlive, type KeepAlive } from "../splitting/keep-alive.ts";
 import { encodeSse, encodeSseComment } from "../splitting/sse.ts";
-import { endsOf, type SocketEnds, textOf } from "../web/addresses.ts";
+import { textOf } from "../tcp/messages.ts";
+import { endsOf, type SocketEnds } from "../web/addresses.ts";
 import {
   MessageSse,
   MessageSseConnect,

@@ -1,4 +1,3 @@
-export type { SocketAddress } from "./addresses.ts";
 export { createFetchHandler, FetchHandler, type FetchHandlerOptions } from "./fetch-handler.ts";
 export type { Refusal } from "./refusal.ts";
 export { createWebHandler, WebHandler, type WebHandlerOptions } from "./web-handler.ts";

@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
-import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from "node:https";
+import { createServer as createTlsServer, type Server as TlsServer, type ServerOptions as TlsServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { actorError } from "../errors.ts";
 import { MetaBehaviour, type MetaProcess } from "../meta/behaviour.ts";
 import { knownOptions, wholeNumber } from "../splitting/splitting.ts";
-import { textOf } from "./addresses.ts";
+import { Certificates } from "../tcp/certificates.ts";
+import { textOf } from "../tcp/messages.ts";
 import { answerStatus } from "./refusal.ts";
 
 /** Takes an HTTP request. What it throws is answered 500 and told. */
@@ -30,8 +31,11 @@ export interface WebServerOptions {
   host?: string;
   /** Gets every request: a handler, a listener of your own that picks one by path, or both kinds of listener in an object. */
   handler: WebListener | WebMount;
-  /** Certificate, key and the like: speaks HTTPS. */
-  tls?: TlsServerOptions;
+  /**
+   * Speaks HTTPS, with the options of `node:https` (`cert`, `key` and so on), or with certificates that can be replaced while it
+   * runs: `createCertificates` in `@metanode/actors/tcp`.
+   */
+  tls?: TlsServerOptions | Certificates;
   /** Further options of `node:http`, for example its own timeouts. */
   http?: ServerOptions;
 }
@@ -54,18 +58,21 @@ export class WebServer extends MetaBehaviour {
   /** Open connections, each with the number of its requests in progress. */
   readonly #connections = new Map<Duplex, number>();
   #meta: MetaProcess | undefined = undefined;
+  readonly #onClosed: () => void;
   #isClosed = false;
   #requests = 0;
 
-  constructor(server: Server, mount: WebMount, isTls: boolean) {
+  /** For {@link openWebServer}; `onClosed` is called once, at its end. */
+  constructor(server: Server, mount: WebMount, onClosed: () => void) {
     super();
     this.#server = server;
     this.#mount = mount;
+    this.#onClosed = onClosed;
     const { address: host, port } = server.address() as AddressInfo;
     this.port = port;
     this.address = textOf({ host, port });
     server.on("error", (error) => this.#meta?.report("the server cannot accept a connection", error));
-    server.on(isTls ? "secureConnection" : "connection", (socket: Duplex) => this.#opened(socket));
+    server.on("setSecureContext" in server ? "secureConnection" : "connection", (socket: Duplex) => this.#opened(socket));
     server.on("request", (request: IncomingMessage, response: ServerResponse) => this.#request(request, response));
     if (mount.upgrade !== undefined) {
       server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
@@ -92,6 +99,7 @@ export class WebServer extends MetaBehaviour {
   override terminate(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#onClosed();
     this.#server.close();
     for (const [socket, requests] of this.#connections) if (requests === 0) socket.destroy();
   }
@@ -158,20 +166,28 @@ export async function openWebServer(options: WebServerOptions): Promise<WebServe
   const mount: WebMount = typeof handler === "function" ? { listener: handler } : handler;
   if (typeof mount !== "object" || mount === null) throw actorError("actor.incorrect", "web.handler is missing");
   const http = { ...(mount.upgrade && { shouldUpgradeCallback: isWebSocket }), ...options.http };
-  const server = tls
-    ? createTlsServer({ handshakeTimeout: TLS_HANDSHAKE_MS, ...http, ...tls } as TlsServerOptions)
-    : createServer(http);
+  const { server, stop } = tls === undefined ? { server: createServer(http), stop: () => undefined } : tlsServer(http, tls);
   return new Promise((resolve, reject) => {
     const refuse = (cause: NodeJS.ErrnoException): void => {
+      stop();
       const code = cause.code === "EADDRINUSE" ? "actor.port_in_use" : "actor.listen_failed";
       reject(actorError(code, cause.message, { cause }));
     };
     server.once("error", refuse);
     server.listen({ host, port }, () => {
       server.off("error", refuse);
-      resolve(new WebServer(server, mount, tls !== undefined));
+      resolve(new WebServer(server, mount, stop));
     });
   });
+}
+
+/** A server of HTTPS; `stop` ends its hearing of new certificates. */
+function tlsServer(http: ServerOptions, tls: TlsServerOptions | Certificates): { server: TlsServer; stop: () => void } {
+  const common = { handshakeTimeout: TLS_HANDSHAKE_MS, ...http } as TlsServerOptions;
+  if (!(tls instanceof Certificates)) return { server: createTlsServer({ ...common, ...tls }), stop: () => undefined };
+  const { options, stop } = Certificates.follow(tls, (pems) => server.setSecureContext(pems as object));
+  const server = createTlsServer({ ...common, ...(options as object) });
+  return { server, stop };
 }
 
 /** Other upgrades that clients offer by themselves (`h2c`) are not taken: their requests are answered as they are. */

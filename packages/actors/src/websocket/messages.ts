@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Address, Alias } from "../identity/index.ts";
-import type { SocketAddress } from "../web/addresses.ts";
+import type { TcpAddress } from "../tcp/messages.ts";
 
 /** The address of a WebSocket, as its handler gets it. */
 export type WebSocketAlias = Alias<WebSocketCommand, never>;
@@ -21,12 +21,12 @@ export type WebSocketMessageType = "text" | "binary" | "ping" | "pong" | "close"
 export class MessageWebSocketConnect {
   /** The WebSocket: where messages for the peer are sent to. */
   readonly id: WebSocketAlias;
-  readonly remote: SocketAddress;
-  readonly local: SocketAddress;
+  readonly remote: TcpAddress;
+  readonly local: TcpAddress;
   /** The request that was upgraded, with its path and headers; undefined where this side dialled. */
   readonly request: IncomingMessage | undefined;
 
-  constructor(id: WebSocketAlias, remote: SocketAddress, local: SocketAddress, request?: IncomingMessage) {
+  constructor(id: WebSocketAlias, remote: TcpAddress, local: TcpAddress, request?: IncomingMessage) {
     this.id = id;
     this.remote = remote;
     this.local = local;

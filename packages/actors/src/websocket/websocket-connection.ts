@@ -14,7 +14,8 @@ import type { PID, Reason } from "../identity/index.ts";
 import { MetaBehaviour, type MetaProcess } from "../meta/behaviour.ts";
 import { Delivery } from "../meta/delivery.ts";
 import type { Ended } from "../runtime/typed.ts";
-import { type SocketEnds, textOf } from "../web/addresses.ts";
+import { textOf } from "../tcp/messages.ts";
+import type { SocketEnds } from "../web/addresses.ts";
 import {
   MessageWebSocket,
   MessageWebSocketConnect,

@@ -50,7 +50,7 @@ const contents = (probe: Probe): unknown[] =>
 const ended = (web: WebStage): Promise<unknown> => until("its end", () => web.kernel.metas().length === 1);
 
 describe("a reader of an event stream", () => {
-  test("gives its process Connect, the events and Disconnect, and ends with normal at the end of the stream", async () => {
+  test("gives its process Connect, the events and Disconnect, and ends with normal at the end of the stream (92)", async () => {
     await using web = await reading([stream(": hi\n\nid: 1\ndata: a\n\nevent: b\nretry: 70\ndata: c\ndata: d\n\ndata: cut")]);
     await ended(web);
     expect(kinds(web.parent)).toEqual(["MessageSseConnect", "MessageSse", "MessageSse", "MessageSseDisconnect"]);

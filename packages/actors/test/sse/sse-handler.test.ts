@@ -58,7 +58,7 @@ async function connected(probe: Probe, index = 0): Promise<Alias<never, never>> 
 }
 
 describe("an event stream", () => {
-  test("tells its process of Connect first and Disconnect last, and writes what it is sent", async () => {
+  test("tells its process of Connect first and Disconnect last, and writes what it is sent (92)", async () => {
     await using web = await serving();
     const reader = await read(web.url);
     expect(reader.response.headers).toMatchObject({ "content-type": "text/event-stream", "cache-control": "no-cache" });

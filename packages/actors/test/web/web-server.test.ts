@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { request as tlsRequest } from "node:https";
 import { describe, expect, test } from "vitest";
+import { createCertificates } from "../../src/tcp/index.ts";
 import { createWebHandler, type MessageWebRequest, openWebServer } from "../../src/web/index.ts";
 import { until } from "../fixtures/until.ts";
 import { inside, Probe, settle, stage } from "../probe.ts";
@@ -134,6 +135,22 @@ describe("a web server", () => {
     const asked = tlsRequest({ host: "127.0.0.1", port: server.port, path: "/safe", ca: pem("authority"), agent: false }).end();
     const [response] = await once(asked, "response");
     expect(String(await once(response, "data"))).toBe("hello at /safe");
+    await kernel.stop();
+  });
+
+  test("shows whoever connects the certificates of the moment, and follows them to its end", async () => {
+    const certificates = createCertificates({ key: pem("first-key"), cert: pem("first") });
+    const { kernel } = stage();
+    const server = await openWebServer({ port: 0, handler: (_request, response) => response.end(), tls: certificates });
+    inside(kernel.spawn(Probe)).spawnMeta(server);
+    const shown = async (): Promise<unknown> => {
+      const asked = tlsRequest({ host: "127.0.0.1", port: server.port, ca: pem("authority"), agent: false }).end();
+      const [response] = await once(asked, "response");
+      return response.resume().socket.getPeerCertificate().subject.CN;
+    };
+    expect(await shown()).toBe("first");
+    certificates.replace({ key: pem("second-key"), cert: pem("second") });
+    expect(await shown()).toBe("second");
     await kernel.stop();
   });
 
