@@ -83,7 +83,7 @@ export class FetchHandler extends HttpMeta {
     return {
       worker: String(this.#worker),
       requests: String(this.#requests),
-      inProgress: String(this.#open.size),
+      "in progress": String(this.#open.size),
       refused: String(this.refused),
     };
   }

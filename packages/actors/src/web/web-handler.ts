@@ -60,7 +60,7 @@ export class WebHandler extends HttpMeta {
     return {
       worker: String(this.#worker ?? this.meta.parent),
       requests: String(this.#requests),
-      inProgress: String(this.#inProgress),
+      "in progress": String(this.#inProgress),
       refused: String(this.refused),
     };
   }

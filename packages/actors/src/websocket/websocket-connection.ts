@@ -34,8 +34,11 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** What a connection is made of. */
 export interface WebSocketSetup {
-  /** Open, and paused: what the peer sends before `start` waits. */
-  readonly socket: WebSocket;
+  /**
+   * A `WebSocket` of the library, open and paused: what the peer sends before `start` waits. Without its type, so that users
+   * need no types of the library.
+   */
+  readonly socket: object;
   readonly ends: SocketEnds;
   readonly request: MessageWebSocketConnect["request"];
   /** @default the process that it belongs to */
@@ -68,7 +71,7 @@ export class WebSocketConnection extends MetaBehaviour<WebSocketCommand> {
   constructor(setup: WebSocketSetup) {
     super();
     this.#setup = setup;
-    this.#socket = setup.socket;
+    this.#socket = setup.socket as WebSocket;
     this.#socket.on("error", this.#onError);
   }
 

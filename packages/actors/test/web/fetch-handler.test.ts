@@ -98,7 +98,7 @@ describe("a fetch handler", () => {
     leaving.abort();
     await expect(answer).rejects.toThrow();
     await until("the worker to hear of it", () => request.signal.aborted);
-    expect(await web.kernel.inspect(alias)).toMatchObject({ requests: "1", inProgress: "0" });
+    expect(await web.kernel.inspect(alias)).toMatchObject({ requests: "1", "in progress": "0" });
   });
 
   test("answers 503 for what waits when it ends, and 400 for an address that is none", async () => {

@@ -211,7 +211,7 @@ describe("a web handler", () => {
     await settle();
     await fetch(web.url);
     expect(await web.kernel.call(alias as never, "?" as never)).toMatchObject({ code: "actor.unsupported" });
-    expect(await web.kernel.inspect(alias)).toEqual({ worker: "web", requests: "1", inProgress: "0", refused: "0" });
+    expect(await web.kernel.inspect(alias)).toEqual({ worker: "web", requests: "1", "in progress": "0", refused: "0" });
   });
 
   test("leaves nothing behind of many connections that are opened and dropped", async () => {
