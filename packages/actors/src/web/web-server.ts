@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createTlsServer, type Server as TlsServer, type ServerOptions as TlsServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { actorError } from "../errors.ts";
+import { actorError, listenError } from "../errors.ts";
 import { MetaBehaviour, type MetaProcess } from "../meta/behaviour.ts";
 import { knownOptions, wholeNumber } from "../splitting/splitting.ts";
 import { Certificates } from "../tcp/certificates.ts";
@@ -168,10 +168,9 @@ export async function openWebServer(options: WebServerOptions): Promise<WebServe
   const http = { ...(mount.upgrade && { shouldUpgradeCallback: isWebSocket }), ...options.http };
   const { server, stop } = tls === undefined ? { server: createServer(http), stop: () => undefined } : tlsServer(http, tls);
   return new Promise((resolve, reject) => {
-    const refuse = (cause: NodeJS.ErrnoException): void => {
+    const refuse = (cause: Error): void => {
       stop();
-      const code = cause.code === "EADDRINUSE" ? "actor.port_in_use" : "actor.listen_failed";
-      reject(actorError(code, cause.message, { cause }));
+      reject(listenError(textOf({ host, port }), cause));
     };
     server.once("error", refuse);
     server.listen({ host, port }, () => {
