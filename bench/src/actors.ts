@@ -1,5 +1,6 @@
 import type { Contender, Measure, Running } from "./contender.ts";
 import { median } from "./load.ts";
+import { tcpEchoMeasures } from "./tcp-echo.ts";
 
 /** Messages per batch: so many wait at a time at most. */
 const BATCH = 50_000;
@@ -38,6 +39,7 @@ export const actorMeasures: readonly Measure[] = [
     better: "higher",
     note: `idle actors, made ${SPAWNED} at a time; their end is not measured`,
   },
+  ...tcpEchoMeasures,
 ];
 
 /** Rounds of `work` over about `durationMs`; the median of their rates. */

@@ -5,6 +5,7 @@ const missing = { http: 404, grpc: 5, exit: 3, retryable: false } as const;
 const wrong = { http: 400, grpc: 3, exit: 2, retryable: false } as const;
 const exists = { http: 409, grpc: 6, exit: 4, retryable: false } as const;
 const busy = { http: 429, grpc: 8, exit: 1, retryable: true } as const;
+const unavailable = { http: 503, grpc: 14, exit: 6, retryable: true } as const;
 
 const actorRows = defineErrorCodes({
   "actor.process_unknown": { ...missing, meaning: "No process has this PID, name or alias." },
@@ -92,6 +93,25 @@ const actorRows = defineErrorCodes({
     ...refused,
     meaning: "The process ended, and the error keeps the mail that waited; `cause` is why it ended.",
   },
+  "actor.port_in_use": { ...exists, meaning: "Something else listens on the port already." },
+  "actor.listen_failed": { ...refused, meaning: "The address cannot be listened on; `cause` says why." },
+  "actor.connect_failed": { ...unavailable, meaning: "The peer cannot be reached, or was not trusted; `cause` says why." },
+  "actor.connection_lost": { ...unavailable, meaning: "The peer went away, or closed the connection with an error." },
+  "actor.handler_not_initialized": { ...unavailable, meaning: "The handler was never spawned as a meta-process." },
+  "actor.handler_not_ready": { ...unavailable, meaning: "The handler is being spawned." },
+  "actor.handler_terminated": { ...unavailable, meaning: "The handler has ended." },
+  "actor.worker_unreachable": {
+    ...unavailable,
+    http: 502,
+    meaning: "The request could not be given to a worker; `cause` says why.",
+  },
+  "actor.worker_timeout": {
+    http: 504,
+    grpc: 4,
+    exit: 7,
+    retryable: true,
+    meaning: "The worker did not finish the request in time.",
+  },
 });
 
 /** A code of `@metanode/actors`. */
@@ -100,6 +120,12 @@ export type ActorErrorCode = keyof typeof actorRows;
 /** A `MetanodeError` with a code of this package; without a text it says what the code means. */
 export function actorError(code: ActorErrorCode, message?: string, info?: ErrorInfo): MetanodeError<ActorErrorCode> {
   return new MetanodeError(code, message ?? actorRows[code].meaning, info);
+}
+
+/** Why nothing can listen at `where`, out of what the system said. */
+export function listenError(where: string, cause: Error & { code?: string }): MetanodeError<ActorErrorCode> {
+  if (cause.code === "EADDRINUSE") return actorError("actor.port_in_use", `${where} is in use; choose another port`, { cause });
+  return actorError("actor.listen_failed", `cannot listen on ${where}: ${cause.message}`, { cause });
 }
 
 /** A whole number of `min` or more, else `actor.incorrect` which names the option. */

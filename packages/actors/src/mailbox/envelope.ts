@@ -11,9 +11,20 @@ export function isPriority(value: unknown): value is Priority {
 
 /**
  * What an envelope holds. `message` is plain mail that remembers the address it was sent to; `child_exit` the end of a
- * child that its parent linked to at the spawn.
+ * child that its parent linked to at the spawn; `mark` is no mail, but a function that is called when all mail before it has
+ * been read.
  */
-export type EnvelopeKind = "message" | "call" | "exit" | "child_exit" | "event" | "inspect" | "response" | "notice" | "log";
+export type EnvelopeKind =
+  | "message"
+  | "call"
+  | "exit"
+  | "child_exit"
+  | "event"
+  | "inspect"
+  | "response"
+  | "notice"
+  | "log"
+  | "mark";
 
 /**
  * Whether mail of a kind is taken by a full queue too: the process has called for it, so that its number is bounded, and

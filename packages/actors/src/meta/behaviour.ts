@@ -69,6 +69,13 @@ export interface MetaProcess {
   respondError(to: PID, ref: Ref, error: Error, options?: RespondOptions): void;
   /** Spawns a meta-process that belongs to the same process, and outlives this one. @throws actor.not_allowed */
   spawn<B extends MetaShape>(behaviour: B, options?: MetaOptions): SpawnedAlias<B>;
+  /**
+   * Resolves when the mail that waits at `to` now has been read, or nothing on this node has that address any more: the time
+   * to send again what found the mailbox full.
+   */
+  whenRead(to: Address): Promise<void>;
+  /** Leaves its own mail unread (`true`), as while a write is held up, or reads it again. Exits and inspections go on. */
+  holdMail(held: boolean): void;
   /** A variable of the process that it belongs to, as it stands now. */
   env(name: string): unknown;
   /** All variables of the process that it belongs to, by their upper-case names. */

@@ -4,7 +4,7 @@ import type { Address, Alias, AnyCall, PID, Ref, RequestOf } from "../identity/i
 import { Log } from "../log/index.ts";
 import { isPriority, type Priority } from "../mailbox/index.ts";
 import * as calls from "../runtime/calls.ts";
-import { send } from "../runtime/deliver.ts";
+import { send, whenRead } from "../runtime/deliver.ts";
 import type { Tables } from "../runtime/tables.ts";
 import * as timers from "../runtime/timers.ts";
 import { allowed } from "../runtime/watch.ts";
@@ -104,6 +104,14 @@ export class Handle implements MetaProcess {
 
   spawn<B extends MetaShape>(behaviour: B, options?: MetaOptions): SpawnedAlias<B> {
     return this.#spawn(behaviour, options) as SpawnedAlias<B>;
+  }
+
+  whenRead(to: Address): Promise<void> {
+    return whenRead(this.#tables, to);
+  }
+
+  holdMail(held: boolean): void {
+    this.#run.hold(held);
   }
 
   env(name: string): unknown {

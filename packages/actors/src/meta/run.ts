@@ -107,12 +107,11 @@ export class MetaRun extends Process {
     return timers;
   }
 
-  /** Gives back what it holds: open requests and timers. */
+  /** Gives back what it holds, open requests and timers, and wakes whoever waits until its mail is read. */
   release(): void {
     abandonAll(this);
-    if (this.#dropTimers === undefined) return;
-    this.#dropTimers();
-    this.owner.extras?.onEnd.delete(this.#dropTimers);
+    if (this.#dropTimers !== undefined) this.owner.extras?.onEnd.delete(this.#dropTimers);
+    for (const ended of [...(this.extras?.onEnd ?? [])]) ended(undefined);
   }
 
   /** Says by its signals that it has ended. */

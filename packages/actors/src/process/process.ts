@@ -2,7 +2,7 @@ import { actorError } from "../errors.ts";
 import { type Address, type Outcome, PID, ProcessName, type Reason, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
 import type { LogLevel, LogRecord, LogSource, LogSubject } from "../log/index.ts";
 import {
-  type Envelope,
+  Envelope,
   isCertain,
   type KeptMail,
   type MessageEvent,
@@ -147,6 +147,18 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
     return true;
   }
 
+  /** Calls `read` when the mail that waits now has been read. Needs no room, and is forgotten at the end. */
+  mark(read: () => void): void {
+    this.#ring("normal").push(undefined, new Envelope("mark", this.pid, read));
+    if (this.state === "sleep" && !this.#scheduled) this.#schedule();
+  }
+
+  /** Leaves all mail but the urgent unread, or reads it again. */
+  hold(held: boolean): void {
+    this.urgentOnly = held;
+    if (!held && this.state === "sleep" && this.#first() !== undefined) this.#schedule();
+  }
+
   /** How much mail waits, per queue. */
   waiting(): { urgent: number; system: number; main: number; log: number } {
     return {
@@ -244,6 +256,10 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
         return this.behaviour.handleLog(envelope.payload as LogRecord);
       case "notice":
         return this.behaviour[NOTICE](envelope.payload);
+      case "mark":
+        this.messagesIn--;
+        (envelope.payload as () => void)();
+        return undefined;
       case "inspect": {
         const given = this.behaviour.handleInspect(envelope.from, envelope.payload as readonly string[]);
         if (isThenable(given)) return given.then((value) => this.host.answerInspect(envelope, value));

@@ -1,6 +1,7 @@
 import { type ActorErrorCode, actorError } from "../errors.ts";
 import { type Address, Alias, isReason, PID, ProcessName, type Reason } from "../identity/index.ts";
 import { Envelope, MessageExit, MessageFallback, type Priority } from "../mailbox/index.ts";
+import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
 import type { Tables } from "./tables.ts";
 
@@ -90,6 +91,21 @@ function fallBack(tables: Tables, full: Process, mail: Overflow): ActorErrorCode
     at = next;
   }
   return "actor.mailbox_full";
+}
+
+/** Resolves when the mail that waits at `to` now has been read, or nothing of this node is there any more. */
+export function whenRead(tables: Tables, to: Address): Promise<void> {
+  const target = tables.find(to);
+  if (target === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    const { onEnd } = extrasOf(target);
+    const done = (): void => {
+      onEnd.delete(done);
+      resolve();
+    };
+    onEnd.add(done);
+    target.mark(done);
+  });
 }
 
 /** Sends an exit signal. @throws actor.incorrect, actor.not_allowed, actor.process_unknown, actor.mailbox_full */
