@@ -96,9 +96,9 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     port: ["errors", "splitting", "identity", "mailbox", "runtime", "meta"],
     tcp: ["errors", "splitting", "identity", "mailbox", "runtime", "meta"],
     udp: ["errors", "identity", "mailbox", "runtime", "meta"],
-    web: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "behaviour"],
-    websocket: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "web"],
-    sse: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "web"],
+    web: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "behaviour", "tcp"],
+    websocket: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "tcp", "web"],
+    sse: ["errors", "splitting", "identity", "mailbox", "runtime", "meta", "tcp", "web"],
     worker: ["errors", "identity", "mailbox", "runtime", "meta"],
     module: [
       "errors",

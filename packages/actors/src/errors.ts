@@ -89,9 +89,29 @@ const actorRows = defineErrorCodes({
     retryable: true,
     meaning: "Reading or writing failed; `cause` is the error of the operating system.",
   },
+  "actor.mailbox_kept": {
+    ...refused,
+    meaning: "The process ended, and the error keeps the mail that waited; `cause` is why it ended.",
+  },
   "actor.port_in_use": { ...exists, meaning: "Something else listens on the port already." },
   "actor.listen_failed": { ...refused, meaning: "The address cannot be listened on; `cause` says why." },
   "actor.connect_failed": { ...unavailable, meaning: "The peer cannot be reached, or was not trusted; `cause` says why." },
+  "actor.connection_lost": { ...unavailable, meaning: "The peer went away, or closed the connection with an error." },
+  "actor.handler_not_initialized": { ...unavailable, meaning: "The handler was never spawned as a meta-process." },
+  "actor.handler_not_ready": { ...unavailable, meaning: "The handler is being spawned." },
+  "actor.handler_terminated": { ...unavailable, meaning: "The handler has ended." },
+  "actor.worker_unreachable": {
+    ...unavailable,
+    http: 502,
+    meaning: "The request could not be given to a worker; `cause` says why.",
+  },
+  "actor.worker_timeout": {
+    http: 504,
+    grpc: 4,
+    exit: 7,
+    retryable: true,
+    meaning: "The worker did not finish the request in time.",
+  },
 });
 
 /** A code of `@metanode/actors`. */

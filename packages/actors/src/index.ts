@@ -10,8 +10,9 @@ export {
   type StopApplicationOptions,
 } from "./application/index.ts";
 export { Actor } from "./behaviour/actor.ts";
+export type { ChildInfo, RestartDecision, SupervisorInfo } from "./behaviour/children.ts";
 export { Supervisor } from "./behaviour/supervisor.ts";
-export type { ChildInfo, ChildSpec, SupervisorSpec } from "./behaviour/supervisor-spec.ts";
+export { type ChildRestart, type ChildSpec, child, type SupervisorSpec } from "./behaviour/supervisor-spec.ts";
 export {
   type CronAction,
   type CronJob,
@@ -28,6 +29,7 @@ export {
   type Address,
   Alias,
   type AnswerOf,
+  bareReason,
   type Call,
   EventName,
   isClean,
@@ -39,12 +41,14 @@ export {
   Ref,
   Terminate,
 } from "./identity/index.ts";
-export type { KernelInfo, ProcessInfo } from "./kernel/info.ts";
+export type { EventInfo, KernelInfo, ProcessInfo } from "./kernel/info.ts";
 export { createKernel, type Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export type { KernelLog, KernelLogOptions } from "./kernel/kernel-log.ts";
 export { type OpenKernelOptions, openKernel } from "./kernel/open.ts";
+export type { TreeNode } from "./kernel/tree.ts";
 export type { Log, LogFields, Logger, LoggerOptions, LogLevel, LogRecord, LogSource, RecordLevel } from "./log/index.ts";
 export {
+  MailboxKept,
   MessageDown,
   MessageEvent,
   MessageEventStart,

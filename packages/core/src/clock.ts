@@ -116,6 +116,13 @@ export class DeadlineQueue {
     if (bucket.size === 0) this.#buckets.delete(slot);
   }
 
+  /** Gives the timer back if nothing waits for it; the next entry sets a new one. */
+  rest(): void {
+    if (this.#buckets.size > 0) return;
+    this.#timer?.cancel();
+    this.#timerSlot = Number.POSITIVE_INFINITY;
+  }
+
   #arm(slot: number): void {
     this.#timer?.cancel();
     this.#timerSlot = slot;

@@ -1,7 +1,7 @@
 import { actorError, knownOptions, wholeNumber } from "../errors.ts";
 import type { Reason } from "../identity/index.ts";
+import { MAX_NAME_BYTES } from "../identity/index.ts";
 import { type Log, type LogLevel, startLevel } from "../log/index.ts";
-import { MAX_NAME_BYTES } from "../runtime/names.ts";
 import type { SpawnOptions } from "../runtime/spawn.ts";
 import type { ActorShape } from "../runtime/typed.ts";
 

@@ -5,6 +5,7 @@ import {
   type Alias,
   type AnswerOf,
   type AnyCall,
+  bareReason,
   type EventName,
   later,
   type PID,
@@ -14,7 +15,15 @@ import {
   Terminate,
 } from "../identity/index.ts";
 import { Log, type LogRecord } from "../log/index.ts";
-import { Envelope, type MessageEvent, type MessageExit, type MessageResponse, type Priority } from "../mailbox/index.ts";
+import {
+  Envelope,
+  isPriority,
+  type KeptMail,
+  type MessageEvent,
+  type MessageExit,
+  type MessageResponse,
+  type Priority,
+} from "../mailbox/index.ts";
 import type { MetaOptions, MetaShape, SpawnedAlias } from "../meta/behaviour.ts";
 import { sendExitMeta, sendExitMetaAfter } from "../meta/control.ts";
 import { spawnMeta } from "../meta/spawn.ts";
@@ -25,7 +34,7 @@ import * as calls from "../runtime/calls.ts";
 import { isSame, send, sendExit } from "../runtime/deliver.ts";
 import type { Host } from "../runtime/host.ts";
 import * as names from "../runtime/names.ts";
-import { spawn } from "../runtime/spawn.ts";
+import { type SpawnOptions, spawn } from "../runtime/spawn.ts";
 import * as timers from "../runtime/timers.ts";
 import type { ActorShape, Ended, Given, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
 import * as watching from "../runtime/watch.ts";
@@ -34,6 +43,17 @@ import * as watching from "../runtime/watch.ts";
 export const KILL: unique symbol = Symbol("kill");
 export const NOTIFY: unique symbol = Symbol("notify");
 export const READ_URGENT: unique symbol = Symbol("read urgent");
+/** Throws unless the process may act; a spawn of what is known only at run time. */
+export const CHECK: unique symbol = Symbol("check");
+export const SPAWN: unique symbol = Symbol("spawn");
+
+/** What {@link SPAWN} needs besides the class. */
+export interface SpawnPlan {
+  readonly options: SpawnOptions;
+  readonly args: readonly unknown[];
+  /** Mail that waits for the process from the beginning. */
+  readonly mail: readonly KeptMail[] | undefined;
+}
 
 /**
  * The base of all actors. `Messages` is what it can be sent (with `MessageDown`, `MessageExit` and the like, if it watches
@@ -61,6 +81,28 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
   /** A request: returns the answer, or {@link later} if somebody answers by `respond` in the end. */
   handleCall(from: PID, _ref: Ref, request: RequestOf<Calls>): Given<AnswerOf<Calls>> {
     this.#unhandled("call", from, request);
+    return later;
+  }
+
+  /** A message to the name of the process, if it splits its mail ({@link setSplitHandle}). */
+  handleMessageName(name: string, from: PID, message: Messages): Ended {
+    this.#unhandled(`message to the name ${name}`, from, message);
+  }
+
+  /** A request to the name of the process, if it splits its mail. */
+  handleCallName(name: string, from: PID, _ref: Ref, request: RequestOf<Calls>): Given<AnswerOf<Calls>> {
+    this.#unhandled(`call to the name ${name}`, from, request);
+    return later;
+  }
+
+  /** A message to an alias of the process, if it splits its mail. */
+  handleMessageAlias(alias: Alias<Messages, Calls>, from: PID, message: Messages): Ended {
+    this.#unhandled(`message to ${alias}`, from, message);
+  }
+
+  /** A request to an alias of the process, if it splits its mail. */
+  handleCallAlias(alias: Alias<Messages, Calls>, from: PID, _ref: Ref, request: RequestOf<Calls>): Given<AnswerOf<Calls>> {
+    this.#unhandled(`call to ${alias}`, from, request);
     return later;
   }
 
@@ -121,6 +163,19 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     return this.#process.heritage.application?.name;
   }
 
+  /** Priority of what the process sends. */
+  get sendPriority(): Priority {
+    return this.#process.priority;
+  }
+
+  get trapExit(): boolean {
+    return this.#process.trapExit;
+  }
+
+  get splitHandle(): boolean {
+    return this.#process.splits;
+  }
+
   /** Whether a process of this kernel lives. */
   isAlive(pid: PID<never, never>): boolean {
     return this.#host.tables.byPid(pid) !== undefined;
@@ -167,10 +222,19 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     calls.respond(this.#host.tables, to, ref, { error }, options?.important);
   }
 
-  /** Hands a request on; whoever gets it answers the original caller. Return {@link later} afterwards. */
-  forward<C extends AnyCall>(to: Address<never, C>, from: PID, ref: Ref, request: RequestOf<C>): void {
+  /**
+   * Hands a request on to a process of this node; whoever gets it answers the original caller. Return {@link later}
+   * afterwards. @throws actor.process_unknown, actor.process_terminated, actor.mailbox_full
+   */
+  forward<C extends AnyCall>(to: Address<never, C>, from: PID, ref: Ref, request: RequestOf<C>, priority?: Priority): void {
     watching.allowed(this.#process);
-    calls.forward(this.#host.tables, to as Address, from, ref, request);
+    calls.forward(this.#host.tables, to as Address, { from, ref, payload: request }, priority);
+  }
+
+  /** Hands a message on to a process of this node, which gets it from the original sender. */
+  forwardMessage<M>(to: Address<M, never>, from: PID, message: NoInfer<M>, priority?: Priority): void {
+    watching.allowed(this.#process);
+    calls.forward(this.#host.tables, to as Address, { from, payload: message }, priority);
   }
 
   /** Spawns a child. Gives a promise if, and only if, the `init` of the child does. */
@@ -202,14 +266,15 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     return calls.inspect(this.#host.tables, this.#process, target, items) as Promise<Readonly<Record<string, string>>>;
   }
 
+  /** Sends once, later, also when this process has ended by then; what cannot be delivered then is lost. */
   sendAfter<M>(to: Address<M, never>, message: NoInfer<M>, delayMs: number, priority?: Priority): timers.CancelTimer {
     const used = priority ?? this.#process.priority;
     return timers.sendAfter(this.#host.tables, this.#process, to as Address, message, delayMs, used);
   }
 
-  /** Sends at a fixed rate until cancelled or the process ends. */
-  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number): timers.CancelTimer {
-    return timers.sendEvery(this.#host.tables, this.#process, to as Address, message, periodMs);
+  /** Sends at a fixed rate until cancelled or the process ends. @throws actor.incorrect – a period of 0 or less */
+  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number, priority?: Priority): timers.CancelTimer {
+    return timers.sendEvery(this.#host.tables, this.#process, to as Address, message, periodMs, priority);
   }
 
   /** @throws actor.not_allowed – to itself, its parent or its leader */
@@ -294,10 +359,21 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     this.#process.trapExit = trap;
   }
 
+  /**
+   * Gives mail that is addressed to the name or to an alias of the process to callbacks of their own from now on
+   * (`handleMessageName` …); mail to its PID still comes to `handleMessage` and `handleCall`. @default false
+   */
+  setSplitHandle(split: boolean): void {
+    watching.allowed(this.#process);
+    this.#process.splits = split;
+  }
+
   /** @throws actor.incorrect – no such priority */
   setSendPriority(priority: Priority): void {
     watching.allowed(this.#process);
-    if (priority !== "normal" && priority !== "high" && priority !== "max") throw actorError("actor.incorrect");
+    if (!isPriority(priority)) {
+      throw actorError("actor.incorrect", `a priority is normal, high or max, not ${String(priority)}`);
+    }
     this.#process.priority = priority;
   }
 
@@ -325,7 +401,7 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     const { trapExit, parent } = this.#process;
     const { core } = this.#host.tables;
     const isForced = exit.kind === "pid" && [parent, core].some((pid) => isSame(exit.target as PID, pid));
-    if (!trapExit || isForced) return exit.reason;
+    if (!trapExit || isForced) return bareReason(exit.reason);
     return this.handleMessage(exit.kind === "pid" ? (exit.target as PID) : this.#process.pid, exit as Messages);
   }
 
@@ -335,6 +411,15 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
 
   [NOTICE](_notice: unknown): unknown {
     return undefined;
+  }
+
+  [CHECK](): void {
+    watching.allowed(this.#process);
+  }
+
+  [SPAWN](make: new () => ActorShape, { options, args, mail }: SpawnPlan): PID | Promise<PID> {
+    const birth = { tables: this.#host.tables, host: this.#host, parent: this.#process, ...(mail && { mail }) };
+    return spawn(birth, make as unknown as new () => Behaviour, options, args);
   }
 
   /** Ends a process without asking. */

@@ -7,9 +7,19 @@ import {
   type StopApplicationOptions,
 } from "../application/index.ts";
 import { CronJobs } from "../cron/index.ts";
-import { actorError } from "../errors.ts";
+import { actorError, knownOptions, wholeNumber } from "../errors.ts";
 import type { EventOptions } from "../events/event.ts";
-import type { Address, Alias, AnswerOf, AnyCall, PID, Reason, Ref, RequestOf } from "../identity/index.ts";
+import {
+  type Address,
+  type Alias,
+  type AnswerOf,
+  type AnyCall,
+  checkName,
+  type PID,
+  type Reason,
+  type Ref,
+  type RequestOf,
+} from "../identity/index.ts";
 import { startLevel } from "../log/index.ts";
 import { MessageExit, type Priority } from "../mailbox/index.ts";
 import { type MetaInfo, metaInfo, sendExitMeta } from "../meta/control.ts";
@@ -17,18 +27,20 @@ import type { MetaRun } from "../meta/run.ts";
 import type { Behaviour } from "../process/behaviour.ts";
 import { overlay } from "../process/heritage.ts";
 import type { Process } from "../process/process.ts";
-import { openBus } from "../runtime/bus.ts";
+import { CORE_EVENT, openBus } from "../runtime/bus.ts";
 import * as calls from "../runtime/calls.ts";
-import { deliver, putExit, sendExit, undeliverable } from "../runtime/deliver.ts";
+import { deliver, missing, putExit, sendExit, undeliverable } from "../runtime/deliver.ts";
 import { Host } from "../runtime/host.ts";
 import * as names from "../runtime/names.ts";
 import { spawn } from "../runtime/spawn.ts";
 import { type KernelReport, Tables } from "../runtime/tables.ts";
 import type { ActorShape, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
 import * as watching from "../runtime/watch.ts";
-import { type KernelInfo, kernelInfo, type ProcessInfo, processInfo } from "./info.ts";
+import { type EventInfo, eventInfo, type KernelInfo, kernelInfo, type ProcessInfo, processInfo } from "./info.ts";
 import { KernelLog, type KernelLogOptions } from "./kernel-log.ts";
 import { asLogger } from "./report.ts";
+import { close, tellWaiting, within } from "./stop.ts";
+import { processTree, type TreeNode } from "./tree.ts";
 
 /** How long a stop waits for processes before it kills them. */
 const DEFAULT_STOP_MS = 10_000;
@@ -48,6 +60,8 @@ export interface KernelOptions {
   onReport?: (report: KernelReport) => void;
   /** Variables that its processes begin with. Names are not case-sensitive. */
   env?: Readonly<Record<string, unknown>>;
+  /** Events of the kernel, by their names; open ones unless they say otherwise, so that everybody may publish. @default none */
+  events?: Readonly<Record<string, EventOptions>>;
 }
 
 /** A kernel: it runs processes. It is no process itself; what it sends comes from its own PID. */
@@ -60,6 +74,7 @@ export class Kernel implements AsyncDisposable {
   /** What it does at times of the day. */
   readonly cron: CronJobs;
   readonly #applications: Applications;
+  readonly #closed = Promise.withResolvers<void>();
 
   constructor(tables: Tables) {
     this.#tables = tables;
@@ -153,12 +168,30 @@ export class Kernel implements AsyncDisposable {
     return this.#tables.byPid(pid) !== undefined;
   }
 
+  /** The name of the process, if it has one. @throws actor.process_unknown */
+  nameOf(pid: PID<never, never>): string | undefined {
+    return this.#get(pid).name;
+  }
+
+  /**
+   * A ref that no other equals. With a deadline, in milliseconds since the Unix epoch, it is alive up to it.
+   * @throws actor.incorrect – the deadline is past or no time
+   */
+  makeRef(deadlineMs?: number): Ref {
+    if (deadlineMs === undefined) return this.#tables.makeRef();
+    if (!(deadlineMs > 0 && deadlineMs >= this.#tables.clock.now())) {
+      throw actorError("actor.incorrect", `the deadline of a ref is ahead, and ${deadlineMs} is not`);
+    }
+    return this.#tables.makeRef(deadlineMs);
+  }
+
   /** Registers an event of the kernel; gives the token that publishing needs. */
   registerEvent(name: string, options?: EventOptions): Ref {
     return watching.registerEvent(this.#tables, undefined, name, options);
   }
 
   unregisterEvent(name: string): void {
+    if (name === CORE_EVENT) throw actorError("actor.event_owner", `the event ${name} stays as long as the kernel runs`);
     watching.unregisterEvent(this.#tables, undefined, name);
   }
 
@@ -180,9 +213,45 @@ export class Kernel implements AsyncDisposable {
     return processInfo(this.#tables, this.#get(pid));
   }
 
-  /** All processes, oldest first. */
-  processes(): PID[] {
-    return [...this.#tables.processes.values()].map((process) => process.pid);
+  /** @throws actor.event_unknown */
+  eventInfo(name: string): EventInfo {
+    return eventInfo(this.#tables, watching.eventOf(this.#tables, name));
+  }
+
+  /** The processes, oldest first: at most `limit` of them, from the one with the id `from` on. */
+  processes(options: { from?: number; limit?: number } = {}): PID[] {
+    const { from = 0, limit = Number.MAX_SAFE_INTEGER } = options;
+    wholeNumber("processes.from", from, 0);
+    wholeNumber("processes.limit", limit, 0);
+    const found: PID[] = [];
+    for (const { pid } of this.#tables.processes.values()) {
+      if (found.length >= limit) break;
+      if (pid.id >= from) found.push(pid);
+    }
+    return found;
+  }
+
+  /** The processes below those that have spawned them, supervisors with what they do. */
+  tree(): readonly TreeNode[] {
+    return processTree(this.#tables);
+  }
+
+  /**
+   * Resolves when the kernel has stopped, and not before.
+   * @throws actor.timeout – it still runs after `timeoutMs`; actor.node_terminated – with `timeoutMs`, if it had stopped before
+   */
+  wait(timeoutMs?: number): Promise<void> {
+    const stopped = this.#closed.promise;
+    if (timeoutMs === undefined) return stopped;
+    if (this.#tables.state === "stopped") return Promise.reject(actorError("actor.node_terminated"));
+    return within(this.#tables.clock, timeoutMs, stopped);
+  }
+
+  /** Kills every process and waits for none. Idempotent. */
+  stopForce(): void {
+    for (const process of [...this.#tables.processes.values()]) process.kill();
+    this.#stopping ??= Promise.resolve();
+    this.#close();
   }
 
   /**
@@ -229,7 +298,8 @@ export class Kernel implements AsyncDisposable {
   /**
    * Stops the applications, the last started first, each within 5 s, or `graceMs` if that is less.
    * Then it ends every process by an exit `shutdown` of its own parent, and waits for it; kills what is left after `graceMs`
-   * (default 10_000). Not to be awaited in a callback of an actor. Idempotent.
+   * (default 10_000), and reports every five seconds whom it waits for. Not to be awaited in a callback of an actor:
+   * it waits for that callback. Idempotent.
    */
   stop(options: { graceMs?: number } = {}): Promise<void> {
     this.#stopping ??= this.#stop(options.graceMs ?? DEFAULT_STOP_MS);
@@ -243,23 +313,30 @@ export class Kernel implements AsyncDisposable {
   async #stop(graceMs: number): Promise<void> {
     const tables = this.#tables;
     if (this.#applications.isBusy) await this.#applications.close(Math.min(APPLICATION_STOP_MS, graceMs));
+    if (tables.state !== "running") return; // it was stopped by force meanwhile
     tables.state = "stopping";
     this.cron.close();
     for (const process of [...tables.processes.values()]) {
       if (!putExit(process, new MessageExit("pid", process.parent, "shutdown"))) process.kill();
     }
     const late = new AbortController();
+    const telling = tellWaiting(tables);
     const grace = wait(tables.clock, graceMs, late.signal).then(
       () => this.#killAll(),
       () => undefined,
     );
-    await Promise.race([this.#empty(), grace]);
+    await Promise.race([this.#empty(), grace, this.#closed.promise]);
     late.abort();
-    tables.state = "stopped";
-    for (let first = tables.outside.pending; first !== undefined; first = tables.outside.pending) {
-      first.fail(actorError("actor.node_terminated"));
-    }
-    tables.logging.close();
+    telling.cancel();
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#tables.state === "stopped") return;
+    this.cron.close();
+    close(this.#tables);
+    this.#tables.logging.close();
+    this.#closed.resolve();
   }
 
   #killAll(): void {
@@ -287,15 +364,21 @@ export class Kernel implements AsyncDisposable {
 
   #get(pid: PID<never, never>): Process {
     const process = this.#tables.byPid(pid);
-    if (process === undefined) throw undeliverable("actor.process_unknown", pid as PID);
+    if (process === undefined) throw undeliverable(missing(this.#tables, pid as PID), pid as PID);
     return process;
   }
 }
 
-/** Makes a kernel. It needs no stop while it runs nothing. @throws actor.incorrect – a bad name */
+const KNOWN = Object.keys({ name: true, clock: true, log: true, onReport: true, env: true, events: true } satisfies Record<
+  keyof KernelOptions,
+  true
+>);
+
+/** Makes a kernel. It needs no stop while it runs nothing. @throws actor.incorrect, actor.name_too_long – a wrong option */
 export function createKernel(options: KernelOptions = {}): Kernel {
-  const name = options.name ?? "node@localhost";
-  if (!NAME.test(name) || Buffer.byteLength(name) > names.MAX_NAME_BYTES) {
+  knownOptions("kernel", options, KNOWN);
+  const name = checkName(options.name ?? "node@localhost");
+  if (!NAME.test(name)) {
     throw actorError("actor.incorrect", `the name of a kernel is name@host, not ${JSON.stringify(name)}`);
   }
   const tables = new Tables(name, options.clock ?? systemClock);
@@ -305,5 +388,8 @@ export function createKernel(options: KernelOptions = {}): Kernel {
   for (const [logger, write] of Object.entries(options.log?.loggers ?? {})) kernel.log.addLogger(logger, write);
   if (options.onReport !== undefined) kernel.log.addLogger("onReport", asLogger(options.onReport, tables.core));
   openBus(tables);
+  for (const [event, how] of Object.entries(options.events ?? {})) {
+    watching.registerEvent(tables, undefined, event, { open: true, ...how });
+  }
   return kernel;
 }

@@ -2,14 +2,13 @@ import type { Clock } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import type { Address, Alias, AnyCall, PID, Ref, RequestOf } from "../identity/index.ts";
 import { Log } from "../log/index.ts";
-import type { Priority } from "../mailbox/index.ts";
+import { isPriority, type Priority } from "../mailbox/index.ts";
 import * as calls from "../runtime/calls.ts";
 import { send, whenRead } from "../runtime/deliver.ts";
 import type { Tables } from "../runtime/tables.ts";
 import * as timers from "../runtime/timers.ts";
 import { allowed } from "../runtime/watch.ts";
 import type { MetaOptions, MetaProcess, MetaShape, SpawnedAlias } from "./behaviour.ts";
-import { isPriority } from "./options.ts";
 import type { MetaRun } from "./run.ts";
 
 /** Spawns a sibling, or gives a promise of it. */

@@ -1,5 +1,5 @@
 import { actorError } from "../errors.ts";
-import type { Priority } from "../mailbox/index.ts";
+import { isPriority } from "../mailbox/index.ts";
 import { DEFAULT_INIT_MS } from "../runtime/spawn.ts";
 import type { MetaOptions } from "./behaviour.ts";
 
@@ -20,9 +20,4 @@ export function resolveMetaOptions(given: MetaOptions): Required<Omit<MetaOption
     throw actorError("actor.incorrect", `meta.initTimeoutMs is ${initTimeoutMs}, expected more than 0`);
   }
   return { mailboxLimit, initTimeoutMs, priority: isPriority(priority) ? priority : "normal" };
-}
-
-/** Whether there is such a priority. */
-export function isPriority(value: unknown): value is Priority {
-  return value === "normal" || value === "high" || value === "max";
 }

@@ -23,6 +23,8 @@ export class Extras<P extends Consumer> {
   logger: string | undefined = undefined;
   /** The name by which it is a logger itself. */
   loggerName: string | undefined = undefined;
+  /** Whether the reason of an end that was not intended keeps the mail that waited. */
+  preservesMailbox = false;
 }
 
 /** The extras of `process`, made when first needed. */

@@ -1,7 +1,16 @@
 import { actorError } from "../errors.ts";
-import { type Outcome, type PID, type Reason, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
+import { type Address, type Outcome, PID, ProcessName, type Reason, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
 import type { LogLevel, LogRecord, LogSource, LogSubject } from "../log/index.ts";
-import { Envelope, type MessageEvent, type MessageExit, type MessageResponse, type Priority, Ring } from "../mailbox/index.ts";
+import {
+  Envelope,
+  isCertain,
+  type KeptMail,
+  type MessageEvent,
+  type MessageExit,
+  type MessageResponse,
+  type Priority,
+  Ring,
+} from "../mailbox/index.ts";
 import type { Consumer, Relation, WatchList } from "../relations/watch-list.ts";
 import { type Behaviour, ENDING, EXIT, NOTICE } from "./behaviour.ts";
 import { type Extras, extrasOf } from "./extras.ts";
@@ -16,6 +25,7 @@ import type { Runnable, Scheduler } from "./scheduler.ts";
  *  K2. The queues are looked at anew before each message: urgent, system, main, log.
  *  K3. A process with mail that neither runs nor has ended stands in the scheduler.
  *  K4. It ends once; `finished` of its host is called once, after the last callback but `terminate`.
+ *  K5. A queue at its limit takes nothing but what the process was promised (`isCertain`); a zombie takes nothing at all.
  */
 
 /** What a process is doing. A `zombie` was killed while it ran and ends when its callback returns. */
@@ -53,7 +63,8 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
   readonly behaviour: Behaviour;
   readonly parent: PID;
   readonly leader: PID;
-  readonly limit: number;
+  /** Longest queue, per queue; 0 = no limit, -1 = it takes nothing any more. */
+  limit: number;
   heritage: Heritage<Process>;
   startedMs: number;
   priority: Priority;
@@ -62,6 +73,8 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
   trapExit = false;
   /** Reads nothing but the urgent queue. */
   urgentOnly = false;
+  /** Whether mail to its name or an alias goes to callbacks of their own. */
+  splits = false;
   messagesIn = 0;
   messagesOut = 0;
   watchers: WatchList<Process> | undefined = undefined;
@@ -87,8 +100,8 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
   }
 
   /** The error of mail that finds no room. */
-  get fullCode(): "actor.mailbox_full" | "actor.meta_mailbox_full" {
-    return "actor.mailbox_full";
+  get fullCode(): "actor.mailbox_full" | "actor.meta_mailbox_full" | "actor.process_terminated" {
+    return this.state === "zombie" ? "actor.process_terminated" : "actor.mailbox_full";
   }
 
   /** A process that is a logger logs nothing itself. */
@@ -128,7 +141,7 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
   /** Puts mail into a queue of its choice; false if that is full. Without a sender the payload is an {@link Envelope}. */
   put(queue: Priority | "log", from: PID | undefined, payload: unknown): boolean {
     const ring = this.#ring(queue);
-    if (this.limit !== 0 && ring.size >= this.limit) return false;
+    if (this.limit !== 0 && ring.size >= this.limit && !this.#mustTake(from, payload)) return false;
     ring.push(from, payload);
     if (this.state === "sleep" && !this.#scheduled) this.#schedule();
     return true;
@@ -194,7 +207,18 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
       return;
     }
     this.state = "zombie";
+    this.limit = -1;
     failAll(this, actorError("actor.process_terminated", `process ${this.pid} was killed while it waited`));
+  }
+
+  /** Takes out all mail that waits, in the order in which it would have been read. */
+  takeMail(): KeptMail[] {
+    const all: KeptMail[] = [];
+    for (const queue of ["max", "high", "normal", "log"] as const) {
+      const ring = this.#ring(queue);
+      while (ring.size > 0) all.push({ queue, from: ring.peekFrom(), payload: ring.take() });
+    }
+    return all;
   }
 
   /** Handles one message. False if the loop is not to go on. */
@@ -215,11 +239,14 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
   #open(envelope: Envelope): unknown {
     switch (envelope.kind) {
       case "call": {
-        const given = this.behaviour.handleCall(envelope.from, envelope.ref as never, envelope.payload as never);
+        const given = this.splits
+          ? this.#splitCall(envelope)
+          : this.behaviour.handleCall(envelope.from, envelope.ref as never, envelope.payload as never);
         if (isThenable(given)) return given.then((value) => this.host.answerCall(this, envelope, value));
         return this.host.answerCall(this, envelope, given);
       }
       case "exit":
+      case "child_exit":
         return this.behaviour[EXIT](envelope.payload as MessageExit);
       case "event":
         return this.behaviour.handleEvent(envelope.payload as MessageEvent);
@@ -240,8 +267,30 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
         return undefined;
       }
       default:
-        return this.behaviour.handleMessage(envelope.from, envelope.payload as never);
+        return this.#splitMessage(envelope);
     }
+  }
+
+  #splitMessage({ to, from, payload }: Envelope): unknown {
+    const { behaviour } = this;
+    if (!this.splits) return behaviour.handleMessage(from, payload as never);
+    const name = nameIn(to);
+    if (name !== undefined) return behaviour.handleMessageName?.(name, from, payload as never);
+    return behaviour.handleMessageAlias?.(to as never, from, payload as never);
+  }
+
+  #splitCall(envelope: Envelope): unknown {
+    const { behaviour } = this;
+    const { to, from, payload } = envelope;
+    const ref = envelope.ref as never;
+    if (to instanceof PID) return behaviour.handleCall(from, ref, payload as never);
+    const name = nameIn(to);
+    if (name !== undefined) return behaviour.handleCallName?.(name, from, ref, payload as never);
+    return behaviour.handleCallAlias?.(to as never, from, ref, payload as never);
+  }
+
+  #mustTake(from: PID | undefined, payload: unknown): boolean {
+    return from === undefined && this.limit !== -1 && isCertain((payload as Envelope).kind);
   }
 
   /** A callback gave something back, or the process was killed in it. False if the loop is not to go on. */
@@ -303,11 +352,18 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
       case "normal":
         this.#main ??= new Ring();
         return this.#main;
-      default:
+      case "log":
         this.#log ??= new Ring();
         return this.#log;
+      default:
+        throw actorError("actor.incorrect", `a priority is normal, high or max, not ${String(queue)}`);
     }
   }
+}
+
+/** The name in an address, if it is one. */
+function nameIn(to: Address | undefined): string | undefined {
+  return typeof to === "string" ? to : to instanceof ProcessName ? to.name : undefined;
 }
 
 /** Whether `value` is to be waited for. */

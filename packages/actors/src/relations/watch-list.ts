@@ -44,6 +44,10 @@ export class WatchList<C extends Consumer = Consumer> {
     return (this.#links?.size ?? 0) + (this.#monitors?.size ?? 0);
   }
 
+  has(kind: RelationKind, consumer: C): boolean {
+    return (kind === "link" ? this.#links : this.#monitors)?.has(consumer) === true;
+  }
+
   /** @throws actor.target_exists – the consumer has this relation already. */
   add(kind: RelationKind, consumer: C, address: TargetAddress, toChild = false): void {
     let side = kind === "link" ? this.#links : this.#monitors;

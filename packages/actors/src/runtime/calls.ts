@@ -1,6 +1,6 @@
 import { type ActorErrorCode, actorError } from "../errors.ts";
-import { type Address, Alias, later, type Outcome, type PID, type Ref, Terminate } from "../identity/index.ts";
-import { Envelope, type EnvelopeKind, type MessageResponse, type Priority } from "../mailbox/index.ts";
+import { type Address, Alias, later, type Outcome, PID, type Ref, Terminate } from "../identity/index.ts";
+import { Envelope, type EnvelopeKind, isPriority, type MessageResponse, type Priority } from "../mailbox/index.ts";
 import { isAbandoned, Pending, pendingOf, type Settler, type Waiter } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { missing, undeliverable } from "./deliver.ts";
@@ -11,7 +11,7 @@ export const DEFAULT_CALL_MS = 5_000;
 
 /** How to ask. */
 export interface CallOptions {
-  /** Longest wait, in milliseconds. @default 5_000 */
+  /** Longest wait, in milliseconds; below 1 means the default. @default 5_000 */
   timeoutMs?: number;
   /** @default "normal" */
   priority?: Priority;
@@ -21,6 +21,20 @@ export interface CallOptions {
 export interface RequestOptions extends CallOptions {
   /** Comes back with the response. @default "" */
   label?: string;
+}
+
+/** @throws actor.incorrect – a wait without an end */
+function timeoutOf(options: CallOptions | undefined): number {
+  const timeoutMs = options?.timeoutMs ?? DEFAULT_CALL_MS;
+  if (timeoutMs === Number.POSITIVE_INFINITY)
+    throw actorError("actor.incorrect", "timeoutMs is infinite, and every wait has an end");
+  return timeoutMs >= 1 ? timeoutMs : DEFAULT_CALL_MS;
+}
+
+function priorityOf(options: CallOptions | undefined): Priority | undefined {
+  const priority = options?.priority;
+  if (priority === undefined || isPriority(priority)) return priority;
+  throw actorError("actor.incorrect", `a priority is normal, high or max, not ${String(priority)}`);
 }
 
 interface Question {
@@ -72,8 +86,8 @@ function ask(
   options: CallOptions | undefined,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const timeoutMs = options?.timeoutMs ?? DEFAULT_CALL_MS;
-    const priority = options?.priority ?? caller?.priority ?? "normal";
+    const timeoutMs = timeoutOf(options);
+    const priority = priorityOf(options) ?? caller?.priority ?? "normal";
     const asked = open(tables, caller, { kind, to, request, timeoutMs, priority, blocking: true }, { resolve, reject });
     if (typeof asked === "string") reject(undeliverable(asked, to));
   });
@@ -81,8 +95,8 @@ function ask(
 
 /** Asks without waiting: one response comes as mail. @throws what keeps the request from its target. */
 export function sendRequest(tables: Tables, process: Process, to: Address, request: unknown, options: RequestOptions = {}): Ref {
-  const timeoutMs = options.timeoutMs ?? DEFAULT_CALL_MS;
-  const priority = options.priority ?? process.priority;
+  const timeoutMs = timeoutOf(options);
+  const priority = priorityOf(options) ?? process.priority;
   const respond = (result: unknown, error: Error | undefined): void => {
     if (process.state === "terminated" || typeof ref === "string") return;
     const response: MessageResponse = { ref, from: to, label: options.label ?? "", result, error };
@@ -141,11 +155,12 @@ export function respond(
   if (important || to.id === tables.core.id) throw actorError("actor.response_ignored");
 }
 
-/** Answers the call in `envelope` with what `handleCall` gave back. */
-export function answerCall(envelope: Envelope, given: unknown): Outcome {
+/** Answers the call in `envelope` with what `handleCall` gave back; with a reason other than `normal` only if `always`. */
+export function answerCall(envelope: Envelope, given: unknown, always = false): Outcome {
   if (given === later) return undefined;
   if (given instanceof Terminate) {
-    if (given.reason === "normal" && given.answer !== undefined) pendingOf(envelope.ref as Ref)?.answer(given.answer);
+    const isAnswered = given.answer !== undefined && (always || given.reason === "normal");
+    if (isAnswered) pendingOf(envelope.ref as Ref)?.answer(given.answer);
     return given;
   }
   pendingOf(envelope.ref as Ref)?.answer(given);
@@ -154,6 +169,7 @@ export function answerCall(envelope: Envelope, given: unknown): Outcome {
 
 /** Withdraws a request that does not wait: no response comes. @throws actor.request_unknown */
 export function cancelRequest(process: Process, ref: Ref): void {
+  if (process.state === "zombie") throw actorError("actor.not_allowed", `process ${process.pid} was killed`);
   const pending = pendingOf(ref);
   if (pending === undefined || pending.waiter !== process || pending.blocking) throw actorError("actor.request_unknown");
   pending.withdraw();
@@ -162,7 +178,7 @@ export function cancelRequest(process: Process, ref: Ref): void {
 /** Ends one wait of a process with `actor.canceled`. @throws actor.process_unknown, actor.incorrect – it waits for no such ref. */
 export function cancelWaitResponse(tables: Tables, pid: PID<never, never>, ref: Ref): void {
   const process = tables.byPid(pid);
-  if (process === undefined) throw undeliverable("actor.process_unknown", pid as PID);
+  if (process === undefined) throw undeliverable(missing(tables, pid as PID), pid as PID);
   const pending = pendingOf(ref);
   if (pending === undefined || pending.waiter !== process || !pending.blocking) {
     throw actorError("actor.incorrect", `process ${pid} waits for no answer to ${ref}`);
@@ -170,9 +186,25 @@ export function cancelWaitResponse(tables: Tables, pid: PID<never, never>, ref: 
   pending.fail(actorError("actor.canceled"));
 }
 
-/** Moves a call on to another process, which answers the original caller. */
-export function forward(tables: Tables, to: Address, from: PID, ref: Ref, request: unknown): void {
+/** Mail that goes on to another process of this node as it came: with its sender, and its ref if it is a call. */
+export interface Forwarded {
+  readonly from: PID;
+  /** Of a call. */
+  readonly ref?: Ref;
+  readonly payload: unknown;
+}
+
+/**
+ * Moves a message or a call on; whoever gets a call answers the original caller.
+ * @throws actor.process_unknown, actor.process_terminated, actor.mailbox_full
+ */
+export function forward(tables: Tables, to: Address, mail: Forwarded, priority: Priority = "normal"): void {
   const target = tables.find(to);
   if (target === undefined) throw undeliverable(missing(tables, to), to);
-  if (!target.put("normal", undefined, new Envelope("call", from, request, ref, to))) throw undeliverable(target.fullCode, to);
+  const { from, ref, payload } = mail;
+  const isPlain = ref === undefined && (!target.splits || to instanceof PID);
+  const fits = isPlain
+    ? target.put(priority, from, payload)
+    : target.put(priority, undefined, new Envelope(ref === undefined ? "message" : "call", from, payload, ref, to));
+  if (!fits) throw undeliverable(target.fullCode, to);
 }

@@ -1,5 +1,5 @@
 import { type ActorErrorCode, actorError } from "../errors.ts";
-import { type Address, PID, type Reason } from "../identity/index.ts";
+import { type Address, Alias, isReason, PID, ProcessName, type Reason } from "../identity/index.ts";
 import { Envelope, MessageExit, MessageFallback, type Priority } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
@@ -16,12 +16,24 @@ export function deliver(
   message: unknown,
   priority: Priority,
 ): ActorErrorCode | undefined {
-  const target = tables.find(to);
+  let target: Process | undefined;
+  if (to instanceof PID) target = tables.byPid(to);
+  else {
+    target = tables.find(to);
+    if (target?.splits) return deliverSplit(tables, target, { from, to, message, priority });
+  }
   if (target === undefined) return missing(tables, to);
   const fits = priority === "normal" ? target.mail(from, message) : target.put(priority, from, message);
   if (fits) return undefined;
   if (from === target.pid && to instanceof PID) return target.fullCode;
   return fallBack(tables, target, { from, to, message, priority });
+}
+
+/** Mail to the name or an alias of a process that wants to know which it was. */
+function deliverSplit(tables: Tables, target: Process, mail: Overflow): ActorErrorCode | undefined {
+  const { from, to, message, priority } = mail;
+  if (target.put(priority, undefined, new Envelope("message", from, message, undefined, to))) return undefined;
+  return fallBack(tables, target, mail);
 }
 
 /** Sends for a process, and throws what kept the message from its target. */
@@ -40,14 +52,18 @@ export function undeliverable(problem: ActorErrorCode, to: Address): Error {
 function describe(problem: ActorErrorCode): string {
   if (problem === "actor.mailbox_full" || problem === "actor.meta_mailbox_full") return "the mailbox is full";
   if (problem === "actor.node_terminated") return "the kernel has stopped";
+  if (problem === "actor.process_terminated") return "the process is ending";
+  if (problem === "actor.not_allowed") return "a process asks neither itself nor anybody once it has ended";
+  if (problem === "actor.unsupported") return "mail goes to a PID, a name or an alias, not to this";
   return problem === "actor.no_route" ? "the node cannot be reached" : "no such process";
 }
 
 /** Why nothing was found behind `to`. */
 export function missing(tables: Tables, to: Address): ActorErrorCode {
   if (tables.state === "stopped") return "actor.node_terminated";
-  if (typeof to === "string" || tables.isHere(to.node)) return "actor.process_unknown";
-  return "actor.no_route";
+  if (typeof to === "string") return "actor.process_unknown";
+  if (!(to instanceof PID || to instanceof ProcessName || to instanceof Alias)) return "actor.unsupported";
+  return tables.isHere(to.node) ? "actor.process_unknown" : "actor.no_route";
 }
 
 interface Overflow {
@@ -60,6 +76,7 @@ interface Overflow {
 function fallBack(tables: Tables, full: Process, mail: Overflow): ActorErrorCode | undefined {
   let { message, to } = mail;
   let at = full;
+  if (full.state === "zombie") return full.fullCode;
   for (let hop = 0; hop < MAX_FALLBACKS; hop++) {
     const fallback = at.extras?.fallback;
     if (fallback === undefined || fallback.name === at.name) return at.fullCode;
@@ -67,7 +84,10 @@ function fallBack(tables: Tables, full: Process, mail: Overflow): ActorErrorCode
     if (next === undefined) return "actor.process_unknown";
     message = new MessageFallback(at.pid, fallback.tag ?? "", to, message);
     to = fallback.name;
-    if (next.put(mail.priority, mail.from, message)) return undefined;
+    const fits = next.splits
+      ? next.put(mail.priority, undefined, new Envelope("message", mail.from, message, undefined, to))
+      : next.put(mail.priority, mail.from, message);
+    if (fits) return undefined;
     at = next;
   }
   return "actor.mailbox_full";
@@ -90,22 +110,36 @@ export function whenRead(tables: Tables, to: Address): Promise<void> {
 
 /** Sends an exit signal. @throws actor.incorrect, actor.not_allowed, actor.process_unknown, actor.mailbox_full */
 export function sendExit(tables: Tables, from: Process | undefined, to: PID<never, never>, reason: Reason): void {
-  if (reason === undefined || reason === null) throw actorError("actor.incorrect", "an exit signal needs a reason");
+  checkExit(from, to, reason);
   const target = tables.byPid(to);
-  if (from !== undefined) {
-    if (from.state === "zombie") throw actorError("actor.not_allowed", `process ${from.pid} was killed`);
-    if (isSame(to, from.pid) || isSame(to, from.parent) || isSame(to, from.leader)) {
-      throw actorError("actor.not_allowed", "a process sends no exit to itself, its parent or its leader");
-    }
-  }
   if (target === undefined) throw undeliverable(missing(tables, to as PID), to as PID);
-  if (!putExit(target, new MessageExit("pid", from?.pid ?? tables.core, reason)))
-    throw undeliverable("actor.mailbox_full", to as PID);
+  if (!putExit(target, new MessageExit("pid", from?.pid ?? tables.core, reason))) throw undeliverable(target.fullCode, to as PID);
+}
+
+/** @throws actor.unsupported – no PID; actor.incorrect – no reason; actor.not_allowed – to itself, its parent or its leader */
+export function checkExit(from: Process | undefined, to: PID<never, never>, reason: Reason): void {
+  if (!(to instanceof PID)) throw actorError("actor.unsupported", `an exit signal goes to a PID, not to ${String(to)}`);
+  if (!isReason(reason)) {
+    throw actorError(
+      "actor.incorrect",
+      `an exit signal needs a reason: normal, shutdown, kill or an error, not ${String(reason)}`,
+    );
+  }
+  if (from === undefined) return;
+  if (from.state === "zombie") throw actorError("actor.not_allowed", `process ${from.pid} was killed`);
+  if (isSame(to, from.pid) || isSame(to, from.parent) || isSame(to, from.leader)) {
+    throw actorError("actor.not_allowed", "a process sends no exit to itself, its parent or its leader");
+  }
 }
 
 /** Puts an exit into the urgent queue; false if that is full. */
 export function putExit(target: Process, exit: MessageExit): boolean {
   return target.put("max", undefined, new Envelope("exit", target.pid, exit));
+}
+
+/** Tells a parent of the end of a child that it linked to at the spawn: this is never lost. */
+export function putChildExit(parent: Process, exit: MessageExit): void {
+  parent.put("max", undefined, new Envelope("child_exit", parent.pid, exit));
 }
 
 /** Whether two PIDs name the same process. */

@@ -1,6 +1,6 @@
 import { actorError } from "../errors.ts";
-import { isClean, PID, type Reason } from "../identity/index.ts";
-import { Envelope, MessageExit } from "../mailbox/index.ts";
+import { bareReason, isClean, PID, type Reason } from "../identity/index.ts";
+import { Envelope, MailboxKept, MessageExit } from "../mailbox/index.ts";
 import { failAll } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { purge } from "../relations/watch-list.ts";
@@ -14,7 +14,7 @@ import { tellEnd, withdraw } from "./watch.ts";
  */
 export function finish(tables: Tables, process: Process, reason: Reason): void {
   if (process.state === "terminated") return;
-  remove(tables, process, reason);
+  remove(tables, process, keptWith(process, reason));
   if (!isClean(reason))
     tables.report({ kind: "ended", pid: process.pid, by: process, text: `ended: ${text(reason)}`, error: reason });
   tables.terminating++;
@@ -37,6 +37,12 @@ export function abandon(tables: Tables, process: Process, reason: Reason): void 
   tables.onGone?.();
 }
 
+/** What those who watch are told: the reason, and with it the mail that waited if the process was to preserve it. */
+function keptWith(process: Process, reason: Reason): Reason {
+  if (process.extras?.preservesMailbox !== true || isClean(reason)) return reason;
+  return new MailboxKept(process.pid, reason, process.takeMail());
+}
+
 function remove(tables: Tables, process: Process, reason: Reason): void {
   const { pid, name, extras } = process;
   process.state = "terminated";
@@ -55,9 +61,10 @@ function remove(tables: Tables, process: Process, reason: Reason): void {
       tellEnd(entry?.watchers, "alias", pid, reason);
     }
     for (const event of extras.events) withdraw(tables, event, reason);
-    const exit = new Envelope("exit", pid, new MessageExit("pid", pid, reason));
-    for (const meta of extras.metas) if (!meta.put("max", undefined, exit)) meta.end(reason);
-    for (const ended of [...extras.onEnd]) ended(reason);
+    const bare = bareReason(reason);
+    const exit = new Envelope("exit", pid, new MessageExit("pid", pid, bare));
+    for (const meta of extras.metas) if (!meta.put("max", undefined, exit)) meta.end(bare);
+    for (const ended of [...extras.onEnd]) ended(bare);
   }
   process.heritage.application?.ended(process, reason);
   purge(process);

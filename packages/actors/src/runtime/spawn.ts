@@ -1,12 +1,12 @@
 import type { Timer } from "@metanode/core/clock";
-import { actorError } from "../errors.ts";
-import { PID, type Reason, reasonOfOutcome, reasonOfThrow, Terminate } from "../identity/index.ts";
+import { actorError, knownOptions, wholeNumber } from "../errors.ts";
+import { isReason, PID, type Reason, reasonOfOutcome, Terminate } from "../identity/index.ts";
 import { type LogLevel, startLevel } from "../log/index.ts";
-import type { Priority } from "../mailbox/index.ts";
+import { isPriority, type KeptMail, type Priority } from "../mailbox/index.ts";
 import { type Behaviour, BIND, START } from "../process/behaviour.ts";
 import { extrasOf, type Fallback } from "../process/extras.ts";
 import { type Heritage, overlay } from "../process/heritage.ts";
-import { Process, type ProcessHost } from "../process/process.ts";
+import { isThenable, Process, type ProcessHost } from "../process/process.ts";
 import { WatchList } from "../relations/watch-list.ts";
 import { abandon } from "./end.ts";
 import { registerName } from "./names.ts";
@@ -22,7 +22,7 @@ export interface SpawnOptions {
   name?: string;
   /** Longest queue, for each of the four; 0 = no limit. @default 0 */
   mailboxLimit?: number;
-  /** Priority of what it sends. @default "normal" */
+  /** Priority of what it sends; an unknown one is the default. @default "normal" */
   priority?: Priority;
   /** @default the leader of the parent */
   leader?: PID<never, never>;
@@ -30,15 +30,36 @@ export interface SpawnOptions {
   env?: Readonly<Record<string, unknown>>;
   /** Where mail goes that does not fit; needs a `mailboxLimit`. */
   fallback?: Fallback;
-  /** The end of the parent ends this process, also when it traps exits. @default false */
+  /** The end of the parent ends this process, also when it traps exits. Nothing where the kernel spawns. @default false */
   linkParent?: boolean;
-  /** The end of this process ends the parent, unless it traps exits. @default false */
+  /** The end of this process ends the parent, unless it traps exits; it is never lost. Nothing where the kernel spawns. @default false */
   linkChild?: boolean;
   /** From which level on it logs; only here it can be `trace`. @default that of the parent, at the spawn */
   logLevel?: LogLevel;
   /** Longest start, in milliseconds, where it waits for something. @default 5_000 */
   initTimeoutMs?: number;
+  /**
+   * Whether the mail that waits when the process ends otherwise than by `normal` or `shutdown` is kept in the reason, an
+   * error `actor.mailbox_kept` with the reason itself as its cause. A supervisor (one-for-one, simple one-for-one) hands
+   * that mail to the replacement, before all other. The message that was being handled is not kept. @default false
+   */
+  preserveMailbox?: boolean;
 }
+
+const KNOWN = Object.keys({
+  name: true,
+  mailboxLimit: true,
+  priority: true,
+  leader: true,
+  env: true,
+  fallback: true,
+  linkParent: true,
+  linkChild: true,
+  initTimeoutMs: true,
+  preserveMailbox: true,
+  logLevel: true,
+  args: true,
+} satisfies Record<keyof SpawnOptions | "args", true>);
 
 const NO_OPTIONS: SpawnOptions = Object.freeze({});
 const NO_ARGS: readonly unknown[] = Object.freeze([]);
@@ -51,9 +72,16 @@ export interface Birth {
   readonly parent: Process | undefined;
   /** @default that of the parent */
   readonly heritage?: Heritage<Process>;
+  /** Mail that waits for it from the beginning. */
+  readonly mail?: readonly KeptMail[];
 }
 
-/** Makes a process and runs its start; gives a promise only when the start gives one. Throws what the start throws. */
+/**
+ * Makes a process and runs its start; gives a promise only when the start gives one. Throws what the start throws, and then
+ * nothing is left of it.
+ * @throws actor.node_terminated, actor.incorrect – an option, or nothing to run; actor.not_allowed – the parent is ending;
+ * actor.parent_unknown – no such leader; actor.name_taken; actor.timeout
+ */
 export function spawn(
   birth: Birth,
   make: new () => Behaviour,
@@ -64,20 +92,23 @@ export function spawn(
   let started: unknown;
   try {
     if (options.name !== undefined) registerName(birth.tables, process, options.name);
+    if (birth.mail !== undefined) for (const { queue, from, payload } of birth.mail) process.put(queue, from, payload);
     started = process.behaviour[START](args);
   } catch (error) {
     throw failed(birth, process, error);
   }
-  if (started instanceof Promise) return finishLater(birth, process, options, started);
+  if (isThenable(started)) return finishLater(birth, process, options, started);
   return complete(birth, process, options, started);
 }
 
 function create({ tables, host, parent, heritage: given }: Birth, make: new () => Behaviour, options: SpawnOptions): Process {
   if (tables.state !== "running") throw actorError("actor.node_terminated");
   if (parent !== undefined) allowed(parent);
-  if (options.leader !== undefined && tables.byPid(options.leader) === undefined) throw actorError("actor.parent_unknown");
+  if (options !== NO_OPTIONS) checkOptions(tables, options);
+  if (typeof make !== "function") throw actorError("actor.incorrect", `a spawn needs the class of an actor, not ${String(make)}`);
+  const behaviour = new make();
+  if (typeof behaviour[BIND] !== "function") throw actorError("actor.incorrect", `${make.name} is no class of actors`);
   const limit = options.mailboxLimit ?? 0;
-  if (!Number.isInteger(limit) || limit < 0) throw actorError("actor.incorrect", "mailboxLimit is an integer from 0");
   const heritage = handDown(given ?? parent?.heritage ?? tables.heritage, options);
   if (heritage.application?.isClosed === true) {
     throw actorError("actor.application_stopping", `application ${heritage.application.name} takes no new processes`);
@@ -86,11 +117,11 @@ function create({ tables, host, parent, heritage: given }: Birth, make: new () =
   const process = new Process({
     pid,
     host,
-    behaviour: new make(),
+    behaviour,
     parent: parent?.pid ?? tables.core,
     leader: (options.leader as PID | undefined) ?? parent?.leader ?? tables.core,
     limit,
-    priority: options.priority ?? "normal",
+    priority: isPriority(options.priority) ? options.priority : "normal",
     startedMs: Math.round(tables.clock.now() - tables.startMs),
     heritage,
   });
@@ -98,7 +129,8 @@ function create({ tables, host, parent, heritage: given }: Birth, make: new () =
   tables.processes.set(pid.id, process);
   heritage.application?.joined(process);
   if (options.fallback !== undefined && limit > 0) extrasOf(process).fallback = options.fallback;
-  process.behaviour[BIND](process, host);
+  if (options.preserveMailbox === true) extrasOf(process).preservesMailbox = true;
+  behaviour[BIND](process, host);
   return process;
 }
 
@@ -111,26 +143,45 @@ function handDown(heritage: Heritage<Process>, { env, logLevel }: SpawnOptions):
   };
 }
 
+function checkOptions(tables: Tables, options: SpawnOptions): void {
+  knownOptions("spawn", options, KNOWN);
+  const { leader, mailboxLimit, initTimeoutMs } = options;
+  if (leader !== undefined && tables.byPid(leader) === undefined) {
+    throw actorError("actor.parent_unknown", `the leader ${leader} does not exist`);
+  }
+  if (mailboxLimit !== undefined) wholeNumber("spawn.mailboxLimit", mailboxLimit, 0);
+  if (initTimeoutMs !== undefined && !(initTimeoutMs > 0)) {
+    throw actorError("actor.incorrect", `spawn.initTimeoutMs is ${initTimeoutMs}, expected more than 0`);
+  }
+}
+
 function complete(birth: Birth, process: Process, options: SpawnOptions, started: unknown): PID {
   if (process.state !== "init") throw failed(birth, process, new Terminate("kill"));
   if (started !== undefined) throw failed(birth, process, new Terminate(reasonOfOutcome(started)));
   const { parent } = birth;
-  if (parent !== undefined && options.linkParent) link(process, parent, false);
-  if (parent !== undefined && options.linkChild) link(parent, process, true);
+  if (parent !== undefined && options.linkParent === true) {
+    // The parent has ended during a start that took its time: there is nobody to link to, and nobody else would end it.
+    if (parent.state === "terminated")
+      throw failed(birth, process, actorError("actor.process_terminated", "the parent has ended"));
+    link(process, parent, false);
+  }
+  if (parent !== undefined && options.linkChild === true && parent.state !== "terminated") link(parent, process, true);
   process.activate();
   return process.pid;
 }
 
+/** A link that the consumer made itself during the start is as good. */
 function link(consumer: Process, target: Process, toChild: boolean): void {
   target.watchers ??= new WatchList<Process>();
-  target.watchers.add("link", consumer, target.pid, toChild);
+  if (!target.watchers.has("link", consumer)) target.watchers.add("link", consumer, target.pid, toChild);
 }
 
-async function finishLater(birth: Birth, process: Process, options: SpawnOptions, started: Promise<unknown>): Promise<PID> {
+async function finishLater(birth: Birth, process: Process, options: SpawnOptions, started: PromiseLike<unknown>): Promise<PID> {
   let timer: Timer | undefined;
+  const timeoutMs = options.initTimeoutMs ?? DEFAULT_INIT_MS;
   const late = new Promise<never>((_, reject) => {
-    timer = birth.tables.clock.setTimer(options.initTimeoutMs ?? DEFAULT_INIT_MS, () =>
-      reject(actorError("actor.timeout", "the start took too long")),
+    timer = birth.tables.clock.setTimer(timeoutMs, () =>
+      reject(actorError("actor.timeout", `the start took longer than ${timeoutMs} ms`)),
     );
   });
   let given: unknown;
@@ -144,11 +195,15 @@ async function finishLater(birth: Birth, process: Process, options: SpawnOptions
   return complete(birth, process, options, given);
 }
 
-/** Clears away a process whose start failed; gives the error that the spawn throws. */
+/**
+ * Clears away a process whose start failed, and gives the error that the spawn throws. The same error is the reason for
+ * what the process has spawned already.
+ */
 function failed({ tables }: Birth, process: Process, thrown: unknown): Error {
-  const reason: Reason = process.state === "zombie" ? "kill" : reasonOfThrow(thrown);
+  const cause = process.state === "zombie" ? "kill" : thrown instanceof Terminate ? thrown.reason : thrown;
+  const error =
+    cause instanceof Error ? cause : actorError("actor.process_terminated", `the process ended in its start: ${String(cause)}`);
+  const reason: Reason = isReason(cause) ? cause : error;
   abandon(tables, process, reason);
-  const cause = thrown instanceof Terminate ? thrown.reason : thrown;
-  if (cause instanceof Error) return cause;
-  return actorError("actor.process_terminated", `the process ended in its start: ${String(cause)}`);
+  return error;
 }

@@ -1,4 +1,4 @@
-import { type Clock, DeadlineQueue } from "@metanode/core/clock";
+import { type Clock, DeadlineQueue, type Timer } from "@metanode/core/clock";
 import type { EventEntry } from "../events/event.ts";
 import { type Address, Alias, isPanic, PID, ProcessName, type Reason, Ref } from "../identity/index.ts";
 import { Log, Logging, type LogLevel, type LogSource, type LogSubject, type RecordLevel, type ReportKind } from "../log/index.ts";
@@ -35,6 +35,7 @@ const REPORT_LEVEL: Readonly<Record<ReportKind, RecordLevel>> = {
   unhandled: "warning",
   ended: "error",
   terminate_failed: "panic",
+  stop_waits: "info",
   stop_late: "warning",
   meta: "error",
   meta_leaked: "warning",
@@ -52,6 +53,8 @@ export class Tables {
   readonly names = new Map<string, Entry<ProcessName>>();
   readonly aliases = new Map<number, Entry<Alias>>();
   readonly events = new Map<string, EventEntry<Process, Process>>();
+  /** Mail and signals that wait for their time. */
+  readonly timers = new Set<Timer>();
   /** Meta-processes whose main activity has not come back. */
   readonly metas = new Set<Process>();
   /** The kernel as a sender, parent and leader. */
@@ -114,7 +117,7 @@ export class Tables {
     if (to instanceof PID) return this.byPid(to);
     if (typeof to === "string") return this.names.get(to)?.process;
     if (to instanceof ProcessName) return this.isHere(to.node) ? this.names.get(to.name)?.process : undefined;
-    return this.entryOfAlias(to)?.process;
+    return to instanceof Alias ? this.entryOfAlias(to)?.process : undefined;
   }
 
   entryOfAlias(alias: Alias<never, never>): Entry<Alias> | undefined {

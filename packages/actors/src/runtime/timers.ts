@@ -4,7 +4,7 @@ import type { Address, PID, Reason } from "../identity/index.ts";
 import { MessageExit, type Priority } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
-import { deliver, putExit } from "./deliver.ts";
+import { checkExit, deliver, putExit } from "./deliver.ts";
 import type { Tables } from "./tables.ts";
 import { allowed } from "./watch.ts";
 
@@ -28,7 +28,7 @@ export function sendAfter(
   });
 }
 
-/** Sends an exit signal later. */
+/** Sends an exit signal later. What {@link checkExit} refuses is refused now; who lives then is looked at then. */
 export function sendExitAfter(
   tables: Tables,
   from: Process,
@@ -37,24 +37,24 @@ export function sendExitAfter(
   delayMs: number,
 ): CancelTimer {
   allowed(from);
+  checkExit(from, to, reason);
   return once(tables, delayMs, () => {
     const target = tables.byPid(to);
     if (target !== undefined) putExit(target, new MessageExit("pid", from.pid, reason));
   });
 }
 
-/** Runs once, later. */
+/** Runs once, later, unless the kernel has stopped by then. @throws actor.incorrect – a delay that is no time */
 export function once(tables: Tables, delayMs: number, run: () => void): CancelTimer {
-  let open = true;
+  if (!(delayMs >= 0)) throw actorError("actor.incorrect", `a delay is ${delayMs}, expected 0 milliseconds or more`);
   const timer = tables.clock.setTimer(delayMs, () => {
-    open = false;
+    tables.timers.delete(timer);
     run();
   });
+  tables.timers.add(timer);
   return () => {
-    const prevented = open;
-    open = false;
     timer.cancel();
-    return prevented;
+    return tables.timers.delete(timer);
   };
 }
 

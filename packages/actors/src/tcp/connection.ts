@@ -12,11 +12,11 @@ import type { Socket } from "node:net";
 import { actorError } from "../errors.ts";
 import { isClean, type PID, type Reason } from "../identity/index.ts";
 import { MetaBehaviour, type MetaProcess } from "../meta/behaviour.ts";
+import { Delivery } from "../meta/delivery.ts";
 import type { Ended } from "../runtime/typed.ts";
 import { createChunker } from "../splitting/chunk.ts";
 import { createKeepAlive, type KeepAlive } from "../splitting/keep-alive.ts";
 import type { Splitter } from "../splitting/splitting.ts";
-import { Delivery } from "./delivery.ts";
 import { IdleWatch } from "./idle.ts";
 import {
   MessageTcp,
@@ -25,6 +25,7 @@ import {
   type TcpAddress,
   type TcpAlias,
   type TcpCommand,
+  type TcpEvent,
   textOf,
 } from "./messages.ts";
 import type { ResolvedTcpOptions, TcpHandler } from "./options.ts";
@@ -35,7 +36,7 @@ interface Life {
   readonly meta: MetaProcess;
   readonly id: TcpAlias;
   readonly handler: TcpHandler;
-  readonly delivery: Delivery;
+  readonly delivery: Delivery<TcpEvent>;
 }
 
 /**
@@ -93,7 +94,7 @@ export class TcpConnection extends MetaBehaviour<TcpCommand> {
       return actorError("actor.not_allowed", "a connection is spawned once, and not after its terminate");
     }
     const handler = this.#process ?? meta.parent;
-    const delivery = new Delivery({
+    const delivery = new Delivery<TcpEvent>({
       meta,
       handler,
       waits: this.#options.pauseWhenFull,

@@ -6,14 +6,13 @@
  * D3. It fails once; nothing is sent after that.
  */
 import { hasCode } from "@metanode/core/errors";
-import type { MetaProcess } from "../meta/behaviour.ts";
-import type { TcpEvent } from "./messages.ts";
-import type { TcpHandler } from "./options.ts";
+import type { Address } from "../identity/index.ts";
+import type { MetaProcess } from "./behaviour.ts";
 
 /** How to deliver. */
-export interface DeliveryOptions {
+export interface DeliveryOptions<M> {
   readonly meta: MetaProcess;
-  readonly handler: TcpHandler;
+  readonly handler: Address<M, never>;
   /** Whether to wait for room in a full mailbox. */
   readonly waits: boolean;
   /** Told when it begins and ends to hold messages. */
@@ -23,15 +22,15 @@ export interface DeliveryOptions {
 }
 
 /** Sends to one handler. */
-export class Delivery {
-  readonly #options: DeliveryOptions;
-  #held: TcpEvent[] = [];
+export class Delivery<M> {
+  readonly #options: DeliveryOptions<M>;
+  #held: M[] = [];
   /** How many of those held have been sent. */
   #sent = 0;
   #isOpen = true;
-  #last: { message: TcpEvent; done: () => void } | undefined;
+  #last: { message: M; done: () => void } | undefined;
 
-  constructor(options: DeliveryOptions) {
+  constructor(options: DeliveryOptions<M>) {
     this.#options = options;
   }
 
@@ -44,7 +43,7 @@ export class Delivery {
     return this.#isOpen;
   }
 
-  send(message: TcpEvent): void {
+  send(message: M): void {
     if (!this.#isOpen) return;
     if (this.#held.length > 0) {
       this.#held.push(message);
@@ -65,7 +64,7 @@ export class Delivery {
   }
 
   /** Sends what comes last, after all that is held, and also after a failure; then calls `done`. */
-  finish(message: TcpEvent, done: () => void): void {
+  finish(message: M, done: () => void): void {
     this.#last = { message, done };
     if (this.#held.length === 0) this.#sendLast();
   }
@@ -87,7 +86,7 @@ export class Delivery {
     const { meta, handler, onHolding } = this.#options;
     if (this.#held.length === 0) return;
     try {
-      for (; this.#sent < this.#held.length; this.#sent++) meta.send(handler, this.#held[this.#sent] as TcpEvent);
+      for (; this.#sent < this.#held.length; this.#sent++) meta.send(handler, this.#held[this.#sent] as M);
     } catch (error) {
       if (isFull(error)) this.#retryLater();
       else this.#fail(error as Error);
