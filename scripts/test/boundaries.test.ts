@@ -97,9 +97,9 @@ describe("the import rules", () => {
 
   test("refuse modules of a package that import each other in a circle, also by types alone", () => {
     const found = violations({
-      "packages/actors/src/a.ts": 'import "node:os";\nimport type { B } from "./b.ts";',
-      "packages/actors/src/b.ts": 'export { c } from "./c.ts";',
-      "packages/actors/src/c.ts": 'const a = () => import("./a.ts");',
+      "apps/cli/src/a.ts": 'import "node:os";\nimport type { B } from "./b.ts";',
+      "apps/cli/src/b.ts": 'export { c } from "./c.ts";',
+      "apps/cli/src/c.ts": 'const a = () => import("./a.ts");',
     });
     expect(found).toEqual(["packages/actors/src/a.ts:2 import-cycle"]);
   });
