@@ -35,11 +35,9 @@ export function findMeta(kernel: Kernel, text: string): Alias {
   const [, checksum, rest = ""] = /^Alias#<([0-9A-F]{8})\.(\d+\.\d+)\.0>$/.exec(text) ?? [];
   const isHere = checksum === undefined || checksum === nodeChecksum(kernel.name);
   const id = /^\d{1,15}$/.test(text) ? Number(text) : idIn(rest);
-  if (id === undefined || !isHere)
-    throw actorError("actor.meta_unknown", `no meta-process is ${text}: expected an id or an alias`);
-  const alias = new Alias(kernel.name, id, kernel.core.creation);
-  kernel.metaInfo(alias);
-  return alias;
+  const alias = id === undefined || !isHere ? undefined : new Alias(kernel.name, id, kernel.core.creation);
+  if (alias !== undefined && infoOf(kernel, alias) !== undefined) return alias;
+  throw actorError("actor.meta_unknown", `no meta-process is ${text}: expected an id or an alias of ${kernel.name}`);
 }
 
 function idIn(text: string): number | undefined {

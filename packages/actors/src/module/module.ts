@@ -2,8 +2,9 @@ import { hostname } from "node:os";
 import { type Clock, coreError, type ModuleHealth, type ModuleHost, type NodeModule, type Timer, wait } from "@metanode/core";
 import { isClean } from "../identity/index.ts";
 import { createKernel, type Kernel } from "../kernel/kernel.ts";
-import type { KernelReport } from "../runtime/tables.ts";
+import type { LogRecord } from "../log/index.ts";
 import type { ActorShape } from "../runtime/typed.ts";
+import { levelOf, writeRecord } from "./logging.ts";
 import { ActorMember } from "./member.ts";
 import { exposeMetrics } from "./metrics.ts";
 import { NodeActor, type RouterDoor } from "./node-actor.ts";
@@ -23,16 +24,6 @@ export interface ActorsModule extends NodeModule {
   /** The configured actors, in their order. */
   roots(): RootInfo[];
 }
-
-/** How loud what the kernel reports is told. */
-const LEVELS: Readonly<Record<string, "info" | "warn" | "error">> = {
-  unhandled: "warn",
-  ended: "error",
-  terminate_failed: "error",
-  stop_late: "warn",
-  meta: "warn",
-  meta_leaked: "warn",
-};
 
 class Actors implements ActorsModule {
   readonly name = "actors";
@@ -72,7 +63,7 @@ class Actors implements ActorsModule {
     const kernel = createKernel({
       name: `${host.node}@${this.#options.host ?? hostname()}`,
       clock: host.clock,
-      onReport: (report) => this.#tell(report),
+      log: { level: levelOf(host.logger.level), loggers: { node: (record) => this.#log(record) } },
     });
     this.#kernel = kernel;
     kernel.spawn(NodeActor, {
@@ -80,6 +71,7 @@ class Actors implements ActorsModule {
       args: [this.#door(host), (bridge) => (this.#bridge = bridge)],
     });
     try {
+      await this.#startApplications(kernel);
       for (const record of this.#records) await this.#startRoot(kernel, record);
       this.#register(host, kernel);
     } catch (error) {
@@ -96,7 +88,8 @@ class Actors implements ActorsModule {
 
   health(): ModuleHealth {
     const down = this.#records.filter((record) => this.#kernel?.whereIs(record.spec.name) === undefined && !record.isDone);
-    return { status: down.length === 0 ? "ok" : "degraded", reasons: down.map(({ complaint }) => complaint) };
+    const reasons = [...this.#stoppedApplications(), ...down.map(({ complaint }) => complaint)];
+    return { status: reasons.length === 0 ? "ok" : "degraded", reasons };
   }
 
   async drain(graceMs: number): Promise<void> {
@@ -146,6 +139,29 @@ class Actors implements ActorsModule {
     };
   }
 
+  /** An application that is wrong stops the start; one that does not come up takes no other down (A2). */
+  async #startApplications(kernel: Kernel): Promise<void> {
+    for (const application of this.#options.applications) kernel.loadApplication(application);
+    for (const { name } of this.#options.applications) {
+      if (kernel.applicationInfo(name).state !== "loaded") continue;
+      try {
+        await kernel.startApplication(name);
+      } catch (error) {
+        this.#logger?.error({ err: error, application: name }, `application ${name} did not start`);
+      }
+    }
+  }
+
+  /** Those that are to run and do not. A temporary one may have come to its end. */
+  #stoppedApplications(): string[] {
+    return this.#options.applications.flatMap(({ name, mode = "temporary" }) => {
+      const { state } = this.#kernel?.applicationInfo(name) ?? {};
+      return mode === "temporary" || state === "running"
+        ? []
+        : [`application ${name} is ${state ?? "stopped"}, expected running`];
+    });
+  }
+
   async #startRoot(kernel: Kernel, record: RootRecord): Promise<void> {
     try {
       await kernel.spawn(Root, { args: [record] });
@@ -175,12 +191,10 @@ class Actors implements ActorsModule {
     });
   }
 
-  #tell({ kind, pid, text, error }: KernelReport): void {
-    this.#reports.set(kind, (this.#reports.get(kind) ?? 0) + 1);
-    const level = LEVELS[kind] ?? "warn";
-    // What an unhandled message holds is the users' own, and may be anything.
-    const err = kind !== "unhandled" && error !== undefined ? { err: error } : {};
-    this.#logger?.[level]({ process: String(pid), kind, ...err }, text);
+  #log(record: LogRecord): void {
+    const { report } = record;
+    if (report !== undefined) this.#reports.set(report, (this.#reports.get(report) ?? 0) + 1);
+    if (this.#logger !== undefined) writeRecord(this.#logger, record);
   }
 }
 

@@ -1,5 +1,6 @@
 import { coreError, type MetanodeError } from "@metanode/core";
 import { intWithin, rejectUnknownKeys, textOf } from "@metanode/core/internal";
+import type { ApplicationSpec } from "../application/index.ts";
 import type { RestartStrategy } from "../behaviour/supervisor-spec.ts";
 import type { SpawnOptions } from "../runtime/spawn.ts";
 import type { ActorShape } from "../runtime/typed.ts";
@@ -51,6 +52,8 @@ export interface HandleSpec {
 export interface ActorsOptions<R extends Record<string, ActorShape> = Record<string, ActorShape>> {
   /** What the kernel is named after the `@`. @default the name of the machine */
   host?: string;
+  /** Loaded all, then started in this order, each after those that it depends on; before the roots. @default none */
+  applications?: readonly ApplicationSpec[];
   /** Spawned in this order, each registered by its key. */
   roots?: { readonly [K in keyof R]: RootSpec<R[K]> };
   /** Message types, or patterns of them, with the actor that handles them: its name, or more than that. */
@@ -75,6 +78,7 @@ export type ResolvedHandle = HandleSpec & Required<Pick<HandleSpec, "mode" | "pa
 /** The options with their defaults. */
 export interface ResolvedActors {
   readonly host: string | undefined;
+  readonly applications: readonly ApplicationSpec[];
   readonly roots: readonly ResolvedRoot[];
   readonly handles: readonly ResolvedHandle[];
 }
@@ -82,9 +86,9 @@ export interface ResolvedActors {
 /** The name of the actor that stands for the node. */
 export const NODE_NAME = "node";
 
-const KEYS = ["host", "roots", "handles"];
+const KEYS = ["host", "applications", "roots", "handles"];
 const ROOT_KEYS = ["actor", "args", "restart", "intensity", "periodMs", "retryMs", "options"];
-const SPAWN_KEYS = ["mailboxLimit", "priority", "leader", "env", "fallback", "initTimeoutMs"];
+const SPAWN_KEYS = ["mailboxLimit", "priority", "leader", "env", "fallback", "initTimeoutMs", "logLevel"];
 const HANDLE_KEYS = ["actor", "mode", "pass", "version", "inputSchema", "outputSchema", "description", "ordered", "maxInFlight"];
 const STRATEGIES = ["transient", "permanent", "temporary"] as const;
 const MODES = ["call", "send"] as const;
@@ -93,12 +97,14 @@ const FORMS = ["message", "data"] as const;
 /** Checks the options of the module. @throws {MetanodeError} config.invalid – with the path of what is wrong. */
 export function resolveActors(given: ActorsOptions<never>): ResolvedActors {
   rejectUnknownKeys("actors", given, KEYS);
-  const { host, roots = {}, handles = {} } = given as ActorsOptions;
+  const { host, applications = [], roots = {}, handles = {} } = given as ActorsOptions;
   if (host !== undefined && (textOf("actors.host", host).includes("@") || host.length > 180)) {
     throw wrong("actors.host", host, "at most 180 characters without @");
   }
+  if (!Array.isArray(applications)) throw wrong("actors.applications", applications, "a list");
   return {
     host,
+    applications,
     roots: Object.entries(roots).map(([name, spec]) => resolveRoot(name, spec)),
     handles: Object.entries(handles).map(([type, spec]) => resolveHandle(type, spec)),
   };

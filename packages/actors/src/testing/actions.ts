@@ -1,5 +1,6 @@
 import { inspect, isDeepStrictEqual } from "node:util";
 import { type Address, Alias, EventName, PID, ProcessName, type Reason, Ref } from "../identity/index.ts";
+import type { RecordLevel } from "../log/index.ts";
 import type { Priority } from "../mailbox/index.ts";
 import type { MetaOptions, MetaShape } from "../meta/behaviour.ts";
 import type { CallOptions, RequestOptions, RespondOptions } from "../runtime/calls.ts";
@@ -42,6 +43,8 @@ export interface Operations {
   setTrapExit: { trap: boolean };
   setSendPriority: { priority: Priority };
   setEnv: { name: string; value: unknown };
+  /** What it writes to its log. */
+  log: { level: RecordLevel; text: string; fields: Readonly<Record<string, unknown>>; error: unknown };
   /** Of meta-processes: what they tell people. */
   report: { text: string; error: unknown };
 }
@@ -87,6 +90,7 @@ export const OPERATIONS: { readonly [K in Operation]: FieldsOf<K> } = {
   setTrapExit: ["trap"],
   setSendPriority: ["priority"],
   setEnv: ["name", "value"],
+  log: ["level", "text", "fields", "error"],
   report: ["text", "error"],
 };
 

@@ -23,7 +23,8 @@ export interface Witness {
 
 /** Operations whose errors come as rejections. */
 const PROMISED: ReadonlySet<Operation> = new Set(["call", "inspect"]);
-const NAMES = Object.keys(OPERATIONS) as Operation[];
+/** Those that are methods: a log writes by itself. */
+const NAMES = (Object.keys(OPERATIONS) as Operation[]).filter((name) => name !== "log");
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 type Open<A> = { -readonly [F in keyof A]: A[F] };

@@ -3,6 +3,7 @@ import { settle, VirtualClock } from "@metanode/core/testing/clock";
 import { Actor } from "../behaviour/actor.ts";
 import { type Alias, PID } from "../identity/index.ts";
 import { createKernel, type Kernel } from "../kernel/kernel.ts";
+import type { LogRecord } from "../log/index.ts";
 import type { MetaOptions, MetaShape } from "../meta/behaviour.ts";
 import type { KernelReport } from "../runtime/tables.ts";
 import type { ActorShape, SpawnRest } from "../runtime/typed.ts";
@@ -36,7 +37,12 @@ export class Stage implements AsyncDisposable {
   readonly #witness: Witness;
 
   constructor() {
-    this.kernel = createKernel({ name: "test@stage", clock: this.clock, onReport: (report) => this.reports.push(report) });
+    this.kernel = createKernel({
+      name: "test@stage",
+      clock: this.clock,
+      log: { level: "trace", loggers: { stage: (record) => this.#logged(record) } },
+      onReport: (report) => this.reports.push(report),
+    });
     this.#witness = {
       now: () => this.clock.now(),
       doing: (action) => {
@@ -93,7 +99,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Lets an operation of everybody under test fail. The function given back ends that. */
-  fail<K extends Operation>(operation: K, fault: Fault<K> = {}): () => void {
+  fail<K extends Exclude<Operation, "log">>(operation: K, fault: Fault<K> = {}): () => void {
     return this.#faults.plan(operation, fault);
   }
 
@@ -129,6 +135,14 @@ export class Stage implements AsyncDisposable {
     const ground = { kernel: this.kernel, journal: this.#journal };
     this.#subjects.set(String(address), new Subject(ground, address, instance) as AnySubject);
     this.#labels.set(String(address), instance.constructor.name);
+  }
+
+  /** What an actor under test logs is one of the things that it does. */
+  #logged({ level, source, text, fields, error, report }: LogRecord): void {
+    const by = source.kind === "process" ? source.pid : source.kind === "meta" ? source.alias : undefined;
+    if (by === undefined || report !== undefined || !this.#subjects.has(String(by))) return;
+    const deed = { by, atMs: this.clock.now(), gave: undefined, threw: undefined };
+    this.#journal.add({ kind: "log", level, text, fields, error, ...deed });
   }
 
   #castActor(actor: ActorClass): ActorClass {

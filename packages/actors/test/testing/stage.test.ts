@@ -274,6 +274,28 @@ describe("the end of an actor under test", () => {
   });
 });
 
+describe("what an actor under test logs", () => {
+  test("is one of the things that it does, also of a meta-process, and what the kernel reports is not", async () => {
+    await using stage = createStage();
+    const sender = await stage.spawn(Sender);
+    await sender.tell(() => sender.instance.log.info("sold", { tea: 2, error: new Error("late") }));
+    await sender.tell(() => sender.instance.log.trace("quietly"));
+    const [sold] = sender.should("log", { level: "info", text: "sold", fields: { tea: 2 } }, 1);
+    expect(sold?.error).toMatchObject({ message: "late" });
+    sender.should("log", { level: "trace", text: (text) => text.startsWith("quiet") }, 1);
+    expect(thrown(() => sender.shouldNot("log", { level: "info" }))).toMatch(
+      /log \{ level: 'info', text: 'sold', fields: \{ tea: 2 \}, error: Error: late \}/,
+    );
+    const greeter = await stage.spawnMeta(new Greeter());
+    await greeter.tell("hello");
+    greeter.should("log", { text: "greeting" }, 1);
+    stage.kernel.kill(sender.address);
+    await stage.settle();
+    sender.should("log", {}, 2);
+    expect(stage.reports).toMatchObject([{ kind: "ended" }]);
+  });
+});
+
 describe("a supervisor on a stage", () => {
   class Top extends Supervisor {
     override init() {
@@ -346,6 +368,7 @@ class Greeter extends MetaBehaviour<string> {
     return this.#end.promise;
   }
   override handleMessage(_from: PID, greeting: string): void {
+    this.#meta.log.debug("greeting");
     this.#meta.send(this.#meta.parent, greeting);
   }
   override terminate(): void {
