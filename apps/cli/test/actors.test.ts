@@ -1,5 +1,9 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fixture, startNode, type TestNode, until } from "./helpers.ts";
+import { fixture, type Outcome, run, startNode, type TestNode, temporaryFolder, until } from "./helpers.ts";
 
 let node: TestNode;
 beforeAll(async () => {
@@ -145,6 +149,54 @@ describe("metanode actor exit and kill", () => {
     const meta = `meta:${await metaOf("tally")}`;
     await node.metanode(["actor", "exit", meta]);
     await until(async () => (await node.metanode(["actor", "get", meta])).status === 3);
+  });
+});
+
+/** A node of somebody's own: applications are code, so that no configuration file has them. */
+const PROGRAM = `
+import { Actor } from ${JSON.stringify(import.meta.resolve("@metanode/actors"))};
+import { openGateway } from ${JSON.stringify(import.meta.resolve("@metanode/gateway"))};
+
+class Idle extends Actor {}
+const group = [{ actor: Idle }];
+const applications = [{ name: "shop", mode: "permanent", dependsOn: ["stock"], group }, { name: "stock", group }];
+const gateway = await openGateway({ data: "data", listen: { port: 0 }, log: { level: "silent" }, applications });
+process.once("SIGTERM", () => gateway.close());
+console.log(gateway.url);
+`;
+
+describe("metanode actor apps, start and stop", () => {
+  const folder = temporaryFolder();
+  let program: ChildProcess;
+  beforeAll(async () => {
+    writeFileSync(join(folder.path, "program.ts"), PROGRAM);
+    program = spawn(process.execPath, ["program.ts"], { cwd: folder.path, stdio: ["ignore", "pipe", "inherit"] });
+    await once(program.stdout as NodeJS.EventEmitter, "data");
+  });
+  afterAll(async () => {
+    program.kill("SIGTERM");
+    await once(program, "exit");
+    folder[Symbol.dispose]();
+  });
+  const metanode = (...args: string[]): Promise<Outcome> => run(["actor", ...args, "--data", "data"], { cwd: folder.path });
+
+  test("show applications, stop one and start it again", async () => {
+    expect((await metanode("apps")).stdout).toMatch(/^shop +- +running +permanent +1 +\S+ +stock$/m);
+    expect((await metanode("stop", "shop", "--timeout", "10s")).stdout).toMatch(/^shop +- +loaded +permanent +0 +- +stock$/m);
+    const started = await metanode("start", "shop", "--mode", "transient", "-o", "json");
+    expect(JSON.parse(started.stdout)).toMatchObject({ name: "shop", state: "running", mode: "transient" });
+    expect(await metanode("stop", "stock", "--force")).toMatchObject({ status: 0 });
+  });
+
+  test.each([
+    [["start", "none"], 3, "actor.application_unknown"],
+    [["stop", "none"], 3, "actor.application_unknown"],
+    [["start", "shop"], 4, "actor.application_running"],
+    [["start", "shop", "--mode", "forever"], 2, "usage.invalid"],
+  ])("end %j with status %i and %s", async (args, status, code) => {
+    const outcome = await metanode(...args);
+    expect(outcome).toMatchObject({ status, stdout: "" });
+    expect(outcome.stderr).toMatch(new RegExp(`^error ${code.replace(".", "\\.")}: .+\n$`));
   });
 });
 

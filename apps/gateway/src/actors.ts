@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import type { PID } from "@metanode/actors";
+import type { ApplicationSpec, PID } from "@metanode/actors";
 import { type ActorsModule, type ActorsOptions, actors, type HandleSpec, type RootRules } from "@metanode/actors/module";
 import { coreError, type MetanodeError } from "@metanode/core";
 import { rejectUnknownKeys, textOf } from "@metanode/core/internal";
@@ -21,8 +21,8 @@ export interface ActorSpec extends Omit<RootRules, "options"> {
   args?: readonly unknown[];
   /** Longest queue of its mailbox; 0 = no limit. @default 0 */
   mailboxLimit?: number;
-  /** Message types, or patterns of them, that it handles: how, or more than that. */
-  handles?: Readonly<Record<string, NonNullable<HandleSpec["mode"]> | Omit<HandleSpec, "actor">>>;
+  /** Message types, or patterns of them, that it handles, or with `actor` one of its children: how, or more than that. */
+  handles?: Readonly<Record<string, NonNullable<HandleSpec["mode"]> | Partial<HandleSpec>>>;
 }
 
 const KEYS = [
@@ -65,10 +65,13 @@ export function checkActors(specs: readonly ActorSpec[]): void {
 }
 
 /** The module that hosts the actors of a configuration; loads their files. @throws {MetanodeError} config.invalid */
-export async function loadActors(specs: readonly ActorSpec[]): Promise<ActorsModule> {
+export async function loadActors(
+  specs: readonly ActorSpec[],
+  applications: readonly ApplicationSpec[] = [],
+): Promise<ActorsModule> {
   const loaded = new Map<string, ActorClass>();
   for (const spec of specs) if (spec.file !== undefined) loaded.set(spec.name, await load(spec, spec.file));
-  return actors(optionsOf(specs, loaded));
+  return actors({ ...optionsOf(specs, loaded), applications });
 }
 
 function optionsOf(specs: readonly ActorSpec[], loaded: ReadonlyMap<string, ActorClass>): ActorsOptions {
@@ -80,7 +83,7 @@ function optionsOf(specs: readonly ActorSpec[], loaded: ReadonlyMap<string, Acto
   const handles: [string, unknown][] = specs.flatMap((spec) =>
     Object.entries(spec.handles ?? {}).map(([type, how]): [string, unknown] => {
       if (typeof how === "string") return [type, { actor: spec.name, mode: how }];
-      return [type, typeof how === "object" && how !== null ? { ...how, actor: spec.name } : how];
+      return [type, typeof how === "object" && how !== null ? { actor: spec.name, ...how } : how];
     }),
   );
   const twice = handles.find(([type], index) => handles.findIndex(([other]) => other === type) !== index)?.[0];

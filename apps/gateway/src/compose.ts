@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ApplicationSpec } from "@metanode/actors";
 import type { ActorsModule } from "@metanode/actors/module";
 import {
   type Clock,
@@ -31,6 +32,8 @@ import { keepToken } from "./token.ts";
 export const GATEWAY_FILE = "gateway.json";
 
 export interface GatewayOptions extends GatewayConfig {
+  /** Applications of actors, loaded all, then started in this order; before the configured actors. */
+  applications?: readonly ApplicationSpec[];
   /** More to host, started after the processors and the actors. */
   modules?: readonly NodeModule[];
   /** @default pino on standard error, at the level of `log.level` */
@@ -61,10 +64,10 @@ export interface Gateway extends AsyncDisposable {
  * @throws {MetanodeError} config.invalid, node.data_in_use, node.port_in_use, log.storage, and what a module's start throws.
  */
 export async function openGateway(options: GatewayOptions = {}): Promise<Gateway> {
-  const { modules = [], logger, clock = systemClock, ...config } = options;
+  const { modules = [], applications = [], logger, clock = systemClock, ...config } = options;
   const { values } = resolveConfig(config);
   const hosted = processors(values.processors);
-  const kernel = await loadActors(values.actors);
+  const kernel = await loadActors(values.actors, applications);
   const node = await createNode({
     name: values.name,
     folder: values.data,

@@ -7,6 +7,8 @@ import { JSON_BODY, problemOf, silent, type TestGateway, tempFolder, testGateway
 
 const FILE = fileURLToPath(new URL("./fixtures/actors.ts", import.meta.url));
 
+class Idle extends Actor {}
+
 let subject: TestGateway;
 beforeAll(async () => {
   subject = await testGateway({
@@ -20,7 +22,11 @@ beforeAll(async () => {
         mailboxLimit: 100,
         handles: { "tally.add": "send", "tally.get": { mode: "call", description: "the total so far" } },
       },
-      { name: "top", file: FILE, export: "Top" },
+      { name: "top", file: FILE, export: "Top", handles: { "left.hear": { actor: "left", mode: "send" } } },
+    ],
+    applications: [
+      { name: "shop", version: "1.2", mode: "permanent", dependsOn: ["stock"], group: [{ name: "till", actor: Idle }] },
+      { name: "stock", group: [{ name: "shelf", actor: Idle }] },
     ],
   });
 });
@@ -59,12 +65,18 @@ describe("the actors of a configuration", () => {
     });
   });
 
+  test("leave a type to one of their children where they say so", async () => {
+    const before = await get<{ messagesIn: number }>("/actors/left");
+    expect((await subject.post({ type: "left.hear" })).status).toBe(204);
+    expect(await get<{ messagesIn: number }>("/actors/left")).toMatchObject({ messagesIn: before.messagesIn + 1 });
+  });
+
   test("are told apart from those that nobody configured, with their restarts", async () => {
     expect(await get("/actors/kernel")).toMatchObject({
       node: expect.stringMatching(/^node@/),
       state: "running",
       processes: expect.any(Number),
-      events: 1,
+      events: 2, // one is the kernel's own
       roots: [
         { name: "tally", id: (await tally()).id, restarts: expect.any(Number) },
         { name: "top", restarts: 0 },
@@ -187,15 +199,23 @@ describe("the lists of actors", () => {
     expect(isCut).toBe(false);
     // Children that were started again come behind the others.
     const flat = ({ name, behaviour, children }: Tree): string => `${name ?? behaviour}(${children.map(flat).toSorted().join()})`;
-    expect(roots.map(flat)).toEqual(["node()", "Root(tally())", "Root(top(1001(),left()))"]);
-    expect(roots[1]?.children[0]?.metas).toMatchObject([{ behaviour: "Ear", alias: expect.stringMatching(/^Alias#</) }]);
+    const own = roots.filter(({ name }) => name !== "till" && name !== "shelf");
+    expect(own.map(flat)).toEqual(["node()", "Root(tally())", "Root(top(1001(),left()))"]);
+    expect(own[1]?.children[0]?.metas).toMatchObject([{ behaviour: "Ear", alias: expect.stringMatching(/^Alias#</) }]);
     expect(await get("/actors/tree?limit=1")).toMatchObject({ roots: [{ name: "node" }], isCut: true });
   });
 
   test("name the events with their producers", async () => {
-    expect(await get("/actors/events")).toEqual({
-      items: [{ name: "tally.changed", producerId: (await tally()).id, subscribers: 0, published: 0, delivered: 0, buffered: 0 }],
+    const { items } = await get<{ items: { name: string }[] }>("/actors/events");
+    expect(items.find(({ name }) => name === "tally.changed")).toEqual({
+      name: "tally.changed",
+      producerId: (await tally()).id,
+      subscribers: 0,
+      published: 0,
+      delivered: 0,
+      buffered: 0,
     });
+    expect(items.find(({ name }) => name === "core")).toMatchObject({ producerId: 1 });
   });
 });
 
@@ -241,6 +261,43 @@ describe("a meta-process", () => {
     ]) {
       expect(await problemOf(response)).toMatchObject({ httpStatus: 404, code: "actor.meta_unknown" });
     }
+  });
+});
+
+describe("an application", () => {
+  test("is listed with its state and its members, and found by its name", async () => {
+    const { items } = await get<{ items: { name: string; memberIds: number[] }[] }>("/actors/applications");
+    expect(items).toMatchObject([
+      { name: "shop", version: "1.2", state: "running", mode: "permanent", dependsOn: ["stock"], processes: 1 },
+      { name: "stock", mode: "temporary" },
+    ]);
+    const [id] = items[0]?.memberIds ?? [];
+    expect(await get(`/actors/${id}`)).toMatchObject({ name: "till", application: "shop" });
+    expect(await get("/actors/applications/shop")).toMatchObject({ name: "shop", memberIds: [id] });
+  });
+
+  test("is stopped, which the health of the node says, and started again", async () => {
+    expect(await (await post("/actors/applications/shop/stop")).json()).toMatchObject({ state: "loaded", memberIds: [] });
+    const health = (await get<{ health: unknown }>("/node")).health;
+    expect(health).toMatchObject({ modules: { actors: { reasons: ["application shop is loaded, expected running"] } } });
+    const started = await post("/actors/applications/shop/start", { mode: "transient" });
+    expect(await started.json()).toMatchObject({ state: "running", mode: "transient" });
+    expect(await problemOf(await post("/actors/applications/shop/start"))).toMatchObject({ code: "actor.application_running" });
+    expect((await post("/actors/applications/shop/stop", { force: true, timeoutMs: 1_000 })).status).toBe(200);
+    expect((await post("/actors/applications/shop/start")).status).toBe(200);
+  });
+
+  test("that is not loaded is actor.application_unknown", async () => {
+    for (const response of [
+      await subject.request("/actors/applications/none"),
+      await post("/actors/applications/none/start"),
+      await post("/actors/applications/none/stop"),
+    ]) {
+      expect(await problemOf(response)).toMatchObject({ httpStatus: 404, code: "actor.application_unknown" });
+    }
+    expect(await problemOf(await post("/actors/applications/shop/start", { mode: "forever" }))).toMatchObject({
+      code: "usage.invalid",
+    });
   });
 });
 

@@ -2,7 +2,7 @@ import { coreError } from "@metanode/core/errors";
 import { paths } from "./paths.ts";
 
 /** Words of the API's own below `/actors`: an actor of such a name goes by its prefix. */
-const RESERVED = new Set(["kernel", "tree", "events", "meta"]);
+const RESERVED = new Set(["kernel", "tree", "events", "meta", "applications"]);
 const META = "meta:";
 
 /** Where an actor or a meta-process is found, by what was typed. */
@@ -102,4 +102,15 @@ export interface EventView {
   readonly published: number;
   readonly delivered: number;
   readonly buffered: number;
+}
+
+/** An application. */
+export interface ApplicationView {
+  readonly name: string;
+  readonly version: string;
+  readonly state: string;
+  readonly mode: string;
+  readonly dependsOn: readonly string[];
+  readonly uptimeMs: number;
+  readonly processes: number;
 }

@@ -9,6 +9,8 @@ export const paths = {
   actors: "/api/v1/actors",
   actor: (name: string, action = ""): string => `/api/v1/actors/${encodeURIComponent(name)}${action && `/${action}`}`,
   actorMeta: (id: string, action = ""): string => `/api/v1/actors/meta/${encodeURIComponent(id)}${action && `/${action}`}`,
+  applications: "/api/v1/actors/applications",
+  application: (name: string, action: string): string => `/api/v1/actors/applications/${encodeURIComponent(name)}/${action}`,
   actorTree: "/api/v1/actors/tree",
   actorKernel: "/api/v1/actors/kernel",
   actorMetas: "/api/v1/actors/meta",

@@ -55,6 +55,37 @@ export const actorCommands: readonly CommandSpec[] = [
     load: () => import("../run/actor-events.ts"),
   },
   {
+    path: "actor apps",
+    summary: "list applications: groups of actors that start in order and end together",
+    examples: [{ line: "actor apps", does: "which run, and what they depend on" }],
+    load: () => import("../run/actor-apps.ts"),
+  },
+  {
+    path: "actor start",
+    summary: "start an application, after those that it depends on",
+    arguments: [{ usage: "<application>", summary: "its name, as `actor apps` shows it" }],
+    options: [
+      {
+        flags: "--mode <mode>",
+        summary: "what the end of a member does to it, for this start",
+        choices: ["temporary", "transient", "permanent"],
+      },
+    ],
+    examples: [{ line: "actor start shop", does: "done when all its members run" }],
+    load: () => import("../run/actor-start.ts"),
+  },
+  {
+    path: "actor stop",
+    summary: "stop an application with all its actors",
+    arguments: [{ usage: "<application>", summary: "its name, as `actor apps` shows it" }],
+    options: [
+      { flags: "--timeout <duration>", summary: "longest wait for its end (default 5s)", kind: "duration" },
+      { flags: "--force", summary: "kill its actors instead of asking them" },
+    ],
+    examples: [{ line: "actor stop shop", does: "done when all its actors have ended" }],
+    load: () => import("../run/actor-stop.ts"),
+  },
+  {
     path: "actor get",
     summary: "show one actor or meta-process with its counters and relations",
     arguments: [ACTOR],

@@ -1,4 +1,4 @@
-import type { ActorNodeView, ActorView, EventView, KernelView, MetaView } from "../api/actors.ts";
+import type { ActorNodeView, ActorView, ApplicationView, EventView, KernelView, MetaView } from "../api/actors.ts";
 import { formatDuration } from "../duration.ts";
 import type { Output } from "./output.ts";
 import { paintState } from "./processors.ts";
@@ -39,6 +39,23 @@ export function metaTable(output: Output, items: readonly MetaView[]): string {
       { title: "AGE", value: (row) => formatDuration(row.uptimeMs) },
     ],
     "no meta-processes",
+  );
+}
+
+/** Applications, one line each. */
+export function applicationTable(output: Output, items: readonly ApplicationView[]): string {
+  return output.table(
+    items,
+    [
+      { title: "APPLICATION", value: (row) => row.name },
+      { title: "VERSION", value: (row) => row.version || undefined },
+      { title: "STATE", value: (row) => row.state, paint: (text, row) => paintState(output, text, row.state) },
+      { title: "MODE", value: (row) => row.mode },
+      { title: "ACTORS", value: (row) => row.processes, align: "right" },
+      { title: "AGE", value: (row) => (row.uptimeMs === 0 ? undefined : formatDuration(row.uptimeMs)) },
+      { title: "DEPENDS ON", value: (row) => listed(row.dependsOn) },
+    ],
+    "no applications",
   );
 }
 

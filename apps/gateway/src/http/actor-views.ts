@@ -26,6 +26,8 @@ export const ActorView = z
     events: z.array(z.string()).describe("The events that it produces."),
     links: z.array(z.string()),
     monitors: z.array(z.string()),
+    application: z.string().optional().describe("The application that it belongs to."),
+    logLevel: z.string().describe("From which level on it logs."),
   })
   .meta({ id: "Actor", description: "A process of the actor kernel" });
 
@@ -111,6 +113,8 @@ export function actorView({ pid, parent, leader, ...info }: ProcessInfo): z.infe
     events: [...info.events],
     links: [...info.links],
     monitors: [...info.monitors],
+    application: info.application,
+    logLevel: info.logLevel,
   };
 }
 
@@ -138,6 +142,7 @@ export function nodeView({ info, children, metas }: ProcessNode): z.infer<typeof
 export function kernelView(info: KernelInfo, metas: readonly Alias[], roots: readonly RootInfo[]): z.infer<typeof KernelView> {
   return {
     ...info,
+    uptimeMs: Math.round(info.uptimeMs),
     metas: metas.length,
     events: info.events.length,
     roots: roots.map(({ name, pid, restarts, lastReason }) => ({

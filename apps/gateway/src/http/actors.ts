@@ -1,6 +1,7 @@
 import type { Alias, Kernel, PID } from "@metanode/actors";
 import { findMeta, findProcess, listMetas, listProcesses, processTree } from "@metanode/actors/module";
 import { z } from "zod";
+import { applicationRoutes } from "./actor-applications.ts";
 import { ActorParam, commandRoutes } from "./actor-commands.ts";
 import {
   ActorNodeView,
@@ -29,6 +30,7 @@ const TreeRange = z.strictObject({ limit: z.coerce.number().int().min(1).max(10_
 /** The actors of the node: what lives, what it tells, mail to it, and its end. */
 export function actorRoutes(api: Api, context: HttpContext): void {
   kernelRoutes(api, context);
+  applicationRoutes(api, context);
   metaRoutes(api, context);
   processRoutes(api, context);
   const kernel = (): Kernel => context.actors.kernel;
