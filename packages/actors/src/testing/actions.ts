@@ -11,13 +11,14 @@ import type { ActorShape } from "../runtime/typed.ts";
 export interface Operations {
   send: { to: Address; message: unknown; priority: Priority | undefined };
   sendAfter: { to: Address; message: unknown; delayMs: number; priority: Priority | undefined };
-  sendEvery: { to: Address; message: unknown; periodMs: number };
+  sendEvery: { to: Address; message: unknown; periodMs: number; priority: Priority | undefined };
   call: { to: Address; request: unknown; options: CallOptions | undefined };
   sendRequest: { to: Address; request: unknown; options: RequestOptions | undefined };
   cancelRequest: { ref: Ref };
   respond: { to: PID; ref: Ref; value: unknown; options: RespondOptions | undefined };
   respondError: { to: PID; ref: Ref; error: Error; options: RespondOptions | undefined };
-  forward: { to: Address; from: PID; ref: Ref; request: unknown };
+  forward: { to: Address; from: PID; ref: Ref; request: unknown; priority: Priority | undefined };
+  forwardMessage: { to: Address; from: PID; message: unknown; priority: Priority | undefined };
   inspect: { to: PID | Alias; items: readonly string[] | undefined };
   spawn: { actor: new () => ActorShape; options: (SpawnOptions & { args?: readonly unknown[] }) | undefined };
   spawnMeta: { behaviour: MetaShape; options: MetaOptions | undefined };
@@ -41,8 +42,11 @@ export interface Operations {
   createAlias: Record<never, never>;
   deleteAlias: { alias: Alias };
   setTrapExit: { trap: boolean };
+  setSplitHandle: { split: boolean };
   setSendPriority: { priority: Priority };
   setEnv: { name: string; value: unknown };
+  /** Of supervisors: the end of a child that has no room for the question. */
+  kill: { to: PID };
   /** What it writes to its log. */
   log: { level: RecordLevel; text: string; fields: Readonly<Record<string, unknown>>; error: unknown };
   /** Of meta-processes: what they tell people. */
@@ -58,13 +62,14 @@ type FieldsOf<K extends Operation> = readonly (keyof Operations[K])[];
 export const OPERATIONS: { readonly [K in Operation]: FieldsOf<K> } = {
   send: ["to", "message", "priority"],
   sendAfter: ["to", "message", "delayMs", "priority"],
-  sendEvery: ["to", "message", "periodMs"],
+  sendEvery: ["to", "message", "periodMs", "priority"],
   call: ["to", "request", "options"],
   sendRequest: ["to", "request", "options"],
   cancelRequest: ["ref"],
   respond: ["to", "ref", "value", "options"],
   respondError: ["to", "ref", "error", "options"],
-  forward: ["to", "from", "ref", "request"],
+  forward: ["to", "from", "ref", "request", "priority"],
+  forwardMessage: ["to", "from", "message", "priority"],
   inspect: ["to", "items"],
   spawn: ["actor", "options"],
   spawnMeta: ["behaviour", "options"],
@@ -88,8 +93,10 @@ export const OPERATIONS: { readonly [K in Operation]: FieldsOf<K> } = {
   createAlias: [],
   deleteAlias: ["alias"],
   setTrapExit: ["trap"],
+  setSplitHandle: ["split"],
   setSendPriority: ["priority"],
   setEnv: ["name", "value"],
+  kill: ["to"],
   log: ["level", "text", "fields", "error"],
   report: ["text", "error"],
 };

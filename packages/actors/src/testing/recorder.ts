@@ -1,4 +1,4 @@
-import type { Actor } from "../behaviour/actor.ts";
+import { type Actor, KILL, SPAWN } from "../behaviour/actor.ts";
 import type { Alias, AnyCall, PID, Reason } from "../identity/index.ts";
 import type { MetaProcess, MetaShape } from "../meta/behaviour.ts";
 import { BIND } from "../process/behaviour.ts";
@@ -65,6 +65,14 @@ export function recordedActor(actor: ActorClass, witness: Witness): ActorClass {
     override [BIND](...given: Parameters<Actor[typeof BIND]>): void {
       super[BIND](...given);
       witness.born(this.self, this);
+    }
+    override [SPAWN](make: ActorClass, plan: Parameters<Actor[typeof SPAWN]>[1]): ReturnType<Actor[typeof SPAWN]> {
+      const args = [make, { ...plan.options, args: plan.args }];
+      const run = (): unknown => super[SPAWN](witness.castActor(make), plan);
+      return perform(witness, { kind: "spawn", by: this.self }, args, run) as ReturnType<Actor[typeof SPAWN]>;
+    }
+    override [KILL](pid: PID): void {
+      perform(witness, { kind: "kill", by: this.self }, [pid], () => super[KILL](pid));
     }
     override terminate(reason: Reason): void | Promise<void> {
       witness.ended(this.self, reason);

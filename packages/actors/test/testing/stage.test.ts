@@ -13,7 +13,7 @@ import {
   Supervisor,
   Terminate,
 } from "../../src/index.ts";
-import { OPERATIONS } from "../../src/testing/actions.ts";
+import { OPERATIONS, type Operation } from "../../src/testing/actions.ts";
 import { createStage } from "../../src/testing/index.ts";
 import { Counter, Watcher, Worker } from "./actors.ts";
 
@@ -325,6 +325,17 @@ describe("a supervisor on a stage", () => {
     top.should("sendExit", { to: workers.pid, reason: "shutdown" }, 1);
     top.shouldHaveEnded("shutdown");
   });
+
+  test("kills a child that has no room for the question", async () => {
+    await using stage = createStage();
+    const top = await stage.spawn(Top);
+    const [worker] = top.should("spawn", { options: (options) => options?.name === "worker" }, 1);
+    stage.fail("sendExit", { error: "actor.mailbox_full" });
+    stage.kernel.exit(top.address, "shutdown");
+    await stage.settle();
+    top.should("kill", { to: worker?.gave as PID }, 1);
+    stage.of(worker?.gave as PID).shouldHaveEnded("kill");
+  });
 });
 
 /** Listens, and tells its process of each connection. */
@@ -436,6 +447,10 @@ describe("a stage", () => {
       return isMethod && !name.startsWith("handle") && !callbacks.includes(name);
     });
     expect(names.filter((name) => !(name in OPERATIONS))).toEqual([]);
+    // None of the arguments either: one with a default value does not count.
+    const methods = Actor.prototype as unknown as Record<string, { length: number }>;
+    const isShort = (name: string): boolean => OPERATIONS[name as Operation].length < (methods[name]?.length ?? 0);
+    expect(names.filter(isShort)).toEqual([]);
   });
 
   test("moves timers only when the test moves its clock, and leaves none behind", async () => {
