@@ -47,7 +47,7 @@ const actorRows = defineErrorCodes({
   "actor.child_unknown": { ...missing, meaning: "The supervisor has no child specification of this name." },
   "actor.child_running": { ...refused, meaning: "The child runs already." },
   "actor.child_disabled": { ...refused, meaning: "The child is disabled." },
-  "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line or event is over its size limit." },
+  "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line, event or message is over its size limit." },
   "actor.malformed": { ...wrong, meaning: "What was received breaks the rules of its form." },
   "actor.logger_taken": { ...exists, meaning: "A logger of this name exists already." },
   "actor.logger_unknown": { ...missing, meaning: "The kernel has no logger of this name." },
@@ -89,6 +89,9 @@ const actorRows = defineErrorCodes({
     retryable: true,
     meaning: "Reading or writing failed; `cause` is the error of the operating system.",
   },
+  "actor.no_connection": { http: 503, grpc: 14, exit: 6, retryable: true, meaning: "The connection to the node was lost." },
+  "actor.link_full": { ...busy, meaning: "The node takes mail more slowly than it is sent; the message was not accepted." },
+  "actor.not_sendable": { ...wrong, meaning: "The value holds something that cannot go to another node, such as a function." },
   "actor.mailbox_kept": {
     ...refused,
     meaning: "The process ended, and the error keeps the mail that waited; `cause` is why it ended.",

@@ -60,9 +60,15 @@ export {
 } from "./mailbox/index.ts";
 export { type AliasOf, MetaBehaviour, type MetaOptions, type MetaProcess, type MetaShape } from "./meta/behaviour.ts";
 export type { MetaInfo } from "./meta/control.ts";
+export type { Compression } from "./process/extras.ts";
+export type { RemoteStartOptions } from "./remote/application-starts.ts";
+export type { WireType, WireTypes } from "./remote/codec/types.ts";
+export { createMemoryLinks, type Link, type LinkEvents } from "./remote/link.ts";
+export type { NetworkOptions, NodeFlags } from "./remote/options.ts";
+export type { NodeInfo } from "./remote/peer.ts";
 export type { CoreMessage } from "./runtime/bus.ts";
 export type { CallOptions, RequestOptions } from "./runtime/calls.ts";
-export type { SpawnOptions } from "./runtime/spawn.ts";
+export type { RemoteSpawnOptions, SpawnOptions } from "./runtime/spawn.ts";
 export type { KernelReport } from "./runtime/tables.ts";
 export type { CancelTimer } from "./runtime/timers.ts";
 export type { Ended, Given, PidOf } from "./runtime/typed.ts";

@@ -116,10 +116,11 @@ describe("an event", () => {
     expect(subscriber.got).toMatchObject([{ message: 1 }, { message: 2 }]);
   });
 
-  test("of another node without a way there is actor.event_unknown (76)", () => {
+  test("of another node without a way there is actor.no_route (76)", async () => {
     const { kernel } = stage();
     kernel.registerEvent("e");
-    expect(() => inside(kernel.spawn(Probe)).linkEvent(new EventName("e", "other@host"))).toThrow(code("actor.event_unknown"));
+    const linked = inside(kernel.spawn(Probe)).linkEvent(new EventName("e", "other@host"));
+    await expect(linked).rejects.toEqual(code("actor.no_route"));
   });
 });
 

@@ -28,13 +28,15 @@ import type { MetaOptions, MetaShape, SpawnedAlias } from "../meta/behaviour.ts"
 import { sendExitMeta, sendExitMetaAfter } from "../meta/control.ts";
 import { spawnMeta } from "../meta/spawn.ts";
 import { type Behaviour, BIND, ENDING, EXIT, NOTICE, START } from "../process/behaviour.ts";
+import { extrasOf } from "../process/extras.ts";
 import { overlay } from "../process/heritage.ts";
 import type { Process } from "../process/process.ts";
 import * as calls from "../runtime/calls.ts";
-import { isSame, send, sendExit } from "../runtime/deliver.ts";
+import { isSame, send, sendExit, sendImportant } from "../runtime/deliver.ts";
 import type { Host } from "../runtime/host.ts";
 import * as names from "../runtime/names.ts";
-import { type SpawnOptions, spawn } from "../runtime/spawn.ts";
+import type { Done } from "../runtime/network.ts";
+import { type RemoteSpawnOptions, remoteSpawn, type SpawnOptions, spawn } from "../runtime/spawn.ts";
 import * as timers from "../runtime/timers.ts";
 import type { ActorShape, Ended, Given, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
 import * as watching from "../runtime/watch.ts";
@@ -191,6 +193,15 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     send(this.#host.tables, this.#process, to as Address, message, priority ?? this.#process.priority);
   }
 
+  /**
+   * Sends, and resolves when the message is in the mailbox, wherever that is; says nothing about its handling.
+   * Rejects with what keeps it from it; with `actor.timeout` after 5 seconds, when it may have arrived or not.
+   */
+  sendImportant<M>(to: Address<M, never>, message: NoInfer<M>, priority?: Priority): Promise<void> {
+    const used = priority ?? this.#process.priority;
+    return sendImportant(this.#host.tables, this.#process, to as Address, message, used);
+  }
+
   /** Asks and waits for the answer; no other mail is read meanwhile if the callback awaits it. */
   call<C extends AnyCall, const R extends RequestOf<C>>(
     to: Address<never, C>,
@@ -211,19 +222,19 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
   }
 
   /** Answers a request that `handleCall` left for later; any process may. */
-  respond(to: PID, ref: Ref, value: unknown, options?: calls.RespondOptions): void {
+  respond(to: PID, ref: Ref, value: unknown, options?: calls.RespondOptions): Done {
     watching.allowed(this.#process);
-    calls.respond(this.#host.tables, to, ref, { value }, options?.important);
+    return calls.respond(this.#host.tables, to, ref, { value }, options?.important, this.#process);
   }
 
   /** Answers with an error, which the caller's `call` rejects with. */
-  respondError(to: PID, ref: Ref, error: Error, options?: calls.RespondOptions): void {
+  respondError(to: PID, ref: Ref, error: Error, options?: calls.RespondOptions): Done {
     watching.allowed(this.#process);
-    calls.respond(this.#host.tables, to, ref, { error }, options?.important);
+    return calls.respond(this.#host.tables, to, ref, { error }, options?.important, this.#process);
   }
 
   /**
-   * Hands a request on to a process of this node; whoever gets it answers the original caller. Return {@link later}
+   * Hands a request on to a process, of any node; whoever gets it answers the original caller. Return {@link later}
    * afterwards. @throws actor.process_unknown, actor.process_terminated, actor.mailbox_full
    */
   forward<C extends AnyCall>(to: Address<never, C>, from: PID, ref: Ref, request: RequestOf<C>, priority?: Priority): void {
@@ -231,7 +242,7 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     calls.forward(this.#host.tables, to as Address, { from, ref, payload: request }, priority);
   }
 
-  /** Hands a message on to a process of this node, which gets it from the original sender. */
+  /** Hands a message on to a process, of any node, which gets it from the original sender. */
   forwardMessage<M>(to: Address<M, never>, from: PID, message: NoInfer<M>, priority?: Priority): void {
     watching.allowed(this.#process);
     calls.forward(this.#host.tables, to as Address, { from, payload: message }, priority);
@@ -242,6 +253,14 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     const options = rest[0];
     const birth = { tables: this.#host.tables, host: this.#host, parent: this.#process };
     return spawn(birth, make as unknown as new () => Behaviour, options, options?.args) as SpawnedPid<A>;
+  }
+
+  /**
+   * Spawns a process on another node, which must have enabled `name`; its parent and leader is this process.
+   * Rejects with actor.name_unknown, actor.not_allowed, actor.name_taken, what its `init` throws …
+   */
+  remoteSpawn(node: string, name: string, options: RemoteSpawnOptions = {}): Promise<PID> {
+    return remoteSpawn(this.#host.tables, { parent: this.#process, node, name, options });
   }
 
   /** Spawns a meta-process of this process. Gives a promise if, and only if, its `init` does. */
@@ -291,26 +310,49 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     throw new Terminate(reason);
   }
 
-  /** The end of `target` ends this process. Goes one way. */
-  link(target: Address): void {
-    watching.watch(this.#host.tables, this.#process, "link", target);
+  /** The end of `target` ends this process. Goes one way. Gives a promise if, and only if, `target` is on another node. */
+  link(target: Address): Done {
+    return watching.watch(this.#host.tables, this.#process, "link", target);
   }
 
   unlink(target: Address): void {
     watching.unwatch(this.#host.tables, this.#process, "link", target);
   }
 
-  /** The end of `target` comes as one `MessageDown`. */
-  monitor(target: Address): void {
-    watching.watch(this.#host.tables, this.#process, "monitor", target);
+  /** The end of `target` comes as one `MessageDown`. Gives a promise if, and only if, `target` is on another node. */
+  monitor(target: Address): Done {
+    return watching.watch(this.#host.tables, this.#process, "monitor", target);
   }
 
   demonitor(target: Address): void {
     watching.unwatch(this.#host.tables, this.#process, "monitor", target);
   }
 
-  /** Subscribes; the end of the event ends this process. Gives the last events, oldest first. */
-  linkEvent(event: EventName | string): MessageEvent[] {
+  /** The loss of the connection to a node ends this process; connects first if need be. */
+  linkNode(node: string): Promise<void> {
+    return watching.watchNode(this.#host.tables, this.#process, "link", node);
+  }
+
+  unlinkNode(node: string): void {
+    watching.unwatchNode(this.#host.tables, this.#process, "link", node);
+  }
+
+  /** The loss of the connection to a node comes as one `MessageDown`; connects first if need be. */
+  monitorNode(node: string): Promise<void> {
+    return watching.watchNode(this.#host.tables, this.#process, "monitor", node);
+  }
+
+  demonitorNode(node: string): void {
+    watching.unwatchNode(this.#host.tables, this.#process, "monitor", node);
+  }
+
+  /**
+   * Subscribes; the end of the event ends this process. Gives the last events, oldest first: a promise of them if the
+   * event is on another node.
+   */
+  linkEvent(event: string): MessageEvent[];
+  linkEvent(event: EventName | string): MessageEvent[] | Promise<MessageEvent[]>;
+  linkEvent(event: EventName | string): MessageEvent[] | Promise<MessageEvent[]> {
     return watching.subscribe(this.#host.tables, this.#process, "link", event);
   }
 
@@ -318,8 +360,13 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
     watching.unsubscribe(this.#host.tables, this.#process, "link", event);
   }
 
-  /** Subscribes; the end of the event comes as one `MessageDown`. Gives the last events, oldest first. */
-  monitorEvent(event: EventName | string): MessageEvent[] {
+  /**
+   * Subscribes; the end of the event comes as one `MessageDown`. Gives the last events, oldest first: a promise of them if
+   * the event is on another node.
+   */
+  monitorEvent(event: string): MessageEvent[];
+  monitorEvent(event: EventName | string): MessageEvent[] | Promise<MessageEvent[]>;
+  monitorEvent(event: EventName | string): MessageEvent[] | Promise<MessageEvent[]> {
     return watching.subscribe(this.#host.tables, this.#process, "monitor", event);
   }
 
@@ -357,6 +404,15 @@ export abstract class Actor<Messages = unknown, Calls extends AnyCall = never> i
   setTrapExit(trap: boolean): void {
     watching.allowed(this.#process);
     this.#process.trapExit = trap;
+  }
+
+  /**
+   * Makes requests to other nodes fail at once when nobody gets them, and tells people (`onReport`) of messages and answers
+   * to other nodes that did not arrive. To be told itself, the process uses `sendImportant`. Off at first.
+   */
+  setImportantDelivery(important: boolean): void {
+    watching.allowed(this.#process);
+    extrasOf(this.#process).isImportant = important;
   }
 
   /**

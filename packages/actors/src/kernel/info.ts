@@ -4,6 +4,7 @@ import type { LogLevel } from "../log/index.ts";
 import type { Priority } from "../mailbox/index.ts";
 import type { Fallback } from "../process/extras.ts";
 import type { Process, ProcessState } from "../process/process.ts";
+import type { Consumer } from "../relations/watch-list.ts";
 import type { Tables } from "../runtime/tables.ts";
 
 /** One process, as data. */
@@ -98,7 +99,7 @@ export interface EventInfo {
 }
 
 /** Describes an event. */
-export function eventInfo(tables: Tables, event: EventEntry<Process, Process>): EventInfo {
+export function eventInfo(tables: Tables, event: EventEntry<Consumer, Process>): EventInfo {
   return {
     name: event.name.name,
     producer: event.producer?.pid ?? tables.core,

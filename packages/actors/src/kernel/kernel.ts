@@ -27,12 +27,17 @@ import type { MetaRun } from "../meta/run.ts";
 import type { Behaviour } from "../process/behaviour.ts";
 import { overlay } from "../process/heritage.ts";
 import type { Process } from "../process/process.ts";
+import type { RemoteStartOptions } from "../remote/application-starts.ts";
+import type { Link } from "../remote/link.ts";
+import { RemoteNetwork } from "../remote/network.ts";
+import { type NetworkOptions, type NetworkSettings, resolveNetworkOptions } from "../remote/options.ts";
+import type { NodeInfo } from "../remote/peer.ts";
 import { CORE_EVENT, openBus } from "../runtime/bus.ts";
 import * as calls from "../runtime/calls.ts";
-import { deliver, missing, putExit, sendExit, undeliverable } from "../runtime/deliver.ts";
+import { deliver, missing, putExit, sendExit, sendImportant, undeliverable } from "../runtime/deliver.ts";
 import { Host } from "../runtime/host.ts";
 import * as names from "../runtime/names.ts";
-import { spawn } from "../runtime/spawn.ts";
+import { type RemoteSpawnOptions, remoteSpawn, spawn } from "../runtime/spawn.ts";
 import { type KernelReport, Tables } from "../runtime/tables.ts";
 import type { ActorShape, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
 import * as watching from "../runtime/watch.ts";
@@ -60,6 +65,8 @@ export interface KernelOptions {
   onReport?: (report: KernelReport) => void;
   /** Variables that its processes begin with. Names are not case-sensitive. */
   env?: Readonly<Record<string, unknown>>;
+  /** How it meets kernels on other nodes. */
+  network?: NetworkOptions;
   /** Events of the kernel, by their names; open ones unless they say otherwise, so that everybody may publish. @default none */
   events?: Readonly<Record<string, EventOptions>>;
 }
@@ -68,6 +75,7 @@ export interface KernelOptions {
 export class Kernel implements AsyncDisposable {
   readonly #tables: Tables;
   readonly #host: Host;
+  readonly #network: RemoteNetwork;
   #stopping: Promise<void> | undefined;
   /** Logs in the name of the kernel, and holds the loggers. */
   readonly log: KernelLog;
@@ -76,12 +84,17 @@ export class Kernel implements AsyncDisposable {
   readonly #applications: Applications;
   readonly #closed = Promise.withResolvers<void>();
 
-  constructor(tables: Tables) {
+  constructor(tables: Tables, network: NetworkSettings) {
     this.#tables = tables;
     this.log = new KernelLog(tables);
     this.#host = new Host(tables);
     this.#applications = new Applications(tables, this.#host);
     this.cron = new CronJobs(tables, this.#host);
+    this.#network = new RemoteNetwork(tables, network, {
+      host: this.#host,
+      startApplication: (name, options) => this.#applications.start(name, options),
+    });
+    tables.network = this.#network;
   }
 
   get name(): string {
@@ -104,6 +117,11 @@ export class Kernel implements AsyncDisposable {
   send<M>(to: Address<M, never>, message: NoInfer<M>, priority: Priority = "normal"): void {
     const problem = deliver(this.#tables, this.#tables.core, to as Address, message, priority);
     if (problem !== undefined) throw undeliverable(problem, to as Address);
+  }
+
+  /** Sends, and resolves when the message is in the mailbox, wherever that is. Rejects with what keeps it from it. */
+  sendImportant<M>(to: Address<M, never>, message: NoInfer<M>, priority: Priority = "normal"): Promise<void> {
+    return sendImportant(this.#tables, undefined, to as Address, message, priority);
   }
 
   /** Asks, and gives the answer or rejects with the callee's error or `actor.*`. */
@@ -202,6 +220,63 @@ export class Kernel implements AsyncDisposable {
   /** Ends one wait of a process, which gets `actor.canceled`. */
   cancelWaitResponse(pid: PID<never, never>, ref: Ref): void {
     calls.cancelWaitResponse(this.#tables, pid, ref);
+  }
+
+  /**
+   * Connects with another kernel: over a link, or by the route to its name. Gives its name; if both are connected already,
+   * that connection stays. Rejects with `actor.no_route`, `actor.name_taken`, `auth.unauthenticated`, `protocol.version` …
+   */
+  connect(to: Link | string): Promise<string> {
+    return this.#network.connect(to);
+  }
+
+  /** Ends the connection to a node: whoever watches something there is told. @throws actor.no_connection */
+  disconnect(node: string): void {
+    this.#network.disconnect(node);
+  }
+
+  /** The nodes that this one is connected with, in the order of their connections. */
+  nodes(): NodeInfo[] {
+    return this.#network.nodes();
+  }
+
+  /**
+   * Lets other nodes spawn this actor by `name`; `nodes` are those that may, besides those that may already.
+   * @default all nodes @throws actor.name_taken – another actor has the name
+   */
+  enableSpawn(name: string, make: new () => ActorShape, options: { nodes?: readonly string[] } = {}): void {
+    this.#network.spawnable.enable(name, make as unknown as new () => Behaviour, options.nodes);
+  }
+
+  /** Takes that back from `nodes` (default from all). When the last one is gone, nobody may. @throws actor.name_unknown */
+  disableSpawn(name: string, options: { nodes?: readonly string[] } = {}): void {
+    this.#network.spawnable.disable(name, options.nodes);
+  }
+
+  /** Spawns a process on another node, which must have enabled `name`; its parent and leader is this kernel. */
+  remoteSpawn(node: string, name: string, options: RemoteSpawnOptions = {}): Promise<PID> {
+    return remoteSpawn(this.#tables, { parent: undefined, node, name, options });
+  }
+
+  /**
+   * Lets other nodes start this application, whether it is loaded yet or not; `nodes` are those that may, besides those that
+   * may already. @default all nodes
+   */
+  enableApplicationStart(name: string, options: { nodes?: readonly string[] } = {}): void {
+    this.#network.startable.enable(name, name, options.nodes);
+  }
+
+  /** Takes that back from `nodes` (default from all). When the last one is gone, nobody may. @throws actor.name_unknown */
+  disableApplicationStart(name: string, options: { nodes?: readonly string[] } = {}): void {
+    this.#network.startable.disable(name, options.nodes);
+  }
+
+  /**
+   * Starts an application on another node, which must have enabled it; resolves when it runs there. Rejects with
+   * actor.name_unknown, actor.not_allowed, and what `startApplication` says there.
+   */
+  remoteStartApplication(node: string, name: string, options: RemoteStartOptions = {}): Promise<void> {
+    return this.#network.remoteStart(node, name, options);
   }
 
   info(): KernelInfo {
@@ -334,6 +409,7 @@ export class Kernel implements AsyncDisposable {
   #close(): void {
     if (this.#tables.state === "stopped") return;
     this.cron.close();
+    this.#network.close();
     close(this.#tables);
     this.#tables.logging.close();
     this.#closed.resolve();
@@ -364,15 +440,21 @@ export class Kernel implements AsyncDisposable {
 
   #get(pid: PID<never, never>): Process {
     const process = this.#tables.byPid(pid);
+    if (this.#tables.elsewhere(pid as PID) !== undefined) throw actorError("actor.not_allowed", `${pid} is on another node`);
     if (process === undefined) throw undeliverable(missing(this.#tables, pid as PID), pid as PID);
     return process;
   }
 }
 
-const KNOWN = Object.keys({ name: true, clock: true, log: true, onReport: true, env: true, events: true } satisfies Record<
-  keyof KernelOptions,
-  true
->);
+const KNOWN = Object.keys({
+  name: true,
+  clock: true,
+  log: true,
+  onReport: true,
+  env: true,
+  network: true,
+  events: true,
+} satisfies Record<keyof KernelOptions, true>);
 
 /** Makes a kernel. It needs no stop while it runs nothing. @throws actor.incorrect, actor.name_too_long – a wrong option */
 export function createKernel(options: KernelOptions = {}): Kernel {
@@ -381,10 +463,11 @@ export function createKernel(options: KernelOptions = {}): Kernel {
   if (!NAME.test(name)) {
     throw actorError("actor.incorrect", `the name of a kernel is name@host, not ${JSON.stringify(name)}`);
   }
+  const network = resolveNetworkOptions(options.network);
   const tables = new Tables(name, options.clock ?? systemClock);
   const env = options.env === undefined ? undefined : overlay(undefined, options.env);
   tables.heritage = { env, logLevel: startLevel(options.log?.level ?? "info"), application: undefined };
-  const kernel = new Kernel(tables);
+  const kernel = new Kernel(tables, network);
   for (const [logger, write] of Object.entries(options.log?.loggers ?? {})) kernel.log.addLogger(logger, write);
   if (options.onReport !== undefined) kernel.log.addLogger("onReport", asLogger(options.onReport, tables.core));
   openBus(tables);

@@ -15,7 +15,17 @@ export interface LogFields {
 }
 
 /** What the kernel itself found worth telling. */
-export type ReportKind = "unhandled" | "ended" | "terminate_failed" | "stop_waits" | "stop_late" | "meta" | "meta_leaked";
+export type ReportKind =
+  | "unhandled"
+  | "ended"
+  | "terminate_failed"
+  | "stop_waits"
+  | "stop_late"
+  | "meta"
+  | "meta_leaked"
+  | "node_up"
+  | "node_down"
+  | "undelivered";
 
 /** One entry of the log, as data. One object for all loggers. */
 export interface LogRecord {

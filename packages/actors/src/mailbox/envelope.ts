@@ -53,8 +53,8 @@ export class Envelope {
   }
 }
 
-/** What a link or monitor was made to. */
-export type TargetAddress = PID<never, never> | Exclude<Address, string> | EventName;
+/** What a link or monitor was made to; a string is the name of a node. */
+export type TargetAddress = PID<never, never> | Exclude<Address, string> | EventName | string;
 
 /** The end of something that the process is linked to, or the exit signal of another process (`kind` pid, its sender as target). */
 export class MessageExit {

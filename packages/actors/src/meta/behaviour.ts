@@ -13,6 +13,7 @@ import {
 import type { Log, LogLevel } from "../log/index.ts";
 import type { MessageResponse, Priority } from "../mailbox/index.ts";
 import type { RequestOptions, RespondOptions } from "../runtime/calls.ts";
+import type { Done } from "../runtime/network.ts";
 import type { CancelTimer } from "../runtime/timers.ts";
 import type { Ended, Given } from "../runtime/typed.ts";
 
@@ -64,9 +65,9 @@ export interface MetaProcess {
   /** @throws actor.request_unknown */
   cancelRequest(ref: Ref): void;
   /** Answers a request that `handleCall` left for later. @throws actor.not_allowed – it has ended; actor.process_unknown */
-  respond(to: PID, ref: Ref, value: unknown, options?: RespondOptions): void;
+  respond(to: PID, ref: Ref, value: unknown, options?: RespondOptions): Done;
   /** Answers with an error, which the caller's `call` rejects with. */
-  respondError(to: PID, ref: Ref, error: Error, options?: RespondOptions): void;
+  respondError(to: PID, ref: Ref, error: Error, options?: RespondOptions): Done;
   /** Spawns a meta-process that belongs to the same process, and outlives this one. @throws actor.not_allowed */
   spawn<B extends MetaShape>(behaviour: B, options?: MetaOptions): SpawnedAlias<B>;
   /**

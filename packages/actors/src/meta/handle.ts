@@ -5,6 +5,7 @@ import { Log } from "../log/index.ts";
 import { isPriority, type Priority } from "../mailbox/index.ts";
 import * as calls from "../runtime/calls.ts";
 import { send, whenRead } from "../runtime/deliver.ts";
+import type { Done } from "../runtime/network.ts";
 import type { Tables } from "../runtime/tables.ts";
 import * as timers from "../runtime/timers.ts";
 import { allowed } from "../runtime/watch.ts";
@@ -92,14 +93,14 @@ export class Handle implements MetaProcess {
     calls.cancelRequest(this.#run, ref);
   }
 
-  respond(to: PID, ref: Ref, value: unknown, options?: calls.RespondOptions): void {
+  respond(to: PID, ref: Ref, value: unknown, options?: calls.RespondOptions): Done {
     allowed(this.#run);
-    calls.respond(this.#tables, to, ref, { value }, options?.important);
+    return calls.respond(this.#tables, to, ref, { value }, options?.important, this.#run);
   }
 
-  respondError(to: PID, ref: Ref, error: Error, options?: calls.RespondOptions): void {
+  respondError(to: PID, ref: Ref, error: Error, options?: calls.RespondOptions): Done {
     allowed(this.#run);
-    calls.respond(this.#tables, to, ref, { error }, options?.important);
+    return calls.respond(this.#tables, to, ref, { error }, options?.important, this.#run);
   }
 
   spawn<B extends MetaShape>(behaviour: B, options?: MetaOptions): SpawnedAlias<B> {

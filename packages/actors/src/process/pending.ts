@@ -7,6 +7,15 @@ export interface Waiter {
   pending: Pending | undefined;
 }
 
+/** Something behind a ref that waits for an answer: a request of this node, or of another one. */
+export interface Awaiting {
+  readonly waiter: Waiter | undefined;
+  readonly blocking: boolean;
+  answer(value: unknown): void;
+  fail(error: unknown): void;
+  withdraw(): void;
+}
+
 /** How a wait ends: exactly one of both is called, once. */
 export interface Settler {
   resolve(value: unknown): void;
@@ -18,8 +27,9 @@ export interface Settler {
  *
  *  P1. It is settled once: by the answer, by its deadline, by being cancelled, or by the end of whoever waits.
  *  P2. From then on the ref leads nowhere, and the waiter's list does not hold it.
+ *  P3. One whose ref has left the node is found by the number of the ref, until it is settled.
  */
-export class Pending implements Expiring {
+export class Pending implements Expiring, Awaiting {
   readonly ref: Ref;
   readonly to: Address;
   readonly waiter: Waiter;
@@ -28,6 +38,7 @@ export class Pending implements Expiring {
   readonly #settler: Settler;
   readonly #queue: DeadlineQueue;
   readonly #slot: number;
+  #abroad: Map<number, Pending> | undefined;
   #next: Pending | undefined;
   #previous: Pending | undefined;
 
@@ -38,6 +49,7 @@ export class Pending implements Expiring {
     this.blocking = blocking;
     this.#settler = settler;
     this.#queue = queue;
+    this.#abroad = undefined;
     this.#next = waiter.pending;
     this.#previous = undefined;
     if (waiter.pending !== undefined) waiter.pending.#previous = this;
@@ -54,6 +66,12 @@ export class Pending implements Expiring {
   fail(error: unknown): void {
     this.#leave();
     this.#settler.reject(error);
+  }
+
+  /** The ref leaves the node: an answer from elsewhere finds the wait in `abroad`. */
+  travel(abroad: Map<number, Pending>): void {
+    this.#abroad = abroad;
+    abroad.set(this.ref.id, this);
   }
 
   /** Ends the wait and tells nobody. */
@@ -73,6 +91,7 @@ export class Pending implements Expiring {
 
   #leave(): void {
     Ref.bind(this.ref, undefined);
+    if (this.#abroad !== undefined) this.#abroad.delete(this.ref.id);
     this.#queue.remove(this, this.#slot);
     if (this.#previous === undefined) this.waiter.pending = this.#next;
     else this.#previous.#next = this.#next;
@@ -84,9 +103,9 @@ export class Pending implements Expiring {
 const GONE = Object.freeze({});
 
 /** What waits behind `ref`, if anything still does. */
-export function pendingOf(ref: Ref): Pending | undefined {
+export function pendingOf(ref: Ref): Awaiting | undefined {
   const waiting = Ref.local(ref);
-  return waiting === GONE ? undefined : (waiting as Pending | undefined);
+  return waiting === GONE ? undefined : (waiting as Awaiting | undefined);
 }
 
 /** Whether whoever asked with `ref` ended before the answer. */

@@ -77,7 +77,7 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
   splits = false;
   messagesIn = 0;
   messagesOut = 0;
-  watchers: WatchList<Process> | undefined = undefined;
+  watchers: WatchList | undefined = undefined;
   relations: Set<Relation> | undefined = undefined;
   pending: Pending | undefined = undefined;
   extras: Extras<Process> | undefined = undefined;

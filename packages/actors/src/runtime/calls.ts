@@ -1,9 +1,10 @@
-import { type ActorErrorCode, actorError } from "../errors.ts";
-import { type Address, Alias, later, type Outcome, PID, type Ref, Terminate } from "../identity/index.ts";
+import { actorError } from "../errors.ts";
+import { type Address, Alias, later, type Outcome, PID, Ref, Terminate } from "../identity/index.ts";
 import { Envelope, type EnvelopeKind, isPriority, type MessageResponse, type Priority } from "../mailbox/index.ts";
 import { isAbandoned, Pending, pendingOf, type Settler, type Waiter } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { missing, undeliverable } from "./deliver.ts";
+import type { Done, FarAnswer, Problem } from "./network.ts";
 import type { Tables } from "./tables.ts";
 
 /** How long a call waits unless it says otherwise. */
@@ -15,6 +16,8 @@ export interface CallOptions {
   timeoutMs?: number;
   /** @default "normal" */
   priority?: Priority;
+  /** Whether a request to another node that nobody gets fails at once, not by its timeout. @default as `setImportantDelivery` says */
+  important?: boolean;
 }
 
 /** How to ask without waiting. */
@@ -44,6 +47,7 @@ interface Question {
   readonly timeoutMs: number;
   readonly priority: Priority;
   readonly blocking: boolean;
+  readonly important: boolean | undefined;
 }
 
 /** Asks and waits; `caller` undefined = from outside. Rejects with the error of the callee or `actor.*`; never hangs. */
@@ -88,8 +92,9 @@ function ask(
   return new Promise((resolve, reject) => {
     const timeoutMs = timeoutOf(options);
     const priority = priorityOf(options) ?? caller?.priority ?? "normal";
-    const asked = open(tables, caller, { kind, to, request, timeoutMs, priority, blocking: true }, { resolve, reject });
-    if (typeof asked === "string") reject(undeliverable(asked, to));
+    const question = { kind, to, request, timeoutMs, priority, blocking: true, important: options?.important };
+    const asked = open(tables, caller, question, { resolve, reject });
+    if (!(asked instanceof Ref)) reject(undeliverable(asked, to));
   });
 }
 
@@ -98,7 +103,7 @@ export function sendRequest(tables: Tables, process: Process, to: Address, reque
   const timeoutMs = timeoutOf(options);
   const priority = priorityOf(options) ?? process.priority;
   const respond = (result: unknown, error: Error | undefined): void => {
-    if (process.state === "terminated" || typeof ref === "string") return;
+    if (process.state === "terminated" || !(ref instanceof Ref)) return;
     const response: MessageResponse = { ref, from: to, label: options.label ?? "", result, error };
     process.put(priority, undefined, new Envelope("response", process.pid, response));
   };
@@ -106,17 +111,18 @@ export function sendRequest(tables: Tables, process: Process, to: Address, reque
     resolve: (value) => respond(value, undefined),
     reject: (error) => respond(undefined, error as Error),
   };
-  const ref = open(tables, process, { kind: "call", to, request, timeoutMs, priority, blocking: false }, settler);
-  if (typeof ref === "string") throw undeliverable(ref, to);
+  const question: Question = { kind: "call", to, request, timeoutMs, priority, blocking: false, important: options.important };
+  const ref = open(tables, process, question, settler);
+  if (!(ref instanceof Ref)) throw undeliverable(ref, to);
   return ref;
 }
 
 /** Registers the wait before the request leaves; says what kept it from leaving. */
-function open(tables: Tables, caller: Process | undefined, question: Question, settler: Settler): Ref | ActorErrorCode {
+function open(tables: Tables, caller: Process | undefined, question: Question, settler: Settler): Ref | Problem {
   const { to } = question;
   if (caller !== undefined && (caller.state === "zombie" || caller.state === "terminated")) return "actor.not_allowed";
   const target = tables.find(to);
-  if (target === undefined) return missing(tables, to);
+  if (target === undefined) return openElsewhere(tables, caller, question, settler);
   if (target === caller) return "actor.not_allowed";
   const waiter: Waiter = caller ?? tables.outside;
   const ref = tables.makeRef(tables.clock.now() + question.timeoutMs);
@@ -130,20 +136,43 @@ function open(tables: Tables, caller: Process | undefined, question: Question, s
   return ref;
 }
 
+/** The same to another node: the ref leaves with the request. */
+function openElsewhere(tables: Tables, caller: Process | undefined, question: Question, settler: Settler): Ref | Problem {
+  const { to, request, priority, important } = question;
+  const network = tables.elsewhere(to);
+  if (network === undefined) return missing(tables, to);
+  const ref = tables.makeRef(tables.clock.now() + question.timeoutMs);
+  const pending = new Pending(ref, to, caller ?? tables.outside, question.blocking, settler, tables.deadlines);
+  const from = caller?.pid ?? tables.core;
+  const isImportant = important ?? caller?.extras?.isImportant ?? false;
+  const problem = network.call({ from, to, request, ref, priority, isImportant });
+  if (problem !== undefined) {
+    pending.withdraw();
+    return problem;
+  }
+  if (caller !== undefined) caller.messagesOut++;
+  return ref;
+}
+
 /** How to answer. */
 export interface RespondOptions {
-  /** Whether it is an error when nobody waits any more. @default false */
+  /**
+   * Whether it is an error when nobody waits any more. If the requester is on another node, the answer gives a promise,
+   * which tells. @default false
+   */
   important?: boolean;
 }
 
-/** Answers a request. @throws actor.process_unknown – the requester is gone; actor.response_ignored – see {@link RespondOptions}. */
+/** Answers a request; `by` undefined = the kernel. @throws actor.process_unknown – the requester is gone; actor.response_ignored – see {@link RespondOptions}. */
 export function respond(
   tables: Tables,
   to: PID,
   ref: Ref,
   answer: { value: unknown } | { error: Error },
   important = false,
-): void {
+  by?: Process,
+): Done {
+  if (!tables.isHere(ref.node)) return respondElsewhere(tables, { to, ref, answer, waits: important ? by : undefined, by });
   const pending = pendingOf(ref);
   if (pending !== undefined) {
     if ("error" in answer) pending.fail(answer.error);
@@ -153,6 +182,11 @@ export function respond(
   if (isAbandoned(ref)) throw undeliverable("actor.process_unknown", to);
   if (to.id !== tables.core.id && tables.byPid(to) === undefined) throw undeliverable(missing(tables, to), to);
   if (important || to.id === tables.core.id) throw actorError("actor.response_ignored");
+}
+
+function respondElsewhere(tables: Tables, answer: FarAnswer): Done {
+  if (tables.network === undefined) throw undeliverable(missing(tables, answer.to), answer.to);
+  return tables.network.respond(answer);
 }
 
 /** Answers the call in `envelope` with what `handleCall` gave back; with a reason other than `normal` only if `always`. */
@@ -186,7 +220,7 @@ export function cancelWaitResponse(tables: Tables, pid: PID<never, never>, ref: 
   pending.fail(actorError("actor.canceled"));
 }
 
-/** Mail that goes on to another process of this node as it came: with its sender, and its ref if it is a call. */
+/** Mail that goes on to another process as it came: with its sender, and its ref if it is a call. */
 export interface Forwarded {
   readonly from: PID;
   /** Of a call. */
@@ -200,11 +234,27 @@ export interface Forwarded {
  */
 export function forward(tables: Tables, to: Address, mail: Forwarded, priority: Priority = "normal"): void {
   const target = tables.find(to);
-  if (target === undefined) throw undeliverable(missing(tables, to), to);
   const { from, ref, payload } = mail;
+  if (target === undefined) {
+    const problem = forwardElsewhere(tables, to, mail, priority);
+    if (problem !== undefined) throw undeliverable(problem, to);
+    return;
+  }
   const isPlain = ref === undefined && (!target.splits || to instanceof PID);
   const fits = isPlain
     ? target.put(priority, from, payload)
     : target.put(priority, undefined, new Envelope(ref === undefined ? "message" : "call", from, payload, ref, to));
   if (!fits) throw undeliverable(target.fullCode, to);
+}
+
+function forwardElsewhere(
+  tables: Tables,
+  to: Address,
+  { from, ref, payload }: Forwarded,
+  priority: Priority,
+): Problem | undefined {
+  const network = tables.elsewhere(to);
+  if (network === undefined) return missing(tables, to);
+  if (ref === undefined) return network.send(from, to, payload, priority);
+  return network.call({ from, to, request: payload, ref, priority, isImportant: false });
 }

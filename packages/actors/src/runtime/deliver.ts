@@ -3,26 +3,24 @@ import { type Address, Alias, isReason, PID, ProcessName, type Reason } from "..
 import { Envelope, MessageExit, MessageFallback, type Priority } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
+import type { Problem } from "./network.ts";
 import type { Tables } from "./tables.ts";
 
 /** Mail that found no room goes through at most this many fallbacks. */
 const MAX_FALLBACKS = 16;
 
 /** Puts a message into a mailbox; says what kept it from it, if anything did. */
-export function deliver(
-  tables: Tables,
-  from: PID,
-  to: Address,
-  message: unknown,
-  priority: Priority,
-): ActorErrorCode | undefined {
+export function deliver(tables: Tables, from: PID, to: Address, message: unknown, priority: Priority): Problem | undefined {
   let target: Process | undefined;
   if (to instanceof PID) target = tables.byPid(to);
   else {
     target = tables.find(to);
     if (target?.splits) return deliverSplit(tables, target, { from, to, message, priority });
   }
-  if (target === undefined) return missing(tables, to);
+  if (target === undefined) {
+    const network = tables.elsewhere(to);
+    return network === undefined ? missing(tables, to) : network.send(from, to, message, priority);
+  }
   const fits = priority === "normal" ? target.mail(from, message) : target.put(priority, from, message);
   if (fits) return undefined;
   if (from === target.pid && to instanceof PID) return target.fullCode;
@@ -44,8 +42,31 @@ export function send(tables: Tables, process: Process, to: Address, message: unk
   process.messagesOut++;
 }
 
+/** Sends, and resolves when the message is in the mailbox; `process` undefined = the kernel. Rejects as {@link send} throws. */
+export function sendImportant(
+  tables: Tables,
+  process: Process | undefined,
+  to: Address,
+  message: unknown,
+  priority: Priority,
+): Promise<void> {
+  if (process?.state === "zombie" || process?.state === "terminated") {
+    return Promise.reject(actorError("actor.not_allowed", `process ${process.pid} is ending`));
+  }
+  const network = tables.elsewhere(to);
+  if (network !== undefined) {
+    if (process !== undefined) process.messagesOut++;
+    return network.sendImportant(process, to, message, priority);
+  }
+  const problem = deliver(tables, process?.pid ?? tables.core, to, message, priority);
+  if (problem !== undefined) return Promise.reject(undeliverable(problem, to));
+  if (process !== undefined) process.messagesOut++;
+  return Promise.resolve();
+}
+
 /** The error for mail to `to` that could not be delivered. */
-export function undeliverable(problem: ActorErrorCode, to: Address): Error {
+export function undeliverable(problem: Problem, to: Address): Error {
+  if (problem instanceof Error) return problem;
   return actorError(problem, `${describe(problem)}: ${to}`);
 }
 
@@ -55,6 +76,8 @@ function describe(problem: ActorErrorCode): string {
   if (problem === "actor.process_terminated") return "the process is ending";
   if (problem === "actor.not_allowed") return "a process asks neither itself nor anybody once it has ended";
   if (problem === "actor.unsupported") return "mail goes to a PID, a name or an alias, not to this";
+  if (problem === "actor.incarnation") return "the address belongs to an earlier life of its node";
+  if (problem === "actor.link_full") return "the node takes mail more slowly than it is sent";
   return problem === "actor.no_route" ? "the node cannot be reached" : "no such process";
 }
 
@@ -111,9 +134,16 @@ export function whenRead(tables: Tables, to: Address): Promise<void> {
 /** Sends an exit signal. @throws actor.incorrect, actor.not_allowed, actor.process_unknown, actor.mailbox_full */
 export function sendExit(tables: Tables, from: Process | undefined, to: PID<never, never>, reason: Reason): void {
   checkExit(from, to, reason);
+  const problem = exitFrom(tables, from?.pid ?? tables.core, to, reason);
+  if (problem !== undefined) throw undeliverable(problem, to as PID);
+}
+
+/** Puts an exit into the mailbox of a process, wherever it is; says what kept it from it. */
+export function exitFrom(tables: Tables, from: PID, to: PID<never, never>, reason: Reason): Problem | undefined {
   const target = tables.byPid(to);
-  if (target === undefined) throw undeliverable(missing(tables, to as PID), to as PID);
-  if (!putExit(target, new MessageExit("pid", from?.pid ?? tables.core, reason))) throw undeliverable(target.fullCode, to as PID);
+  if (target !== undefined) return putExit(target, new MessageExit("pid", from, reason)) ? undefined : target.fullCode;
+  const network = tables.elsewhere(to as PID);
+  return network === undefined ? missing(tables, to as PID) : network.exit(from, to, reason);
 }
 
 /** @throws actor.unsupported – no PID; actor.incorrect – no reason; actor.not_allowed – to itself, its parent or its leader */
@@ -135,11 +165,6 @@ export function checkExit(from: Process | undefined, to: PID<never, never>, reas
 /** Puts an exit into the urgent queue; false if that is full. */
 export function putExit(target: Process, exit: MessageExit): boolean {
   return target.put("max", undefined, new Envelope("exit", target.pid, exit));
-}
-
-/** Tells a parent of the end of a child that it linked to at the spawn: this is never lost. */
-export function putChildExit(parent: Process, exit: MessageExit): void {
-  parent.put("max", undefined, new Envelope("child_exit", parent.pid, exit));
 }
 
 /** Whether two PIDs name the same process. */

@@ -4,7 +4,7 @@ import { Envelope, MailboxKept, MessageExit } from "../mailbox/index.ts";
 import { failAll } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { purge } from "../relations/watch-list.ts";
-import { putExit } from "./deliver.ts";
+import { exitFrom } from "./deliver.ts";
 import type { Tables } from "./tables.ts";
 import { tellEnd, withdraw } from "./watch.ts";
 
@@ -29,8 +29,7 @@ export function finish(tables: Tables, process: Process, reason: Reason): void {
 export function abandon(tables: Tables, process: Process, reason: Reason): void {
   for (const relation of process.relations ?? []) {
     if (!relation.toChild) continue;
-    const child = tables.byPid(relation.address as PID);
-    if (child !== undefined) putExit(child, new MessageExit("pid", process.pid, reason));
+    exitFrom(tables, process.pid, relation.address as PID, reason);
   }
   remove(tables, process, reason);
   process.heritage.application?.left(process);

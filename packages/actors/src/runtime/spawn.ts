@@ -4,12 +4,13 @@ import { isReason, PID, type Reason, reasonOfOutcome, Terminate } from "../ident
 import { type LogLevel, startLevel } from "../log/index.ts";
 import { isPriority, type KeptMail, type Priority } from "../mailbox/index.ts";
 import { type Behaviour, BIND, START } from "../process/behaviour.ts";
-import { extrasOf, type Fallback } from "../process/extras.ts";
+import { type Compression, extrasOf, type Fallback } from "../process/extras.ts";
 import { type Heritage, overlay } from "../process/heritage.ts";
 import { isThenable, Process, type ProcessHost } from "../process/process.ts";
 import { WatchList } from "../relations/watch-list.ts";
 import { abandon } from "./end.ts";
 import { registerName } from "./names.ts";
+import type { FarSpawn } from "./network.ts";
 import type { Tables } from "./tables.ts";
 import { allowed } from "./watch.ts";
 
@@ -38,6 +39,8 @@ export interface SpawnOptions {
   logLevel?: LogLevel;
   /** Longest start, in milliseconds, where it waits for something. @default 5_000 */
   initTimeoutMs?: number;
+  /** Makes large messages to other nodes smaller. @default they go as they are */
+  compression?: Compression;
   /**
    * Whether the mail that waits when the process ends otherwise than by `normal` or `shutdown` is kept in the reason, an
    * error `actor.mailbox_kept` with the reason itself as its cause. A supervisor (one-for-one, simple one-for-one) hands
@@ -56,20 +59,43 @@ const KNOWN = Object.keys({
   linkParent: true,
   linkChild: true,
   initTimeoutMs: true,
+  compression: true,
   preserveMailbox: true,
   logLevel: true,
   args: true,
 } satisfies Record<keyof SpawnOptions | "args", true>);
 
+/** Less than this gains nothing by compression. @source spec of the actor model, §1.4 */
+const MIN_THRESHOLD_BYTES = 1_024;
 const NO_OPTIONS: SpawnOptions = Object.freeze({});
 const NO_ARGS: readonly unknown[] = Object.freeze([]);
+
+/** How to spawn on another node; `args` are those of `init`. */
+export type RemoteSpawnOptions = Omit<SpawnOptions, "leader"> & { args?: readonly unknown[] };
+
+/** Spawns on another node. Rejects with actor.not_allowed – to the own node, actor.no_route, what the other node says. */
+export async function remoteSpawn(tables: Tables, spawn: FarSpawn): Promise<PID> {
+  if (spawn.parent !== undefined) allowed(spawn.parent);
+  if (tables.isHere(spawn.node)) throw actorError("actor.not_allowed", "a remote spawn goes to another node");
+  if (tables.network === undefined) throw actorError("actor.no_route", `the node cannot be reached: ${spawn.node}`);
+  return tables.network.spawn(spawn);
+}
+
+/** Whoever asked for a spawn on another node: parent and leader of the process. */
+export interface FarParent {
+  readonly pid: PID;
+  /** Called right before the process reads its first mail. */
+  readonly onStarted: (process: Process) => void;
+}
 
 /** Everything needed for a spawn. */
 export interface Birth {
   readonly tables: Tables;
   readonly host: ProcessHost;
-  /** Undefined = the kernel. */
+  /** Undefined = the kernel, or {@link far}. */
   readonly parent: Process | undefined;
+  /** A spawn that another node asked for. */
+  readonly far?: FarParent;
   /** @default that of the parent */
   readonly heritage?: Heritage<Process>;
   /** Mail that waits for it from the beginning. */
@@ -101,7 +127,8 @@ export function spawn(
   return complete(birth, process, options, started);
 }
 
-function create({ tables, host, parent, heritage: given }: Birth, make: new () => Behaviour, options: SpawnOptions): Process {
+function create(birth: Birth, make: new () => Behaviour, options: SpawnOptions): Process {
+  const { tables, host, parent, far } = birth;
   if (tables.state !== "running") throw actorError("actor.node_terminated");
   if (parent !== undefined) allowed(parent);
   if (options !== NO_OPTIONS) checkOptions(tables, options);
@@ -109,7 +136,7 @@ function create({ tables, host, parent, heritage: given }: Birth, make: new () =
   const behaviour = new make();
   if (typeof behaviour[BIND] !== "function") throw actorError("actor.incorrect", `${make.name} is no class of actors`);
   const limit = options.mailboxLimit ?? 0;
-  const heritage = handDown(given ?? parent?.heritage ?? tables.heritage, options);
+  const heritage = handDown(birth.heritage ?? parent?.heritage ?? tables.heritage, options);
   if (heritage.application?.isClosed === true) {
     throw actorError("actor.application_stopping", `application ${heritage.application.name} takes no new processes`);
   }
@@ -118,8 +145,8 @@ function create({ tables, host, parent, heritage: given }: Birth, make: new () =
     pid,
     host,
     behaviour,
-    parent: parent?.pid ?? tables.core,
-    leader: (options.leader as PID | undefined) ?? parent?.leader ?? tables.core,
+    parent: far?.pid ?? parent?.pid ?? tables.core,
+    leader: (options.leader as PID | undefined) ?? far?.pid ?? parent?.leader ?? tables.core,
     limit,
     priority: isPriority(options.priority) ? options.priority : "normal",
     startedMs: Math.round(tables.clock.now() - tables.startMs),
@@ -129,6 +156,7 @@ function create({ tables, host, parent, heritage: given }: Birth, make: new () =
   tables.processes.set(pid.id, process);
   heritage.application?.joined(process);
   if (options.fallback !== undefined && limit > 0) extrasOf(process).fallback = options.fallback;
+  if (options.compression !== undefined) extrasOf(process).compression = options.compression;
   if (options.preserveMailbox === true) extrasOf(process).preservesMailbox = true;
   behaviour[BIND](process, host);
   return process;
@@ -153,6 +181,19 @@ function checkOptions(tables: Tables, options: SpawnOptions): void {
   if (initTimeoutMs !== undefined && !(initTimeoutMs > 0)) {
     throw actorError("actor.incorrect", `spawn.initTimeoutMs is ${initTimeoutMs}, expected more than 0`);
   }
+  if (options.compression !== undefined) checkCompression(options.compression);
+}
+
+function checkCompression(compression: Compression): void {
+  knownOptions("spawn.compression", compression, ["type", "level", "thresholdBytes"]);
+  const { type = "gzip", level = 1, thresholdBytes = MIN_THRESHOLD_BYTES } = compression;
+  if (type !== "gzip" && type !== "zlib") {
+    throw actorError("actor.incorrect", `spawn.compression.type is ${type}, expected gzip or zlib`);
+  }
+  if (wholeNumber("spawn.compression.level", level, 1) > 9) {
+    throw actorError("actor.incorrect", `spawn.compression.level is ${level}, expected 9 at most`);
+  }
+  wholeNumber("spawn.compression.thresholdBytes", thresholdBytes, MIN_THRESHOLD_BYTES);
 }
 
 function complete(birth: Birth, process: Process, options: SpawnOptions, started: unknown): PID {
@@ -166,13 +207,14 @@ function complete(birth: Birth, process: Process, options: SpawnOptions, started
     link(process, parent, false);
   }
   if (parent !== undefined && options.linkChild === true && parent.state !== "terminated") link(parent, process, true);
+  birth.far?.onStarted(process);
   process.activate();
   return process.pid;
 }
 
 /** A link that the consumer made itself during the start is as good. */
 function link(consumer: Process, target: Process, toChild: boolean): void {
-  target.watchers ??= new WatchList<Process>();
+  target.watchers ??= new WatchList();
   if (!target.watchers.has("link", consumer)) target.watchers.add("link", consumer, target.pid, toChild);
 }
 

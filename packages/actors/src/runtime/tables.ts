@@ -1,12 +1,13 @@
 import { type Clock, DeadlineQueue, type Timer } from "@metanode/core/clock";
 import type { EventEntry } from "../events/event.ts";
-import { type Address, Alias, isPanic, PID, ProcessName, type Reason, Ref } from "../identity/index.ts";
+import { type Address, Alias, EventName, isPanic, PID, ProcessName, type Reason, Ref } from "../identity/index.ts";
 import { Log, Logging, type LogLevel, type LogSource, type LogSubject, type RecordLevel, type ReportKind } from "../log/index.ts";
 import type { Heritage } from "../process/heritage.ts";
 import type { Waiter } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { Scheduler } from "../process/scheduler.ts";
-import type { WatchList } from "../relations/watch-list.ts";
+import type { Consumer, WatchList } from "../relations/watch-list.ts";
+import type { Network } from "./network.ts";
 
 /** The first id of a process; 1 is the kernel itself. */
 const FIRST_PROCESS = 1_001;
@@ -15,7 +16,7 @@ const FIRST_PROCESS = 1_001;
 export interface Entry<A> {
   readonly address: A;
   readonly process: Process;
-  watchers: WatchList<Process> | undefined;
+  watchers: WatchList | undefined;
 }
 
 /** Something for people to see: a message that nobody handled, an end by a panic. */
@@ -39,6 +40,9 @@ const REPORT_LEVEL: Readonly<Record<ReportKind, RecordLevel>> = {
   stop_late: "warning",
   meta: "error",
   meta_leaked: "warning",
+  node_up: "info",
+  node_down: "warning",
+  undelivered: "warning",
 };
 
 /** What the kernel knows: every process, name, alias and event. Only this object makes ids; none is given twice. */
@@ -52,7 +56,7 @@ export class Tables {
   readonly processes = new Map<number, Process>();
   readonly names = new Map<string, Entry<ProcessName>>();
   readonly aliases = new Map<number, Entry<Alias>>();
-  readonly events = new Map<string, EventEntry<Process, Process>>();
+  readonly events = new Map<string, EventEntry<Consumer, Process>>();
   /** Mail and signals that wait for their time. */
   readonly timers = new Set<Timer>();
   /** Meta-processes whose main activity has not come back. */
@@ -69,6 +73,8 @@ export class Tables {
   /** Processes whose `terminate` still runs. */
   terminating = 0;
   state: "running" | "stopping" | "stopped" = "running";
+  /** What reaches other nodes. */
+  network: Network | undefined = undefined;
   /** Called when a process has gone entirely. */
   onGone: (() => void) | undefined = undefined;
   #nextProcess = FIRST_PROCESS;
@@ -127,6 +133,12 @@ export class Tables {
   /** Whether a node's name means this kernel. */
   isHere(node: string): boolean {
     return node === "" || node === this.node;
+  }
+
+  /** What reaches the node of an address that is not this one; undefined = the address is of this node. */
+  elsewhere(to: Address | EventName): Network | undefined {
+    const isAddress = to instanceof PID || to instanceof ProcessName || to instanceof Alias || to instanceof EventName;
+    return isAddress && !this.isHere(to.node) ? this.network : undefined;
   }
 }
 

@@ -1,10 +1,10 @@
 import type { Timer } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import type { Address, PID, Reason } from "../identity/index.ts";
-import { MessageExit, type Priority } from "../mailbox/index.ts";
+import type { Priority } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
-import { checkExit, deliver, putExit } from "./deliver.ts";
+import { checkExit, deliver, exitFrom } from "./deliver.ts";
 import type { Tables } from "./tables.ts";
 import { allowed } from "./watch.ts";
 
@@ -38,10 +38,7 @@ export function sendExitAfter(
 ): CancelTimer {
   allowed(from);
   checkExit(from, to, reason);
-  return once(tables, delayMs, () => {
-    const target = tables.byPid(to);
-    if (target !== undefined) putExit(target, new MessageExit("pid", from.pid, reason));
-  });
+  return once(tables, delayMs, () => void exitFrom(tables, from.pid, to, reason));
 }
 
 /** Runs once, later, unless the kernel has stopped by then. @throws actor.incorrect – a delay that is no time */

@@ -4,31 +4,44 @@ import { type Address, Alias, checkName, EventName, PID, ProcessName, type Reaso
 import { Envelope, MessageDown, MessageEvent, MessageEventStart, MessageEventStop, MessageExit } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
-import { type RelationKind, WatchList } from "../relations/watch-list.ts";
-import { missing, putChildExit, putExit, undeliverable } from "./deliver.ts";
+import { type Consumer, type RelationKind, WatchList } from "../relations/watch-list.ts";
+import { missing, undeliverable } from "./deliver.ts";
+import type { Done, FarTarget } from "./network.ts";
 import type { Entry, Tables } from "./tables.ts";
 
 /** What can be linked to and monitored, besides events. A string is a name registered on the own node. */
 export type WatchTarget = Address;
 
 /**
- * Adds a link or monitor.
+ * Adds a link or monitor. Gives a promise if, and only if, the target is on another node.
  * @throws actor.target_exists, actor.not_allowed, actor.process_unknown, actor.alias_unknown, actor.process_terminated – it was
  * killed and is about to end; actor.unsupported – what cannot be watched so, such as an event
  */
-export function watch(tables: Tables, consumer: Process, kind: RelationKind, to: WatchTarget): void {
+export function watch(tables: Tables, consumer: Process, kind: RelationKind, to: WatchTarget): Done {
   allowed(consumer);
+  const network = to instanceof EventName ? undefined : tables.elsewhere(to);
+  if (network !== undefined) return network.watch(consumer, kind, to as FarTarget);
+  attach(tables, consumer, kind, to);
+}
+
+/** Adds a link or monitor to a target of this node. */
+export function attach(tables: Tables, consumer: Consumer, kind: RelationKind, to: WatchTarget): void {
   const found = locate(tables, to);
   if (found === undefined) throw unlocated(tables, to);
   if (found.process.state === "zombie") throw undeliverable("actor.process_terminated", to);
   if (found.process === consumer) throw actorError("actor.not_allowed", `a process cannot ${kind} itself`);
-  found.watchers ??= new WatchList<Process>();
+  found.watchers ??= new WatchList();
   found.watchers.add(kind, consumer, typeof to === "string" ? (found as Entry<never>).address : to);
 }
 
 /** Removes a link or monitor. @throws actor.target_unknown – it is not there, also because its target is not. */
 export function unwatch(tables: Tables, consumer: Process, kind: RelationKind, to: WatchTarget): void {
   allowed(consumer);
+  const network = to instanceof EventName ? undefined : tables.elsewhere(to);
+  if (network !== undefined) {
+    network.unwatch(consumer, kind, to as FarTarget);
+    return;
+  }
   const found = locate(tables, to);
   if (found?.watchers === undefined) {
     if (missing(tables, to) === "actor.unsupported") throw unlocated(tables, to);
@@ -39,7 +52,7 @@ export function unwatch(tables: Tables, consumer: Process, kind: RelationKind, t
 
 interface Located {
   readonly process: Process;
-  watchers: WatchList<Process> | undefined;
+  watchers: WatchList | undefined;
 }
 
 /** Where the watchers of an address are kept: with the process, the name or the alias. */
@@ -65,29 +78,41 @@ class Watched implements Located {
   constructor(process: Process) {
     this.process = process;
   }
-  get watchers(): WatchList<Process> | undefined {
+  get watchers(): WatchList | undefined {
     return this.process.watchers;
   }
-  set watchers(list: WatchList<Process> | undefined) {
+  set watchers(list: WatchList | undefined) {
     this.process.watchers = list;
   }
 }
 
 /** Tells everybody in `list` of the end, and empties it. */
-export function tellEnd(list: WatchList<Process> | undefined, kind: MessageExit["kind"], owner: PID, reason: Reason): void {
+export function tellEnd(list: WatchList | undefined, kind: MessageExit["kind"], owner: PID, reason: Reason): void {
   if (list === undefined) return;
   for (const relation of list.drain()) {
     const { consumer, address } = relation;
     if (consumer.state === "terminated") continue;
-    if (relation.toChild) putChildExit(consumer, new MessageExit(kind, address, reason));
-    else if (relation.kind === "link") putExit(consumer, new MessageExit(kind, address, reason));
-    else consumer.put("high", owner, new MessageDown(kind, address, reason));
+    // The end of a child that a parent linked to at the spawn finds room always.
+    const envelope = relation.toChild ? "child_exit" : "exit";
+    if (relation.kind === "link") {
+      consumer.put("max", undefined, new Envelope(envelope, owner, new MessageExit(kind, address, reason)));
+    } else consumer.put("high", owner, new MessageDown(kind, address, reason));
   }
 }
 
-/** Subscribes by link or monitor and gives the last events, oldest first. @throws actor.event_unknown, actor.target_exists */
-export function subscribe(tables: Tables, consumer: Process, kind: RelationKind, event: EventName | string): MessageEvent[] {
+/**
+ * Subscribes by link or monitor and gives the last events, oldest first: a promise of them if the event is on another node.
+ * @throws actor.event_unknown, actor.target_exists
+ */
+export function subscribe(
+  tables: Tables,
+  consumer: Process,
+  kind: RelationKind,
+  event: EventName | string,
+): MessageEvent[] | Promise<MessageEvent[]> {
   allowed(consumer);
+  const network = tables.elsewhere(event);
+  if (network !== undefined) return network.subscribe(consumer, kind, event as EventName);
   const entry = eventOf(tables, event);
   entry.subscribers.add(kind, consumer, entry.name);
   return entry.buffered();
@@ -96,14 +121,34 @@ export function subscribe(tables: Tables, consumer: Process, kind: RelationKind,
 /** The opposite of {@link subscribe}. @throws actor.event_unknown, actor.target_unknown */
 export function unsubscribe(tables: Tables, consumer: Process, kind: RelationKind, event: EventName | string): void {
   allowed(consumer);
+  const network = tables.elsewhere(event);
+  if (network !== undefined) {
+    network.unsubscribe(consumer, kind, event as EventName);
+    return;
+  }
   const entry = eventOf(tables, event);
   entry.subscribers.remove(kind, consumer, entry.name);
+}
+
+/** Links to or monitors the connection to a node, after it stands. Rejects with actor.no_route, actor.target_exists … */
+export async function watchNode(tables: Tables, consumer: Process, kind: RelationKind, node: string): Promise<void> {
+  allowed(consumer);
+  if (tables.isHere(node)) throw actorError("actor.not_allowed", `a process cannot ${kind} its own node`);
+  if (tables.network === undefined) throw actorError("actor.no_route", `the node cannot be reached: ${node}`);
+  await tables.network.watchNode(consumer, kind, node);
+}
+
+/** The opposite of {@link watchNode}. @throws actor.target_unknown */
+export function unwatchNode(tables: Tables, consumer: Process, kind: RelationKind, node: string): void {
+  allowed(consumer);
+  if (tables.network === undefined) throw actorError("actor.target_unknown", `there is no ${kind} to node ${node}`);
+  tables.network.unwatchNode(consumer, kind, node);
 }
 
 const EVENT_OPTIONS: readonly string[] = ["notify", "bufferLimit", "open"] satisfies (keyof EventOptions)[];
 
 /** The event of this node. @throws actor.event_unknown, actor.node_terminated */
-export function eventOf(tables: Tables, event: EventName | string): EventEntry<Process, Process> {
+export function eventOf(tables: Tables, event: EventName | string): EventEntry<Consumer, Process> {
   if (tables.state === "stopped") throw actorError("actor.node_terminated");
   const name = typeof event === "string" ? event : event.name;
   const entry = typeof event === "string" || tables.isHere(event.node) ? tables.events.get(name) : undefined;
@@ -127,8 +172,8 @@ export function registerEvent(tables: Tables, producer: Process | undefined, nam
     if (before === 0 && size > 0) producer.put("high", tables.core, new MessageEventStart(name));
     if (before > 0 && size === 0) producer.put("high", tables.core, new MessageEventStop(name));
   };
-  const list = new WatchList<Process>(options.notify === true ? tell : undefined);
-  const entry = new EventEntry<Process, Process>(new EventName(name, tables.node), tables.makeRef(), producer, list, options);
+  const list = new WatchList(options.notify === true ? tell : undefined);
+  const entry = new EventEntry<Consumer, Process>(new EventName(name, tables.node), tables.makeRef(), producer, list, options);
   tables.events.set(name, entry);
   if (producer !== undefined) extrasOf(producer).events.add(entry);
   return entry.token;
@@ -144,7 +189,7 @@ export function unregisterEvent(tables: Tables, producer: Process | undefined, n
 }
 
 /** Takes an event off the table and tells its subscribers. */
-export function withdraw(tables: Tables, entry: EventEntry<Process, Process>, reason: Reason): void {
+export function withdraw(tables: Tables, entry: EventEntry<Consumer, Process>, reason: Reason): void {
   tables.events.delete(entry.name.name);
   tellEnd(entry.subscribers, "event", entry.producer?.pid ?? tables.core, reason);
 }

@@ -4,12 +4,13 @@ import type { RecordLevel } from "../log/index.ts";
 import type { Priority } from "../mailbox/index.ts";
 import type { MetaOptions, MetaShape } from "../meta/behaviour.ts";
 import type { CallOptions, RequestOptions, RespondOptions } from "../runtime/calls.ts";
-import type { SpawnOptions } from "../runtime/spawn.ts";
+import type { RemoteSpawnOptions, SpawnOptions } from "../runtime/spawn.ts";
 import type { ActorShape } from "../runtime/typed.ts";
 
 /** Everything that actors and meta-processes do to others, with what they give to it. */
 export interface Operations {
   send: { to: Address; message: unknown; priority: Priority | undefined };
+  sendImportant: { to: Address; message: unknown; priority: Priority | undefined };
   sendAfter: { to: Address; message: unknown; delayMs: number; priority: Priority | undefined };
   sendEvery: { to: Address; message: unknown; periodMs: number; priority: Priority | undefined };
   call: { to: Address; request: unknown; options: CallOptions | undefined };
@@ -21,6 +22,7 @@ export interface Operations {
   forwardMessage: { to: Address; from: PID; message: unknown; priority: Priority | undefined };
   inspect: { to: PID | Alias; items: readonly string[] | undefined };
   spawn: { actor: new () => ActorShape; options: (SpawnOptions & { args?: readonly unknown[] }) | undefined };
+  remoteSpawn: { node: string; name: string; options: RemoteSpawnOptions | undefined };
   spawnMeta: { behaviour: MetaShape; options: MetaOptions | undefined };
   sendExit: { to: PID; reason: Reason };
   sendExitAfter: { to: PID; reason: Reason; delayMs: number };
@@ -31,6 +33,10 @@ export interface Operations {
   unlink: { to: Address };
   monitor: { to: Address };
   demonitor: { to: Address };
+  linkNode: { node: string };
+  unlinkNode: { node: string };
+  monitorNode: { node: string };
+  demonitorNode: { node: string };
   linkEvent: { event: EventName | string };
   unlinkEvent: { event: EventName | string };
   monitorEvent: { event: EventName | string };
@@ -44,6 +50,7 @@ export interface Operations {
   setTrapExit: { trap: boolean };
   setSplitHandle: { split: boolean };
   setSendPriority: { priority: Priority };
+  setImportantDelivery: { important: boolean };
   setEnv: { name: string; value: unknown };
   /** Of supervisors: the end of a child that has no room for the question. */
   kill: { to: PID };
@@ -61,6 +68,7 @@ type FieldsOf<K extends Operation> = readonly (keyof Operations[K])[];
 /** The names of the arguments of each operation, in order. */
 export const OPERATIONS: { readonly [K in Operation]: FieldsOf<K> } = {
   send: ["to", "message", "priority"],
+  sendImportant: ["to", "message", "priority"],
   sendAfter: ["to", "message", "delayMs", "priority"],
   sendEvery: ["to", "message", "periodMs", "priority"],
   call: ["to", "request", "options"],
@@ -72,6 +80,7 @@ export const OPERATIONS: { readonly [K in Operation]: FieldsOf<K> } = {
   forwardMessage: ["to", "from", "message", "priority"],
   inspect: ["to", "items"],
   spawn: ["actor", "options"],
+  remoteSpawn: ["node", "name", "options"],
   spawnMeta: ["behaviour", "options"],
   sendExit: ["to", "reason"],
   sendExitAfter: ["to", "reason", "delayMs"],
@@ -82,6 +91,10 @@ export const OPERATIONS: { readonly [K in Operation]: FieldsOf<K> } = {
   unlink: ["to"],
   monitor: ["to"],
   demonitor: ["to"],
+  linkNode: ["node"],
+  unlinkNode: ["node"],
+  monitorNode: ["node"],
+  demonitorNode: ["node"],
   linkEvent: ["event"],
   unlinkEvent: ["event"],
   monitorEvent: ["event"],
@@ -95,6 +108,7 @@ export const OPERATIONS: { readonly [K in Operation]: FieldsOf<K> } = {
   setTrapExit: ["trap"],
   setSplitHandle: ["split"],
   setSendPriority: ["priority"],
+  setImportantDelivery: ["important"],
   setEnv: ["name", "value"],
   kill: ["to"],
   log: ["level", "text", "fields", "error"],
