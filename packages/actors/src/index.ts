@@ -10,6 +10,8 @@ export {
   type StopApplicationOptions,
 } from "./application/index.ts";
 export { Actor } from "./behaviour/actor.ts";
+export { Pool, type RejectedMail } from "./behaviour/pool.ts";
+export type { PoolSpec } from "./behaviour/pool-spec.ts";
 export { Supervisor } from "./behaviour/supervisor.ts";
 export type { ChildInfo, ChildSpec, SupervisorSpec } from "./behaviour/supervisor-spec.ts";
 export {

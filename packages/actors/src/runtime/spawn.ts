@@ -115,6 +115,9 @@ function complete(birth: Birth, process: Process, options: SpawnOptions, started
   if (process.state !== "init") throw failed(birth, process, new Terminate("kill"));
   if (started !== undefined) throw failed(birth, process, new Terminate(reasonOfOutcome(started)));
   const { parent } = birth;
+  if (parent?.state === "terminated" && options.linkParent) {
+    throw failed(birth, process, actorError("actor.process_terminated", "its parent ended while the process started"));
+  }
   if (parent !== undefined && options.linkParent) link(process, parent, false);
   if (parent !== undefined && options.linkChild) link(parent, process, true);
   process.activate();
