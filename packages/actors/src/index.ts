@@ -12,6 +12,8 @@ export {
 export { Actor } from "./behaviour/actor.ts";
 export { Pool, type RejectedMail } from "./behaviour/pool.ts";
 export type { PoolSpec } from "./behaviour/pool-spec.ts";
+export { MessageRouteFailed, type RouteInfo, type RouterSpec, type RouteSpec } from "./behaviour/route.ts";
+export { Router } from "./behaviour/router.ts";
 export { Supervisor } from "./behaviour/supervisor.ts";
 export type { ChildInfo, ChildSpec, SupervisorSpec } from "./behaviour/supervisor-spec.ts";
 export {
