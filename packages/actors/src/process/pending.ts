@@ -1,4 +1,4 @@
-import type { DeadlineQueue, Expiring } from "@metanode/core/clock";
+import { DeadlineQueue, Expiring } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import { type Address, Ref } from "../identity/index.ts";
 
@@ -7,53 +7,45 @@ export interface Waiter {
   pending: Pending | undefined;
 }
 
-/** How a wait ends: exactly one of both is called, once. */
-export interface Settler {
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-}
-
 /**
  * One request on its way. It hangs on its own ref, so that an answer finds it without a table.
  *
  *  P1. It is settled once: by the answer, by its deadline, by being cancelled, or by the end of whoever waits.
  *  P2. From then on the ref leads nowhere, and the waiter's list does not hold it.
  */
-export class Pending implements Expiring {
+export abstract class Pending extends Expiring {
   readonly ref: Ref;
   readonly to: Address;
   readonly waiter: Waiter;
-  /** Whether a caller waits in a handler; requests that do not wait cannot be cancelled from outside. */
-  readonly blocking: boolean;
-  readonly #settler: Settler;
-  readonly #queue: DeadlineQueue;
-  readonly #slot: number;
   #next: Pending | undefined;
   #previous: Pending | undefined;
 
-  constructor(ref: Ref, to: Address, waiter: Waiter, blocking: boolean, settler: Settler, queue: DeadlineQueue) {
+  constructor(ref: Ref, to: Address, waiter: Waiter) {
+    super();
     this.ref = ref;
     this.to = to;
     this.waiter = waiter;
-    this.blocking = blocking;
-    this.#settler = settler;
-    this.#queue = queue;
     this.#next = waiter.pending;
     this.#previous = undefined;
     if (waiter.pending !== undefined) waiter.pending.#previous = this;
     waiter.pending = this;
     Ref.bind(ref, this);
-    this.#slot = queue.add(this, ref.deadlineMs);
   }
+
+  /** Whether a caller waits in a handler; requests that do not wait cannot be cancelled from outside. */
+  abstract get blocking(): boolean;
+  /** How the wait ends: exactly one of both is called, once. */
+  protected abstract resolve(value: unknown): void;
+  protected abstract reject(error: unknown): void;
 
   answer(value: unknown): void {
     this.#leave();
-    this.#settler.resolve(value);
+    this.resolve(value);
   }
 
   fail(error: unknown): void {
     this.#leave();
-    this.#settler.reject(error);
+    this.reject(error);
   }
 
   /** Ends the wait and tells nobody. */
@@ -73,7 +65,7 @@ export class Pending implements Expiring {
 
   #leave(): void {
     Ref.bind(this.ref, undefined);
-    this.#queue.remove(this, this.#slot);
+    DeadlineQueue.remove(this);
     if (this.#previous === undefined) this.waiter.pending = this.#next;
     else this.#previous.#next = this.#next;
     if (this.#next !== undefined) this.#next.#previous = this.#previous;

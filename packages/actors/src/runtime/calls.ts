@@ -1,7 +1,7 @@
 import { type ActorErrorCode, actorError } from "../errors.ts";
 import { type Address, Alias, later, type Outcome, type PID, type Ref, Terminate } from "../identity/index.ts";
 import { Envelope, type EnvelopeKind, type MessageResponse, type Priority } from "../mailbox/index.ts";
-import { isAbandoned, Pending, pendingOf, type Settler, type Waiter } from "../process/pending.ts";
+import { isAbandoned, Pending, pendingOf, type Waiter } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { missing, undeliverable } from "./deliver.ts";
 import type { Tables } from "./tables.ts";
@@ -23,13 +23,60 @@ export interface RequestOptions extends CallOptions {
   label?: string;
 }
 
-interface Question {
-  readonly kind: EnvelopeKind;
-  readonly to: Address;
-  readonly request: unknown;
-  readonly timeoutMs: number;
-  readonly priority: Priority;
-  readonly blocking: boolean;
+/** The wait of a caller for a promise. */
+class AwaitedAnswer extends Pending {
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(ref: Ref, to: Address, waiter: Waiter, resolve: (value: unknown) => void, reject: (error: unknown) => void) {
+    super(ref, to, waiter);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  override get blocking(): boolean {
+    return true;
+  }
+
+  protected override resolve(value: unknown): void {
+    this.#resolve(value);
+  }
+
+  protected override reject(error: unknown): void {
+    this.#reject(error);
+  }
+}
+
+/** The wait for an answer that comes as mail. */
+class MailedAnswer extends Pending {
+  readonly #process: Process;
+  readonly #priority: Priority;
+  readonly #label: string;
+
+  constructor(ref: Ref, to: Address, process: Process, { label, priority }: RequestOptions) {
+    super(ref, to, process);
+    this.#process = process;
+    this.#priority = priority ?? process.priority;
+    this.#label = label ?? "";
+  }
+
+  override get blocking(): boolean {
+    return false;
+  }
+
+  protected override resolve(result: unknown): void {
+    this.#respond(result, undefined);
+  }
+
+  protected override reject(error: unknown): void {
+    this.#respond(undefined, error as Error);
+  }
+
+  #respond(result: unknown, error: Error | undefined): void {
+    if (this.#process.state === "terminated") return;
+    const response: MessageResponse = { ref: this.ref, from: this.to, label: this.#label, result, error };
+    this.#process.put(this.#priority, undefined, new Envelope("response", this.#process.pid, response));
+  }
 }
 
 /** Asks and waits; `caller` undefined = from outside. Rejects with the error of the callee or `actor.*`; never hangs. */
@@ -71,49 +118,45 @@ function ask(
   request: unknown,
   options: CallOptions | undefined,
 ): Promise<unknown> {
+  const target = reach(tables, caller, to);
+  if (typeof target === "string") return Promise.reject(undeliverable(target, to));
   return new Promise((resolve, reject) => {
-    const timeoutMs = options?.timeoutMs ?? DEFAULT_CALL_MS;
-    const priority = options?.priority ?? caller?.priority ?? "normal";
-    const asked = open(tables, caller, { kind, to, request, timeoutMs, priority, blocking: true }, { resolve, reject });
-    if (typeof asked === "string") reject(undeliverable(asked, to));
+    const ref = refFor(tables, options);
+    const pending = new AwaitedAnswer(ref, to, caller ?? tables.outside, resolve, reject);
+    const envelope = new Envelope(kind, caller?.pid ?? tables.core, request, ref, to);
+    if (target.put(options?.priority ?? caller?.priority ?? "normal", undefined, envelope)) {
+      tables.deadlines.add(pending, ref.deadlineMs);
+      if (caller !== undefined) caller.messagesOut++;
+    } else pending.fail(undeliverable(kind === "inspect" ? "actor.mailbox_full" : target.fullCode, to));
   });
 }
 
 /** Asks without waiting: one response comes as mail. @throws what keeps the request from its target. */
 export function sendRequest(tables: Tables, process: Process, to: Address, request: unknown, options: RequestOptions = {}): Ref {
-  const timeoutMs = options.timeoutMs ?? DEFAULT_CALL_MS;
-  const priority = options.priority ?? process.priority;
-  const respond = (result: unknown, error: Error | undefined): void => {
-    if (process.state === "terminated" || typeof ref === "string") return;
-    const response: MessageResponse = { ref, from: to, label: options.label ?? "", result, error };
-    process.put(priority, undefined, new Envelope("response", process.pid, response));
-  };
-  const settler: Settler = {
-    resolve: (value) => respond(value, undefined),
-    reject: (error) => respond(undefined, error as Error),
-  };
-  const ref = open(tables, process, { kind: "call", to, request, timeoutMs, priority, blocking: false }, settler);
-  if (typeof ref === "string") throw undeliverable(ref, to);
+  const target = reach(tables, process, to);
+  if (typeof target === "string") throw undeliverable(target, to);
+  const ref = refFor(tables, options);
+  const pending = new MailedAnswer(ref, to, process, options);
+  const envelope = new Envelope("call", process.pid, request, ref, to);
+  if (!target.put(options.priority ?? process.priority, undefined, envelope)) {
+    pending.withdraw();
+    throw undeliverable(target.fullCode, to);
+  }
+  tables.deadlines.add(pending, ref.deadlineMs);
+  process.messagesOut++;
   return ref;
 }
 
-/** Registers the wait before the request leaves; says what kept it from leaving. */
-function open(tables: Tables, caller: Process | undefined, question: Question, settler: Settler): Ref | ActorErrorCode {
-  const { to } = question;
+/** Who is to be asked, or what forbids it. */
+function reach(tables: Tables, caller: Process | undefined, to: Address): Process | ActorErrorCode {
   if (caller !== undefined && (caller.state === "zombie" || caller.state === "terminated")) return "actor.not_allowed";
   const target = tables.find(to);
   if (target === undefined) return missing(tables, to);
-  if (target === caller) return "actor.not_allowed";
-  const waiter: Waiter = caller ?? tables.outside;
-  const ref = tables.makeRef(tables.clock.now() + question.timeoutMs);
-  const pending = new Pending(ref, to, waiter, question.blocking, settler, tables.deadlines);
-  const from = caller?.pid ?? tables.core;
-  if (!target.put(question.priority, undefined, new Envelope(question.kind, from, question.request, ref, to))) {
-    pending.withdraw();
-    return question.kind === "inspect" ? "actor.mailbox_full" : target.fullCode;
-  }
-  if (caller !== undefined) caller.messagesOut++;
-  return ref;
+  return target === caller ? "actor.not_allowed" : target;
+}
+
+function refFor(tables: Tables, options: CallOptions | undefined): Ref {
+  return tables.makeRef(tables.clock.now() + (options?.timeoutMs ?? DEFAULT_CALL_MS));
 }
 
 /** How to answer. */
