@@ -1,13 +1,23 @@
 import { actorContender, actorMeasures } from "../actors.ts";
 import type { Bench } from "../contender.ts";
-import { openOurActors } from "../ours/actors.ts";
-import { openNact } from "../peers/nact.ts";
+import { withMillion } from "../million.ts";
+import { openErlang, openErlangGenServer } from "../peers/erlang.ts";
+import { openMoleculerLocal } from "../peers/moleculer-local.ts";
+import { type NodeWorld, nodeWorlds } from "../worlds.ts";
+
+const inNode = (name: NodeWorld) => actorContender(name, () => withMillion(name, nodeWorlds[name]));
 
 /** Actors within one process. */
 export const actorsBench: Bench = {
   name: "actors",
-  question: "How fast do actors of one process send, call and come into being?",
+  question: "How fast do actors of one process send, call, publish and come into being, and how big are they?",
   measures: actorMeasures,
-  ours: actorContender("ours", openOurActors),
-  peers: [actorContender("nact", openNact)],
+  ours: inNode("ours"),
+  peers: [
+    actorContender("erlang", openErlang),
+    actorContender("erlang-gen_server", openErlangGenServer),
+    inNode("nact"),
+    inNode("xstate"),
+    actorContender("moleculer", openMoleculerLocal),
+  ],
 };
