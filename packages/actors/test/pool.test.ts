@@ -74,6 +74,11 @@ describe("a pool", () => {
     expect(kernel.info().processes).toBe(1);
   });
 
+  test("cannot be a logger", () => {
+    const { kernel, pool } = pooled();
+    expect(() => kernel.log.addProcess("pool", pool)).toThrow(code("actor.not_allowed"));
+  });
+
   test("is typed by its worker", async () => {
     const { kernel, pool } = pooled();
     const who: number = await kernel.call(pool, "who");
@@ -161,25 +166,26 @@ describe("a full worker", () => {
     open();
   });
 
-  test("is reported where the pool does not say what to do with what it rejects", async () => {
+  test("is logged as an error where the pool does not say what to do with what it rejects", async () => {
     class Plain extends Pool<Worker> {
       override init(book: Book): PoolSpec<Worker> {
         return { worker: Worker, size: 1, args: [book] };
       }
     }
-    const { kernel, reports } = stage();
+    const { kernel } = stage();
     const book = new Book();
     const pool = kernel.spawn(Plain, { args: [book] });
+    const logged: unknown[] = [];
+    kernel.log.addLogger("test", ({ level, source, text }) => logged.push([level, String((source as { pid: PID }).pid), text]));
+    kernel.kill(book.pids[0] as PID<Message, never>);
     book.start = () => {
       throw new Error("no other");
     };
-    kernel.kill(book.pids[0] as PID<Message, never>);
     kernel.send(pool, { job: 1 });
     await settle();
-    expect(reports.map(({ kind, text }) => [kind, text])).toEqual([
-      ["ended", "ended: kill"],
-      ["unhandled", "a worker that ended could not be replaced"],
-      ["unhandled", expect.stringContaining("rejected message")],
+    expect(logged.slice(1)).toEqual([
+      ["error", String(pool), "a worker that ended could not be replaced"],
+      ["error", String(pool), expect.stringMatching(/^rejected message from .*: The pool has no worker left/)],
     ]);
   });
 });

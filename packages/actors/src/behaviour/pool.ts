@@ -63,7 +63,7 @@ export abstract class Pool<W extends ActorShape, Own = never, OwnCalls extends A
 
   /** Mail that no worker had room for; the caller of a call has been told already. */
   handleRejected({ kind, from, message, error }: RejectedMail): Ended {
-    this.#report(`rejected ${kind} from ${from} (${error.message})`, message);
+    this.log.error(`rejected ${kind} from ${from}: ${error.message}`, { error, message });
   }
 
   /** Tells how the pool does, for people. */
@@ -169,7 +169,7 @@ export abstract class Pool<W extends ActorShape, Own = never, OwnCalls extends A
     const giveUp = (error: unknown): void => {
       place.isStarting = false;
       this.#places.drop(place);
-      this.#report("a worker that ended could not be replaced", error);
+      this.log.error("a worker that ended could not be replaced", { error });
     };
     const settle = (pid: PID): void => {
       this.#restarts++;
@@ -228,10 +228,6 @@ export abstract class Pool<W extends ActorShape, Own = never, OwnCalls extends A
   #mayChange(): void {
     const { state, pid } = this.#process;
     if (state !== "running" && state !== "sleep") throw actorError("actor.not_allowed", `pool ${pid} is ${state}`);
-  }
-
-  #report(text: string, error: unknown): void {
-    this.#host.tables.report({ kind: "unhandled", pid: this.#process.pid, text, error });
   }
 }
 

@@ -49,13 +49,13 @@ export abstract class Router<Messages = unknown, Calls extends AnyCall = never> 
 
   /** Chooses for a message. A throw ends the router, as in any callback. */
   routeMessage(from: PID, message: Messages): RouteChoice {
-    this.#report(`no route for a message from ${from}`, message);
+    this.#unrouted("message", from, message);
     return undefined;
   }
 
   /** Chooses for a request. */
   routeCall(from: PID, _ref: Ref, request: RequestOf<Calls>): RouteChoice {
-    this.#report(`no route for a call from ${from}`, request);
+    this.#unrouted("call", from, request);
     return undefined;
   }
 
@@ -223,7 +223,7 @@ export abstract class Router<Messages = unknown, Calls extends AnyCall = never> 
     };
     const fail = (error: unknown): void => {
       route.reason = error as Error;
-      this.#report(`route ${route.spec.name} could not be started again`, error);
+      this.log.error(`route ${route.spec.name} could not be started again`, { error });
     };
     try {
       const started = this.#start(route);
@@ -287,7 +287,8 @@ export abstract class Router<Messages = unknown, Calls extends AnyCall = never> 
     return route;
   }
 
-  #report(text: string, error: unknown): void {
+  #unrouted(what: string, from: PID, error: unknown): void {
+    const text = `no route for a ${what} from ${from}`;
     this.#host.tables.report({ kind: "unhandled", pid: this.#process.pid, text, error });
   }
 }
