@@ -2,7 +2,6 @@ import type { Bench } from "../contender.ts";
 import { actorsBench } from "./actors.ts";
 import { logBench } from "./log.ts";
 import { processorsBench } from "./processors.ts";
-import { remoteBench } from "./remote.ts";
 
 /** Every bench that `npm run bench` knows, in the order in which they are listed. */
-export const benches: readonly Bench[] = [processorsBench, logBench, actorsBench, remoteBench];
+export const benches: readonly Bench[] = [processorsBench, logBench, actorsBench];

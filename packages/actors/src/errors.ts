@@ -115,6 +115,13 @@ const actorRows = defineErrorCodes({
     retryable: true,
     meaning: "The worker did not finish the request in time.",
   },
+  "actor.pool_empty": { ...refused, meaning: "The pool has no worker left." },
+  "actor.discarded": { ...refused, meaning: "A router chose no route for the request." },
+  "actor.disabled": { ...refused, meaning: "The route is disabled." },
+  "actor.busy": { ...refused, retryable: true, meaning: "The route is being started or replaced." },
+  "actor.route_unknown": { ...missing, meaning: "The router has no route of this name, and no process has it." },
+  "actor.route_duplicate": { ...exists, meaning: "The router has a route of this name already." },
+  "actor.route_running": { ...refused, meaning: "The route runs already." },
 });
 
 /** A code of `@metanode/actors`. */

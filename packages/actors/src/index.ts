@@ -11,6 +11,10 @@ export {
 } from "./application/index.ts";
 export { Actor } from "./behaviour/actor.ts";
 export type { ChildInfo, RestartDecision, SupervisorInfo } from "./behaviour/children.ts";
+export { Pool, type RejectedMail } from "./behaviour/pool.ts";
+export type { PoolSpec } from "./behaviour/pool-spec.ts";
+export { MessageRouteFailed, type RouteInfo, type RouterSpec, type RouteSpec } from "./behaviour/route.ts";
+export { Router } from "./behaviour/router.ts";
 export { Supervisor } from "./behaviour/supervisor.ts";
 export { type ChildRestart, type ChildSpec, child, type SupervisorSpec } from "./behaviour/supervisor-spec.ts";
 export {

@@ -26,7 +26,7 @@ export class KernelLog extends Log {
   /**
    * Makes a process a logger: its `handleLog` gets the records when no other mail waits, and those that do not fit into its
    * mailbox are dropped. It logs nothing itself meanwhile. Its end removes the logger.
-   * @throws actor.process_unknown, actor.logger_taken, actor.not_allowed – it is a logger already
+   * @throws actor.process_unknown, actor.logger_taken, actor.not_allowed – it is a logger already, or a pool or router
    */
   addProcess(name: string, pid: PID<never, never>, options?: LoggerOptions): void {
     addProcessLogger(this.#tables, pid, name, options);

@@ -14,6 +14,8 @@ export const ENDING: unique symbol = Symbol("ending");
 export const ANSWERS: unique symbol = Symbol("answers");
 /** Mail of a behaviour to itself that no callback of the author gets. */
 export const NOTICE: unique symbol = Symbol("notice");
+/** Ordinary mail of a behaviour that hands it on instead of handling it: a message, a call or an event. */
+export const ROUTE: unique symbol = Symbol("route");
 
 /**
  * What a process runs. A callback gives back nothing, a reason to end, or a promise of either. Keyed by symbols are the
@@ -25,6 +27,8 @@ export interface Behaviour {
   [EXIT](exit: MessageExit): unknown;
   [ENDING](reason: Reason): boolean;
   [NOTICE](notice: unknown): unknown;
+  /** Gets mail as it lies in the queue: a sender and its message, or no sender and an envelope. Only while `isRouting` of its process is set. */
+  [ROUTE]?(from: PID | undefined, payload: unknown): unknown;
   handleMessage(from: PID, message: never): unknown;
   handleCall(from: PID, ref: Ref, request: never): unknown;
   /** Where the process splits its mail by the address that was used. */

@@ -12,7 +12,7 @@ import {
   Ring,
 } from "../mailbox/index.ts";
 import type { Consumer, Relation, WatchList } from "../relations/watch-list.ts";
-import { type Behaviour, ENDING, EXIT, NOTICE } from "./behaviour.ts";
+import { type Behaviour, ENDING, EXIT, NOTICE, ROUTE } from "./behaviour.ts";
 import { type Extras, extrasOf } from "./extras.ts";
 import type { Heritage } from "./heritage.ts";
 import { failAll, type Pending, type Waiter } from "./pending.ts";
@@ -75,6 +75,8 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
   urgentOnly = false;
   /** Whether mail to its name or an alias goes to callbacks of their own. */
   splits = false;
+  /** Ordinary mail goes to `ROUTE` of the behaviour. */
+  isRouting = false;
   messagesIn = 0;
   messagesOut = 0;
   watchers: WatchList | undefined = undefined;
@@ -159,6 +161,12 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
     if (!held && this.state === "sleep" && this.#first() !== undefined) this.#schedule();
   }
 
+  /** Lets the process handle the ordinary mail that waits, and then the exit in `envelope`, which no limit keeps out. */
+  endAfterMail(envelope: Envelope): void {
+    this.#ring("normal").push(undefined, envelope);
+    if (this.state === "sleep" && !this.#scheduled) this.#schedule();
+  }
+
   /** How much mail waits, per queue. */
   waiting(): { urgent: number; system: number; main: number; log: number } {
     return {
@@ -228,12 +236,19 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
     const payload = ring.take();
     let given: unknown;
     try {
-      given = from === undefined ? this.#open(payload as Envelope) : this.behaviour.handleMessage(from, payload as never);
+      if (this.isRouting && ring === this.#main) given = this.#route(from, payload);
+      else given = from === undefined ? this.#open(payload as Envelope) : this.behaviour.handleMessage(from, payload as never);
     } catch (error) {
       this.#stop(reasonOfThrow(error));
       return false;
     }
     return (given === undefined && this.state === "running") || this.#after(given);
+  }
+
+  /** What is addressed to the process alone, such as answers to its own requests, is not handed on. */
+  #route(from: PID | undefined, payload: unknown): unknown {
+    if (from === undefined && !isHandedOn(payload as Envelope)) return this.#open(payload as Envelope);
+    return this.behaviour[ROUTE]?.(from, payload);
   }
 
   #open(envelope: Envelope): unknown {
@@ -364,6 +379,10 @@ export class Process implements Runnable, Consumer, Waiter, LogSubject {
 /** The name in an address, if it is one. */
 function nameIn(to: Address | undefined): string | undefined {
   return typeof to === "string" ? to : to instanceof ProcessName ? to.name : undefined;
+}
+
+function isHandedOn({ kind }: Envelope): boolean {
+  return kind === "message" || kind === "call" || kind === "event";
 }
 
 /** Whether `value` is to be waited for. */

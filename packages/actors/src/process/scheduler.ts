@@ -22,6 +22,9 @@ const LOOK_EVERY = 32;
 const TURN_MESSAGES = 50_000;
 const TURN_MS = 8;
 
+/** What reacts to it runs in the next microtask, as with `queueMicrotask` of Node, which checks and wraps what it is given. */
+const microtask = Promise.resolve();
+
 /** One queue of processes that have mail. */
 export class Scheduler {
   readonly #clock: Clock;
@@ -41,7 +44,7 @@ export class Scheduler {
     this.#next.push(process);
     if (this.#armed) return;
     this.#armed = true;
-    queueMicrotask(this.#pump);
+    void microtask.then(this.#pump);
   }
 
   readonly #pump = (): void => {

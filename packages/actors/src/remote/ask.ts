@@ -1,5 +1,5 @@
 import type { Address, Ref } from "../identity/index.ts";
-import { Pending, type Settler, type Waiter } from "../process/pending.ts";
+import { SettledPending, type Settler, type Waiter } from "../process/pending.ts";
 import type { Problem } from "../runtime/network.ts";
 import type { Tables } from "../runtime/tables.ts";
 
@@ -21,8 +21,9 @@ export interface Ask {
 /** Waits first and writes then, so that no answer comes too soon. Gives what kept the question from leaving. */
 export function ask(tables: Tables, { to, waiter, settler, timeoutMs = ROUND_TRIP_MS, write }: Ask): Problem | undefined {
   const ref = tables.makeRef(tables.clock.now() + timeoutMs);
-  const pending = new Pending(ref, to, waiter, true, settler, tables.deadlines);
+  const pending = new SettledPending(ref, to, waiter, settler);
   const problem = write(ref);
-  if (problem !== undefined) pending.withdraw();
+  if (problem === undefined) tables.deadlines.add(pending, ref.deadlineMs);
+  else pending.withdraw();
   return problem;
 }

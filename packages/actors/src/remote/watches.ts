@@ -2,7 +2,7 @@ import { hasCode } from "@metanode/core/errors";
 import { actorError } from "../errors.ts";
 import { Alias, EventName, type PID, ProcessName, type Reason } from "../identity/index.ts";
 import { Envelope, MessageEvent, type MessageExit, type Priority } from "../mailbox/index.ts";
-import { Pending, pendingOf } from "../process/pending.ts";
+import { type Pending, pendingOf, SettledPending } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { type RelationKind, WatchList } from "../relations/watch-list.ts";
 import { undeliverable } from "../runtime/deliver.ts";
@@ -210,7 +210,8 @@ export class Watches {
     return new Promise((resolve, reject) => {
       const settler = { resolve: resolve as (value: unknown) => void, reject };
       const ref = this.#tables.makeRef(clock.now() + WAIT_MS);
-      const pending = new Pending(ref, String(watch.target), consumer, true, settler, deadlines);
+      const pending = new SettledPending(ref, String(watch.target), consumer, settler);
+      deadlines.add(pending, ref.deadlineMs);
       watch.wait({ pending, consumer, kind });
     });
   }

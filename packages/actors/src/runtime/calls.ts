@@ -1,7 +1,7 @@
 import { actorError } from "../errors.ts";
-import { type Address, Alias, later, type Outcome, PID, Ref, Terminate } from "../identity/index.ts";
+import { type Address, Alias, later, type Outcome, PID, type Ref, Terminate } from "../identity/index.ts";
 import { Envelope, type EnvelopeKind, isPriority, type MessageResponse, type Priority } from "../mailbox/index.ts";
-import { isAbandoned, Pending, pendingOf, type Settler, type Waiter } from "../process/pending.ts";
+import { isAbandoned, Pending, pendingOf, type Waiter } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { missing, undeliverable } from "./deliver.ts";
 import type { Done, FarAnswer, Problem } from "./network.ts";
@@ -40,14 +40,60 @@ function priorityOf(options: CallOptions | undefined): Priority | undefined {
   throw actorError("actor.incorrect", `a priority is normal, high or max, not ${String(priority)}`);
 }
 
-interface Question {
-  readonly kind: EnvelopeKind;
-  readonly to: Address;
-  readonly request: unknown;
-  readonly timeoutMs: number;
-  readonly priority: Priority;
-  readonly blocking: boolean;
-  readonly important: boolean | undefined;
+/** The wait of a caller for a promise. */
+class AwaitedAnswer extends Pending {
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(ref: Ref, to: Address, waiter: Waiter, resolve: (value: unknown) => void, reject: (error: unknown) => void) {
+    super(ref, to, waiter);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  override get blocking(): boolean {
+    return true;
+  }
+
+  protected override resolve(value: unknown): void {
+    this.#resolve(value);
+  }
+
+  protected override reject(error: unknown): void {
+    this.#reject(error);
+  }
+}
+
+/** The wait for an answer that comes as mail. */
+class MailedAnswer extends Pending {
+  readonly #process: Process;
+  readonly #priority: Priority;
+  readonly #label: string;
+
+  constructor(ref: Ref, to: Address, process: Process, { label, priority }: RequestOptions) {
+    super(ref, to, process);
+    this.#process = process;
+    this.#priority = priority ?? process.priority;
+    this.#label = label ?? "";
+  }
+
+  override get blocking(): boolean {
+    return false;
+  }
+
+  protected override resolve(result: unknown): void {
+    this.#respond(result, undefined);
+  }
+
+  protected override reject(error: unknown): void {
+    this.#respond(undefined, error as Error);
+  }
+
+  #respond(result: unknown, error: Error | undefined): void {
+    if (this.#process.state === "terminated") return;
+    const response: MessageResponse = { ref: this.ref, from: this.to, label: this.#label, result, error };
+    this.#process.put(this.#priority, undefined, new Envelope("response", this.#process.pid, response));
+  }
 }
 
 /** Asks and waits; `caller` undefined = from outside. Rejects with the error of the callee or `actor.*`; never hangs. */
@@ -90,68 +136,66 @@ function ask(
   options: CallOptions | undefined,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const timeoutMs = timeoutOf(options);
+    const ref = refFor(tables, options);
     const priority = priorityOf(options) ?? caller?.priority ?? "normal";
-    const question = { kind, to, request, timeoutMs, priority, blocking: true, important: options?.important };
-    const asked = open(tables, caller, question, { resolve, reject });
-    if (!(asked instanceof Ref)) reject(undeliverable(asked, to));
+    const pending = new AwaitedAnswer(ref, to, caller ?? tables.outside, resolve, reject);
+    const envelope = new Envelope(kind, caller?.pid ?? tables.core, request, ref, to);
+    const problem = pose(tables, caller, pending, envelope, priority, options);
+    if (problem !== undefined) pending.fail(undeliverable(problem, to));
   });
 }
 
 /** Asks without waiting: one response comes as mail. @throws what keeps the request from its target. */
 export function sendRequest(tables: Tables, process: Process, to: Address, request: unknown, options: RequestOptions = {}): Ref {
-  const timeoutMs = timeoutOf(options);
+  const ref = refFor(tables, options);
   const priority = priorityOf(options) ?? process.priority;
-  const respond = (result: unknown, error: Error | undefined): void => {
-    if (process.state === "terminated" || !(ref instanceof Ref)) return;
-    const response: MessageResponse = { ref, from: to, label: options.label ?? "", result, error };
-    process.put(priority, undefined, new Envelope("response", process.pid, response));
-  };
-  const settler: Settler = {
-    resolve: (value) => respond(value, undefined),
-    reject: (error) => respond(undefined, error as Error),
-  };
-  const question: Question = { kind: "call", to, request, timeoutMs, priority, blocking: false, important: options.important };
-  const ref = open(tables, process, question, settler);
-  if (!(ref instanceof Ref)) throw undeliverable(ref, to);
-  return ref;
+  const pending = new MailedAnswer(ref, to, process, { ...options, priority });
+  const problem = pose(tables, process, pending, new Envelope("call", process.pid, request, ref, to), priority, options);
+  if (problem === undefined) return ref;
+  pending.withdraw();
+  throw undeliverable(problem, to);
 }
 
-/** Registers the wait before the request leaves; says what kept it from leaving. */
-function open(tables: Tables, caller: Process | undefined, question: Question, settler: Settler): Ref | Problem {
-  const { to } = question;
+function refFor(tables: Tables, options: CallOptions | undefined): Ref {
+  return tables.makeRef(tables.clock.now() + timeoutOf(options));
+}
+
+/** Sends a request whose wait is registered already; says what kept it from leaving. */
+function pose(
+  tables: Tables,
+  caller: Process | undefined,
+  pending: Pending,
+  envelope: Envelope,
+  priority: Priority,
+  options: CallOptions | undefined,
+): Problem | undefined {
   if (caller !== undefined && (caller.state === "zombie" || caller.state === "terminated")) return "actor.not_allowed";
+  const { to, ref } = pending;
   const target = tables.find(to);
-  if (target === undefined) return openElsewhere(tables, caller, question, settler);
-  if (target === caller) return "actor.not_allowed";
-  const waiter: Waiter = caller ?? tables.outside;
-  const ref = tables.makeRef(tables.clock.now() + question.timeoutMs);
-  const pending = new Pending(ref, to, waiter, question.blocking, settler, tables.deadlines);
-  const from = caller?.pid ?? tables.core;
-  if (!target.put(question.priority, undefined, new Envelope(question.kind, from, question.request, ref, to))) {
-    pending.withdraw();
-    return question.kind === "inspect" ? "actor.mailbox_full" : target.fullCode;
+  if (target === undefined) {
+    const problem = poseElsewhere(tables, caller, envelope, priority, options);
+    if (problem !== undefined) return problem;
+  } else if (target === caller) return "actor.not_allowed";
+  else if (!target.put(priority, undefined, envelope)) {
+    return envelope.kind === "inspect" ? "actor.mailbox_full" : target.fullCode;
   }
+  tables.deadlines.add(pending, ref.deadlineMs);
   if (caller !== undefined) caller.messagesOut++;
-  return ref;
+  return undefined;
 }
 
 /** The same to another node: the ref leaves with the request. */
-function openElsewhere(tables: Tables, caller: Process | undefined, question: Question, settler: Settler): Ref | Problem {
-  const { to, request, priority, important } = question;
-  const network = tables.elsewhere(to);
-  if (network === undefined) return missing(tables, to);
-  const ref = tables.makeRef(tables.clock.now() + question.timeoutMs);
-  const pending = new Pending(ref, to, caller ?? tables.outside, question.blocking, settler, tables.deadlines);
-  const from = caller?.pid ?? tables.core;
-  const isImportant = important ?? caller?.extras?.isImportant ?? false;
-  const problem = network.call({ from, to, request, ref, priority, isImportant });
-  if (problem !== undefined) {
-    pending.withdraw();
-    return problem;
-  }
-  if (caller !== undefined) caller.messagesOut++;
-  return ref;
+function poseElsewhere(
+  tables: Tables,
+  caller: Process | undefined,
+  { from, payload, ref, to }: Envelope,
+  priority: Priority,
+  options: CallOptions | undefined,
+): Problem | undefined {
+  const network = tables.elsewhere(to as Address);
+  if (network === undefined) return missing(tables, to as Address);
+  const isImportant = options?.important ?? caller?.extras?.isImportant ?? false;
+  return network.call({ from, to: to as Address, request: payload, ref: ref as Ref, priority, isImportant });
 }
 
 /** How to answer. */

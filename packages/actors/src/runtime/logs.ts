@@ -9,7 +9,7 @@ import type { Tables } from "./tables.ts";
 /**
  * Makes a process a logger: records come to its `handleLog`, after all other mail; what does not fit is dropped. Meanwhile it
  * logs nothing itself. Its end removes the logger.
- * @throws actor.process_unknown, actor.logger_taken, actor.not_allowed – it is a logger already
+ * @throws actor.process_unknown, actor.logger_taken, actor.not_allowed – it is a logger already, or a pool or router
  */
 export function addProcessLogger(tables: Tables, pid: PID<never, never>, name: string, options: LoggerOptions = {}): void {
   const process = tables.byPid(pid);
@@ -17,6 +17,7 @@ export function addProcessLogger(tables: Tables, pid: PID<never, never>, name: s
   if (process.extras?.loggerName !== undefined) {
     throw actorError("actor.not_allowed", `process ${pid} is the logger ${process.extras.loggerName} already`);
   }
+  if (process.isRouting) throw actorError("actor.not_allowed", `process ${pid} hands its mail on and cannot be a logger`);
   const { core, logging } = tables;
   const end = (): void => logging.remove(name);
   const close = (): void => {
