@@ -26,6 +26,10 @@ export interface Measure {
   readonly better: "higher" | "lower";
   /** What is done, how often at a time, and what the figure does not say. */
   readonly note: string;
+  /** Samples beyond which more are not worth their time. @default no limit */
+  readonly maxSamples?: number;
+  /** Whether each sample is taken of something fresh, so that there is nothing to warm up. @default false */
+  readonly isFresh?: boolean;
 }
 
 /** A question with the contenders that answer it. */

@@ -14,7 +14,7 @@ import { runBench } from "./run.ts";
 
 const say = (text: string): void => console.error(`bench: ${text}`);
 
-function circumstances(samples: number): Circumstances {
+function circumstances(): Circumstances {
   const cwd = fileURLToPath(new URL(".", import.meta.url));
   const { stdout, status } = spawnSync("git", ["rev-parse", "--short", "HEAD"], { cwd, encoding: "utf8" });
   return {
@@ -22,7 +22,6 @@ function circumstances(samples: number): Circumstances {
     cpus: availableParallelism(),
     machine: cpus()[0]?.model.trim() ?? "unknown",
     commit: status === 0 ? stdout.trim() : "unknown",
-    samples,
   };
 }
 
@@ -30,7 +29,7 @@ async function run(bench: Bench, args: BenchArgs): Promise<void> {
   if (args.install) installPeers(say);
   const { samples, sampleMs, only } = args;
   const results = await runBench(bench, { samples, sampleMs, only, onProgress: say });
-  const report = createReport(bench, results, circumstances(args.samples));
+  const report = createReport(bench, results, circumstances());
   console.log(args.json ? JSON.stringify(report) : formatReport(report));
   if (report.measures.some(({ ours }) => ours === null)) process.exitCode = 1;
 }

@@ -37,6 +37,22 @@ export async function startModule(module: URL, args: readonly string[]): Promise
   return started;
 }
 
+/** Runs a module of ours in a process of its own, and gives the one message that it sends. */
+export async function runModule<T>(module: URL, args: readonly string[], execArgv: readonly string[]): Promise<T> {
+  const child = fork(fileURLToPath(module), args, { stdio: ["ignore", 2, 2, "ipc"], execArgv: [...execArgv] });
+  const { stop } = track(child);
+  const ended = once(child, "exit").then(([status, signal]) => {
+    throw new Error(`${path.basename(module.pathname)} ended with ${status ?? signal} and said nothing`);
+  });
+  try {
+    const [message] = await Promise.race([once(child, "message"), ended]);
+    return message as T;
+  } finally {
+    ended.catch(() => undefined);
+    await stop();
+  }
+}
+
 /** For a module that {@link startModule} runs: it is ready, and ends when the process that started it ends. */
 export function sayReady(): void {
   process.once("disconnect", () => process.exit(0));
@@ -99,7 +115,8 @@ export function diskFolder(prefix: string): string {
   return mkdtempSync(path.join(parent, prefix));
 }
 
-function track(child: ChildProcess): Started {
+/** Sees to it that the process ends, at the latest with this one. */
+export function track(child: ChildProcess): Started {
   children.add(child);
   const ended = new Promise<void>((resolve) => {
     child.once("exit", () => resolve());

@@ -11,8 +11,6 @@ export interface Circumstances {
   readonly machine: string;
   /** The commit of the working copy, or `unknown`. */
   readonly commit: string;
-  /** Samples per measure and contender. */
-  readonly samples: number;
 }
 
 /** One measure in the machine-readable report. */
@@ -32,7 +30,7 @@ export interface ReportedMeasure {
 }
 
 /** The machine-readable report: one JSON object. */
-export interface Report extends Omit<Circumstances, "samples"> {
+export interface Report extends Circumstances {
   readonly bench: string;
   readonly question: string;
   readonly measures: readonly ReportedMeasure[];
@@ -40,16 +38,15 @@ export interface Report extends Omit<Circumstances, "samples"> {
 
 /** The report of one run. */
 export function createReport(bench: Bench, results: readonly MeasureResult[], circumstances: Circumstances): Report {
-  const { samples, ...where } = circumstances;
   return {
     bench: bench.name,
-    ...where,
+    ...circumstances,
     question: bench.question,
-    measures: results.map((result) => reportMeasure(result, bench.ours.name, samples)),
+    measures: results.map((result) => reportMeasure(result, bench.ours.name)),
   };
 }
 
-function reportMeasure(result: MeasureResult, oursName: string, samples: number): ReportedMeasure {
+function reportMeasure(result: MeasureResult, oursName: string): ReportedMeasure {
   const { name, unit, better } = result.measure;
   const ours = result.figures.get(oursName);
   const peers = [...result.figures].filter(([contender]) => contender !== oursName);
@@ -62,7 +59,7 @@ function reportMeasure(result: MeasureResult, oursName: string, samples: number)
     ours: ours === undefined ? null : rounded(ours.median),
     peers: Object.fromEntries(peers.map(([peer, figure]) => [peer, rounded(figure.median)])),
     ratios: ours === undefined ? {} : Object.fromEntries(peers.map(([peer, figure]) => [peer, rounded(ratio(figure, ours))])),
-    samples,
+    samples: result.samples,
     spread: Object.fromEntries([...result.figures].map(([who, { min, max }]) => [who, [rounded(min), rounded(max)] as const])),
     note: noteOf(result),
   };
@@ -91,12 +88,17 @@ function formatMeasure(measure: ReportedMeasure): string {
     ([name, value]) => {
       const [min, max] = measure.spread[name] ?? [value, value];
       const ratio = measure.ratios[name];
-      const verdict = ratio === undefined ? "" : `${readable(ratio)} x as ${measure.better === "higher" ? "much" : "fast"}`;
+      const verdict = ratio === undefined ? "" : `${readable(ratio)} x as ${degree(measure)}`;
       return [name, readable(value), readable(min), readable(max), verdict];
     },
   );
   const missing = measure.ours === null ? [["ours", "-", "-", "-", ""]] : [];
   return `${table([header, ...missing, ...rows])}\n${measure.samples} samples each, in turns; ${measure.note}`;
+}
+
+function degree({ better, unit }: ReportedMeasure): string {
+  if (better === "higher") return "much";
+  return unit === "B" ? "small" : "fast";
 }
 
 function table(rows: readonly (readonly string[])[]): string {

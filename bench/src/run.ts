@@ -23,6 +23,8 @@ export interface Figure {
 /** One measure with the figures of all who took part. */
 export interface MeasureResult {
   readonly measure: Measure;
+  /** How many samples were taken of each. */
+  readonly samples: number;
   /** By name, `ours` included, in the order of the bench. */
   readonly figures: ReadonlyMap<string, Figure>;
   /** Who is absent, by name, with the reason. */
@@ -75,27 +77,29 @@ async function take(
     const sampler = samplers[measure.name];
     return sampler === undefined ? [] : [{ name, sampler, values: [] as number[] }];
   });
-  for (const { name, sampler } of samplers) {
+  for (const { name, sampler } of measure.isFresh ? [] : samplers) {
     options.onProgress(`${measure.name}: ${name} warms up`);
     await sampler(options.sampleMs);
   }
-  for (let round = 0; round < options.samples; round += 1) {
+  const samples = Math.min(options.samples, measure.maxSamples ?? options.samples);
+  for (let round = 0; round < samples; round += 1) {
     for (let turn = 0; turn < samplers.length; turn += 1) {
       const next = samplers[(round + turn) % samplers.length];
       if (next === undefined) continue;
       const value = await next.sampler(options.sampleMs);
       next.values.push(value);
-      options.onProgress(
-        `${measure.name}: ${next.name}, sample ${round + 1} of ${options.samples}: ${readable(value)} ${measure.unit}`,
-      );
+      options.onProgress(`${measure.name}: ${next.name}, sample ${round + 1} of ${samples}: ${readable(value)} ${measure.unit}`);
     }
   }
   const figures = samplers.map(({ name, values }): [string, Figure] => [
     name,
     { median: median(values), min: Math.min(...values), max: Math.max(...values) },
   ]);
-  const notes = [...who.running].flatMap(([name, { note }]): [string, string][] => (note === undefined ? [] : [[name, note]]));
-  return { measure, figures: new Map(figures), absent: who.absent, notes: new Map(notes) };
+  const notes = samplers.flatMap(({ name }): [string, string][] => {
+    const note = who.running.get(name)?.note;
+    return note === undefined ? [] : [[name, note]];
+  });
+  return { measure, samples, figures: new Map(figures), absent: who.absent, notes: new Map(notes) };
 }
 
 /** A figure for people: three digits that count, with groups of thousands. */

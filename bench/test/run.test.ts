@@ -41,7 +41,7 @@ async function run(bench: Bench, samples = 3): Promise<MeasureResult> {
   return result;
 }
 
-const HERE = { node: "26.0.0", cpus: 2, machine: "a processor", commit: "abc", samples: 3 };
+const HERE = { node: "26.0.0", cpus: 2, machine: "a processor", commit: "abc" };
 
 describe("a run", () => {
   test("lets contenders take turns, another one beginning each time, and closes all of them", async () => {
@@ -67,6 +67,15 @@ describe("a run", () => {
     const [result] = await runBench(bench, { samples: 1, sampleMs: 10, only: ["ours"], onProgress: () => undefined });
     expect([...(result?.absent ?? [])]).toEqual([["a", "not asked for"]]);
     expect(turns).toEqual([]);
+  });
+
+  test("takes no more samples than a measure is worth, and warms nothing up that is fresh each time", async () => {
+    const turns: string[] = [];
+    const bench = benchOf(contender("ours", [3, 1], turns), [], { ...RATE, maxSamples: 2, isFresh: true });
+    const result = await run(bench, 5);
+    expect(result.figures.get("ours")).toEqual({ median: 2, min: 1, max: 3 });
+    expect(createReport(bench, [result], HERE).measures[0]?.samples).toBe(2);
+    expect(turns).toEqual(["ours", "ours", "ours closed"]);
   });
 
   test("fails when a contender fails at work, and closes the others", async () => {
@@ -111,6 +120,11 @@ describe("a report", () => {
     const report = createReport(bench, [await run(bench)], HERE);
     expect(report.measures[0]?.ratios).toEqual({ a: 2 });
     expect(formatReport(report)).toMatch(/^a\s+100\s+100\s+100\s+2 x as fast$/m);
+  });
+
+  test("calls what needs fewer bytes smaller", async () => {
+    const bench = benchOf(contender("ours", [0, 50, 50, 50]), [contender("a", [0, 100, 100, 100])], { ...TIME, unit: "B" });
+    expect(formatReport(createReport(bench, [await run(bench)], HERE))).toMatch(/^a\s+100\s+100\s+100\s+2 x as small$/m);
   });
 
   test("makes nothing up where ours did not take part", async () => {

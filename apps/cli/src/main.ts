@@ -1,4 +1,5 @@
 import { asMetanodeError, errorRow, type MetanodeError } from "@metanode/core/errors";
+import "@metanode/actors/errors"; // its codes, for their exit statuses
 import { Exit } from "./exit.ts";
 import { failureLine, problemOf } from "./failure.ts";
 import { runCommandLine } from "./program.ts";

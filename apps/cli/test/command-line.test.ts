@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import "@metanode/actors/errors";
 import { errorTable } from "@metanode/core/errors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";

@@ -68,14 +68,15 @@ export interface TestNode extends AsyncDisposable {
   metanode(args: readonly string[], options?: Partial<RunOptions>): Promise<Outcome>;
 }
 
-/** Starts a node with the processor `text` and `others`, and dead letters after the first failure. */
-export async function startNode(others: readonly object[] = []): Promise<TestNode> {
+/** Starts a node with the processor `text` and `others`, and dead letters after the first failure; `more` settings are laid over these. */
+export async function startNode(others: readonly object[] = [], more: object = {}): Promise<TestNode> {
   const folder = temporaryFolder();
   const config = {
     listen: { port: 0 },
     log: { level: "silent" },
     durable: { maxAttempts: 1 },
     processors: [{ name: "text", file: fixture("text.ts") }, ...others],
+    ...more,
   };
   writeFileSync(join(folder.path, "metanode.yaml"), stringify(config));
   const child = start(["up"], { cwd: folder.path });

@@ -1,5 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ApplicationSpec } from "@metanode/actors";
+import type { ActorsModule } from "@metanode/actors/module";
 import {
   type Clock,
   coreError,
@@ -13,6 +15,7 @@ import {
   wait,
 } from "@metanode/core";
 import { pino } from "pino";
+import { loadActors } from "./actors.ts";
 import type { ConfigValues, GatewayConfig } from "./config/types.ts";
 import { resolveConfig } from "./config.ts";
 import type { Api } from "./http/context.ts";
@@ -29,7 +32,9 @@ import { keepToken } from "./token.ts";
 export const GATEWAY_FILE = "gateway.json";
 
 export interface GatewayOptions extends GatewayConfig {
-  /** More to host, started after the processors. */
+  /** Applications of actors, loaded all, then started in this order; before the configured actors. */
+  applications?: readonly ApplicationSpec[];
+  /** More to host, started after the processors and the actors. */
   modules?: readonly NodeModule[];
   /** @default pino on standard error, at the level of `log.level` */
   logger?: MetaNode["logger"];
@@ -40,6 +45,7 @@ export interface GatewayOptions extends GatewayConfig {
 export interface Gateway extends AsyncDisposable {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
+  readonly actors: ActorsModule;
   /** Where it listens, for example `http://127.0.0.1:7400`. */
   readonly url: string;
   /** What callers of `/api` show. */
@@ -58,9 +64,10 @@ export interface Gateway extends AsyncDisposable {
  * @throws {MetanodeError} config.invalid, node.data_in_use, node.port_in_use, log.storage, and what a module's start throws.
  */
 export async function openGateway(options: GatewayOptions = {}): Promise<Gateway> {
-  const { modules = [], logger, clock = systemClock, ...config } = options;
+  const { modules = [], applications = [], logger, clock = systemClock, ...config } = options;
   const { values } = resolveConfig(config);
   const hosted = processors(values.processors);
+  const kernel = await loadActors(values.actors, applications);
   const node = await createNode({
     name: values.name,
     folder: values.data,
@@ -68,13 +75,13 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
     maxMessageBytes: values.maxMessageBytes,
     hopLimit: values.hopLimit,
     durable: values.durable,
-    modules: [hosted, ...modules],
+    modules: [hosted, kernel, ...modules],
     logger: logger ?? pino({ level: values.log.level }, pino.destination(2)),
     clock,
   });
   try {
     const token = values.token ?? keepToken(values.data, node.logger);
-    return await RunningGateway.open({ node, processors: hosted, clock, token, values });
+    return await RunningGateway.open({ node, processors: hosted, actors: kernel, clock, token, values });
   } catch (error) {
     await node.close();
     throw error;
@@ -84,6 +91,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
 interface Parts {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
+  readonly actors: ActorsModule;
   readonly clock: Clock;
   readonly token: string;
   readonly values: ConfigValues;
@@ -92,6 +100,7 @@ interface Parts {
 class RunningGateway implements Gateway {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
+  readonly actors: ActorsModule;
   readonly token: string;
   readonly closed: Promise<MetanodeError | undefined>;
   readonly #clock: Clock;
@@ -102,9 +111,10 @@ class RunningGateway implements Gateway {
   #url = "";
   #ending: Promise<void> | undefined;
 
-  private constructor({ node, processors: hosted, clock, token, values }: Parts) {
+  private constructor({ node, processors: hosted, actors, clock, token, values }: Parts) {
     this.node = node;
     this.processors = hosted;
+    this.actors = actors;
     this.token = token;
     this.#clock = clock;
     this.#file = join(values.data, GATEWAY_FILE);
@@ -118,10 +128,11 @@ class RunningGateway implements Gateway {
   static async open(parts: Parts): Promise<RunningGateway> {
     const gateway = new RunningGateway(parts);
     const { host, port } = parts.values.listen;
-    const { node, processors: hosted, clock, token } = parts;
+    const { node, processors: hosted, actors, clock, token } = parts;
     const server = await createServer({
       node,
       processors: hosted,
+      actors,
       clock,
       token,
       stopping: gateway.#stopping.signal,

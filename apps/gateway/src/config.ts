@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { coreError } from "@metanode/core";
 import { nearest } from "@metanode/core/internal";
+import { checkActors } from "./actors.ts";
 import { readConfigFile } from "./config/file.ts";
 import { CONFIG_VARIABLE, OTHER_VARIABLES, SETTINGS, type Setting, settingOf, variableOf } from "./config/settings.ts";
 import type { GatewayConfig, ResolvedConfig, ValueSource } from "./config/types.ts";
@@ -65,6 +66,7 @@ function merge(given: Given, file: { path: string; config: GatewayConfig } | und
   }
   const merged = atPath(values);
   checkProcessors(merged.processors);
+  checkActors(merged.actors);
   return Object.freeze({ values: merged, sources, file: file?.path });
 }
 

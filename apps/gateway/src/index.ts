@@ -7,6 +7,7 @@
  * ```
  */
 
+export type { ActorClass, ActorSpec } from "./actors.ts";
 export { GATEWAY_FILE, type Gateway, type GatewayOptions, openGateway } from "./compose.ts";
 export { printConfig } from "./config/print.ts";
 export { SETTINGS, type Setting, variableOf } from "./config/settings.ts";

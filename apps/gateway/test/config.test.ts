@@ -37,6 +37,7 @@ describe("a configuration", () => {
       hopLimit: 128,
       durable: { timeoutMs: 30_000, maxAttempts: 10, backoffMs: [100, 500, 2_000, 10_000, 30_000], maxInFlight: 256 },
       processors: [],
+      actors: [],
       token: undefined,
     });
   });
@@ -85,6 +86,7 @@ describe("a configuration", () => {
       "METANODE_DURABLE_BACKOFF_MS",
       "METANODE_DURABLE_MAX_IN_FLIGHT",
       "METANODE_PROCESSORS",
+      "METANODE_ACTORS",
       "METANODE_TOKEN",
     ]);
   });
@@ -112,15 +114,19 @@ describe("a configuration file", () => {
     expect((await load(folder, { file: "a.yaml", env: { METANODE_CONFIG: "b.yaml" } })).values.name).toBe("a");
   });
 
-  test("places its processors and its data beside itself", async () => {
+  test("places its processors, its actors and its data beside itself", async () => {
     using folder = tempFolder();
     mkdirSync(folder.file("sub"));
-    writeFileSync(folder.file("sub/c.yaml"), "data: d\nprocessors: [{name: p, file: p.ts, cwd: work}]");
+    writeFileSync(
+      folder.file("sub/c.yaml"),
+      "data: d\nprocessors: [{name: p, file: p.ts, cwd: work}]\nactors: [{name: a, file: a.ts}]",
+    );
     const { values } = await load(folder, { file: "sub/c.yaml" });
     expect(values.data).toBe(join(folder.path, "sub", "d"));
     expect(values.processors).toEqual([
       { name: "p", file: join(folder.path, "sub", "p.ts"), cwd: join(folder.path, "sub", "work") },
     ]);
+    expect(values.actors).toEqual([{ name: "a", file: join(folder.path, "sub", "a.ts") }]);
   });
 
   test.each([
@@ -157,6 +163,7 @@ describe("a misspelt setting", () => {
     ["listen: {prt: 1}", "listen.prt", "port"],
     ["durable: {maxAttempt: 1}", "durable.maxAttempt", "maxAttempts"],
     ["processors: [{name: p, file: p.ts, proceses: 2}]", "processors.p.proceses", "processes"],
+    ["actors: [{name: a, file: a.ts, expotr: A}]", "actors.a.expotr", "export"],
   ])("is refused with its path and the nearest name: %s", async (yaml, path, suggestion) => {
     using folder = folderWith({ "metanode.yaml": yaml });
     await expect(load(folder)).rejects.toMatchObject({ code: "config.invalid", details: { path, suggestion } });
@@ -214,6 +221,18 @@ describe("a wrong value", () => {
     ["processors: [a]", "processors"],
     ["processors: [{name: p, file: p.ts}, {name: p, file: q.ts}]", "processors.p"],
     ["processors: [{name: p}]", "processors.p"],
+    ["actors: [a]", "actors"],
+    ["actors: [{file: a.ts}]", "actors[0].name"],
+    ["actors: [{name: a, file: a.ts}, {name: a, file: b.ts}]", "actors.a"],
+    ["actors: [{name: a}]", "actors.a"],
+    ["actors: [{name: a, file: ''}]", "actors.a.file"],
+    ["actors: [{name: a, file: a.ts, export: 1}]", "actors.a.export"],
+    ["actors: [{name: node, file: a.ts}]", "actors.roots.node"],
+    ["actors: [{name: a, file: a.ts, args: 1}]", "actors.roots.a.args"],
+    ["actors: [{name: a, file: a.ts, restart: often}]", "actors.roots.a.restart"],
+    ["actors: [{name: a, file: a.ts, handles: {a.b: ask}}]", "actors.handles.a.b.mode"],
+    ["actors: [{name: a, file: a.ts, handles: {a.b: 1}}]", "actors.handles.a.b"],
+    ["actors: [{name: a, file: a.ts, handles: {x: call}}, {name: b, file: b.ts, handles: {x: send}}]", "actors"],
   ])("in a file says its path: %s", async (yaml, path) => {
     using folder = folderWith({ "metanode.yaml": yaml });
     await expect(load(folder)).rejects.toMatchObject({ code: "config.invalid", details: { path } });

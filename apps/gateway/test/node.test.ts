@@ -19,7 +19,7 @@ describe("the node over HTTP", () => {
       state: "running",
       startedAt: new Date(subject.gateway.node.startedAtMs).toISOString(),
       url: subject.gateway.url,
-      health: { status: "ok", modules: { processors: { status: "ok", reasons: [] } } },
+      health: { status: "ok", modules: { processors: { status: "ok", reasons: [] }, actors: { status: "ok", reasons: [] } } },
       backlog: {},
       deadLetters: 0,
     });
@@ -61,7 +61,7 @@ describe("the probes", () => {
 
   test("need no token", async () => {
     expect(await probe("/healthz")).toEqual([200, { alive: true }]);
-    expect(await probe("/readyz")).toEqual([200, { ready: true, state: "running", modules: { processors: "ok" } }]);
+    expect(await probe("/readyz")).toEqual([200, { ready: true, state: "running", modules: { processors: "ok", actors: "ok" } }]);
   });
 
   test("say that the node is not ready while a module of it is failing", async () => {
@@ -75,7 +75,7 @@ describe("the probes", () => {
     await using failing = await testGateway({ processors: [], modules: [module] });
     expect(await probe("/readyz", failing)).toEqual([
       503,
-      { ready: false, state: "running", modules: { processors: "ok", broken: "failing" } },
+      { ready: false, state: "running", modules: { processors: "ok", actors: "ok", broken: "failing" } },
     ]);
     expect((await probe("/healthz", failing))[0]).toBe(200);
   });
@@ -83,6 +83,14 @@ describe("the probes", () => {
 
 /** Names are an interface: dashboards and alerts are written against them. */
 const METRICS = [
+  "metanode_actor_events gauge ",
+  "metanode_actor_mailbox_messages gauge ",
+  "metanode_actor_metas gauge ",
+  "metanode_actor_processes gauge ",
+  "metanode_actor_reports_total counter ",
+  "metanode_actor_requests_in_flight gauge ",
+  "metanode_actor_restarts_total counter ",
+  "metanode_actor_up gauge ",
   "metanode_backlog_messages gauge type",
   "metanode_build_info gauge runtime,version",
   "metanode_dead_letters gauge ",

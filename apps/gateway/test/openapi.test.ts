@@ -1,3 +1,4 @@
+import { actors } from "@metanode/actors/module";
 import { createNode, processors, systemClock } from "@metanode/core";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -41,6 +42,17 @@ const operations = (): [name: string, path: string, operation: Operation][] =>
 const ROUTES = [
   "DELETE /api/v1/dead-letters/{id}",
   "DELETE /api/v1/processors/{name}",
+  "GET /api/v1/actors",
+  "GET /api/v1/actors/applications",
+  "GET /api/v1/actors/applications/{name}",
+  "GET /api/v1/actors/events",
+  "GET /api/v1/actors/kernel",
+  "GET /api/v1/actors/meta",
+  "GET /api/v1/actors/meta/{actor}",
+  "GET /api/v1/actors/meta/{actor}/inspect",
+  "GET /api/v1/actors/tree",
+  "GET /api/v1/actors/{actor}",
+  "GET /api/v1/actors/{actor}/inspect",
   "GET /api/v1/dead-letters",
   "GET /api/v1/dead-letters/{id}",
   "GET /api/v1/errors",
@@ -56,6 +68,15 @@ const ROUTES = [
   "GET /metrics",
   "GET /readyz",
   "PATCH /api/v1/dead-letters/{id}",
+  "POST /api/v1/actors/applications/{name}/start",
+  "POST /api/v1/actors/applications/{name}/stop",
+  "POST /api/v1/actors/meta/{actor}/call",
+  "POST /api/v1/actors/meta/{actor}/exit",
+  "POST /api/v1/actors/meta/{actor}/send",
+  "POST /api/v1/actors/{actor}/call",
+  "POST /api/v1/actors/{actor}/exit",
+  "POST /api/v1/actors/{actor}/kill",
+  "POST /api/v1/actors/{actor}/send",
   "POST /api/v1/dead-letters/{id}/replay",
   "POST /api/v1/dead-letters:replay",
   "POST /api/v1/messages",
@@ -161,6 +182,7 @@ async function registeredRoutes(): Promise<string[]> {
   const context = {
     node,
     processors: processors(),
+    actors: actors(),
     clock: systemClock,
     token: "t".repeat(16),
     stopping: new AbortController().signal,

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { actors } from "@metanode/actors/module";
 import { createNode, errorTable, processors, systemClock } from "@metanode/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createServer } from "../src/http/server.ts";
@@ -94,6 +95,7 @@ describe("a defect of the platform", () => {
     const server = await createServer({
       node,
       processors: hosted,
+      actors: actors(),
       clock: systemClock,
       token: "t".repeat(16),
       stopping: new AbortController().signal,

@@ -1,18 +1,21 @@
-import { Actor, type Call, createKernel, type PID, type Ref } from "@metanode/actors";
-import { type ActorWorld, lost } from "../actors.ts";
+import { Actor, type Call, createKernel, type Kernel, type PID, type PidOf, type Ref } from "@metanode/actors";
+import type { ActorWorld, Audience } from "../actors.ts";
+import { Handled, nextTurn, tallied } from "../tally.ts";
 
+type Done = (seen: number) => void;
 interface Work {
   readonly kind: "send" | "call";
   readonly count: number;
   /** Told how many messages the receiver has seen since the last time. */
-  readonly done: (seen: number) => void;
+  readonly done: Done;
 }
 type Question = Call<number, number>;
+type Target = PID<number | Done, Question>;
 
-class Receiver extends Actor<number | Work["done"], Question> {
+class Receiver extends Actor<number | Done, Question> {
   seen = 0;
 
-  override handleMessage(_from: PID, message: number | Work["done"]): void {
+  override handleMessage(_from: PID, message: number | Done): void {
     if (typeof message === "number") this.seen++;
     else {
       message(this.seen);
@@ -26,9 +29,9 @@ class Receiver extends Actor<number | Work["done"], Question> {
 }
 
 class Sender extends Actor<Work> {
-  #target: PID<number | Work["done"], Question> | undefined;
+  #target: Target | undefined;
 
-  override init(target: PID<number | Work["done"], Question>): void {
+  override init(target: Target): void {
     this.#target = target;
   }
 
@@ -40,7 +43,7 @@ class Sender extends Actor<Work> {
     this.send(target, done);
   }
 
-  async #callAll(target: PID<number | Work["done"], Question>, count: number, done: Work["done"]): Promise<void> {
+  async #callAll(target: Target, count: number, done: Done): Promise<void> {
     for (let i = 0; i < count; i++) await this.call(target, i);
     done(count);
   }
@@ -52,25 +55,60 @@ class Idle extends Actor<never> {
   }
 }
 
-/** Two actors of one kernel, and as many idle ones as are asked for. */
+class Subscriber extends Actor<never> {
+  #handled: Handled | undefined;
+
+  override init(event: string, handled: Handled): void {
+    this.#handled = handled;
+    this.linkEvent(event);
+  }
+
+  override handleEvent(): void {
+    this.#handled?.count();
+  }
+}
+
+const EVENT = "news";
+
+async function subscribe(kernel: Kernel, count: number): Promise<Audience> {
+  const handled = new Handled(count);
+  const token = kernel.registerEvent(EVENT);
+  const pids = Array.from({ length: count }, () => kernel.spawn(Subscriber, { args: [EVENT, handled] }));
+  return {
+    publish: () => handled.all(() => kernel.sendEvent(EVENT, token, "something new")),
+    end: async () => {
+      for (const pid of pids) kernel.kill(pid);
+      kernel.unregisterEvent(EVENT);
+      await nextTurn();
+    },
+  };
+}
+
+/** Pairs of actors of one kernel, and as many idle ones and subscribers as are asked for. */
 export async function openOurActors(): Promise<ActorWorld> {
   const kernel = createKernel();
-  const receiver = kernel.spawn(Receiver) as PID<number | Work["done"], Question>;
-  const sender = kernel.spawn(Sender, { args: [receiver] }) as PID<Work>;
-  const work = (kind: Work["kind"], count: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      kernel.send(sender, { kind, count, done: (seen) => (seen === count ? resolve() : reject(lost(seen, count))) });
-    });
+  const senders: PidOf<Sender>[] = [];
+  const sender = (index: number): PidOf<Sender> => {
+    const found = senders[index] ?? kernel.spawn(Sender, { args: [kernel.spawn(Receiver)] });
+    senders[index] = found;
+    return found;
+  };
   return {
-    send: (count) => work("send", count),
-    call: (count) => work("call", count),
+    send: (pairs, count) =>
+      tallied(pairs, count, (done) => {
+        for (let i = 0; i < pairs; i++) kernel.send(sender(i), { kind: "send", count, done });
+      }),
+    call: (count) => tallied(1, count, (done) => kernel.send(sender(0), { kind: "call", count, done })),
     async spawn(count) {
-      const pids = Array.from({ length: count }, () => kernel.spawn(Idle) as PID<never>);
-      return async () => {
-        for (const pid of pids) kernel.kill(pid);
-        await new Promise((resolve) => setImmediate(resolve));
+      const pids = Array.from({ length: count }, () => kernel.spawn(Idle));
+      return {
+        end: async () => {
+          for (const pid of pids) kernel.kill(pid);
+          await nextTurn();
+        },
       };
     },
+    subscribe: (count) => subscribe(kernel, count),
     close: () => kernel.stop(),
   };
 }

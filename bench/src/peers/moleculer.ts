@@ -14,8 +14,8 @@ export interface Broker {
 /** Moleculer's setting of the same name: a URL, or a type with its options. */
 export type Transporter = string | { readonly type: string; readonly options: Readonly<Record<string, unknown>> };
 
-/** A broker with everything off that the others do not do either. */
-export async function createBroker(nodeID: string, transporter: Transporter): Promise<Broker> {
+/** A broker with everything off that the others do not do either; without a transporter it is alone. */
+export async function createBroker(nodeID: string, transporter: Transporter | null = null): Promise<Broker> {
   const { ServiceBroker } = await importPeer<{ ServiceBroker: new (options: unknown) => Broker }>("moleculer");
   return new ServiceBroker({ nodeID, transporter, logger: false, metrics: false, tracing: false });
 }

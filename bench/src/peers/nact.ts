@@ -1,5 +1,6 @@
-import { type ActorWorld, lost } from "../actors.ts";
+import type { ActorWorld } from "../actors.ts";
 import { importPeer } from "../contender.ts";
+import { Handled, nextTurn, tallied } from "../tally.ts";
 
 type Reference = object;
 /** What is used of nact. */
@@ -11,15 +12,57 @@ interface Nact {
   query(reference: Reference, message: (sender: Reference) => unknown, timeoutMs: number): Promise<unknown>;
 }
 
-type Received = { value: number } | { done: (seen: number) => void } | { value: number; sender: Reference };
-type Work = { kind: "send" | "call"; count: number; done: (seen: number) => void };
+type Done = (seen: number) => void;
+type Received = { value: number } | { done: Done } | { value: number; sender: Reference };
+type Work = { kind: "send" | "call"; count: number; done: Done };
 
-/** Two stateless actors of one nact system. */
+/** Stateless actors of one nact system. */
 export async function openNact(): Promise<ActorWorld> {
-  const { start, stop, spawnStateless, dispatch, query } = await importPeer<Nact>("nact");
+  const nact = await importPeer<Nact>("nact");
+  const { start, stop, spawnStateless, dispatch } = nact;
   const system = start();
-  let seen = 0;
   let named = 0;
+  // Named, because the names that it draws at random collide among so many.
+  const spawnMany = (count: number, handle: () => void): Reference[] =>
+    Array.from({ length: count }, () => spawnStateless(system, handle, `many-${++named}`));
+  const stopAll = (made: Reference[]) => async (): Promise<void> => {
+    for (const reference of made) stop(reference);
+    await nextTurn();
+  };
+  const senders: Reference[] = [];
+  const sender = (index: number): Reference => {
+    senders[index] ??= spawnPair(nact, system);
+    return senders[index];
+  };
+  return {
+    send: (pairs, count) =>
+      tallied(pairs, count, (done) => {
+        for (let i = 0; i < pairs; i++) dispatch(sender(i), { kind: "send", count, done } satisfies Work);
+      }),
+    call: (count) => tallied(1, count, (done) => dispatch(sender(0), { kind: "call", count, done } satisfies Work)),
+    spawn: async (count) => ({ end: stopAll(spawnMany(count, () => undefined)) }),
+    async subscribe(count) {
+      const handled = new Handled(count);
+      const made = spawnMany(count, () => handled.count());
+      const news = { text: "something new" };
+      return {
+        publish: () =>
+          handled.all(() => {
+            for (const reference of made) dispatch(reference, news);
+          }),
+        end: stopAll(made),
+      };
+    },
+    note: "stateless actors; a call makes an actor for its answer; publishing is a dispatch to each",
+    async close() {
+      stop(system);
+    },
+  };
+}
+
+/** A receiver and its sender, which is given back. */
+function spawnPair({ spawnStateless, dispatch, query }: Nact, system: Reference): Reference {
+  let seen = 0;
   const receiver = spawnStateless(system, (message: Received) => {
     if ("done" in message) {
       message.done(seen);
@@ -27,7 +70,7 @@ export async function openNact(): Promise<ActorWorld> {
     } else if ("sender" in message) dispatch(message.sender, message.value);
     else seen += 1;
   });
-  const sender = spawnStateless(system, async ({ kind, count, done }: Work) => {
+  return spawnStateless(system, async ({ kind, count, done }: Work) => {
     if (kind === "send") {
       for (let value = 0; value < count; value++) dispatch(receiver, { value });
       dispatch(receiver, { done });
@@ -36,24 +79,4 @@ export async function openNact(): Promise<ActorWorld> {
     for (let value = 0; value < count; value++) await query(receiver, (asking) => ({ value, sender: asking }), 30_000);
     done(count);
   });
-  const work = (kind: Work["kind"], count: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      dispatch(sender, { kind, count, done: (seenOf: number) => (seenOf === count ? resolve() : reject(lost(seenOf, count))) });
-    });
-  return {
-    send: (count) => work("send", count),
-    call: (count) => work("call", count),
-    async spawn(count) {
-      // Named, because the names that it draws at random collide among so many.
-      const made = Array.from({ length: count }, () => spawnStateless(system, () => undefined, `idle-${++named}`));
-      return async () => {
-        for (const reference of made) stop(reference);
-        await new Promise((resolve) => setImmediate(resolve));
-      };
-    },
-    note: "stateless actors; a call makes an actor for its answer",
-    async close() {
-      stop(system);
-    },
-  };
 }

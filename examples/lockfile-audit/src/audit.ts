@@ -18,7 +18,9 @@ export interface AuditOptions {
   maxAttempts?: number;
   /** Withdraws the audit: it ends with `call.cancelled`. */
   signal?: AbortSignal;
-  /** Called after each package. */
+  /** Called with what became of each package, in the order of the answers. */
+  onOutcome?: (outcome: Inspection | Finding) => void;
+  /** Called after that. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -81,14 +83,16 @@ class Run {
   }
 
   async inspectAll(packages: readonly LockedPackage[]): Promise<(Inspection | Finding)[]> {
-    const { maxInFlight = 256, onProgress } = this.#options;
+    const { maxInFlight = 256, onOutcome, onProgress } = this.#options;
     const outcomes = new Array<Inspection | Finding>(packages.length);
     let done = 0;
     // One iterator for all senders: each takes the next package when its last one is answered (A2).
     const rest = packages.entries();
     const sender = async (): Promise<void> => {
       for (const [index, one] of rest) {
-        outcomes[index] = await this.#inspect(one);
+        const outcome = await this.#inspect(one);
+        outcomes[index] = outcome;
+        onOutcome?.(outcome);
         onProgress?.(++done, packages.length);
       }
     };

@@ -11,6 +11,8 @@ export interface Flags {
   readonly data: string;
   /** Undefined: the usual one, or a free one where that is taken. */
   readonly port: number | undefined;
+  /** Where the running totals are served; 0: any free port. */
+  readonly totalsPort: number;
   readonly processes: number;
   readonly isOnce: boolean;
   readonly isJson: boolean;
@@ -31,6 +33,7 @@ usage: npm start -- [options] [package-lock.json]
   --json             print the audit as JSON
   --processes N      processes that inspect, 1 to ${MAX_PROCESSES} (default: as many as processors, at least 2)
   --port N           where the node listens; 0 for any free port (default: 7400, or a free one if that is taken)
+  --totals-port N    where the running totals are served (default: any free port)
   --data FOLDER      data folder of the node (default: ${DEFAULT_DATA})
   --help             print this
 
@@ -45,6 +48,7 @@ export function parseFlags(args: readonly string[]): Flags {
     lockfile: positionals[0] ?? relative(process.cwd(), OWN_LOCKFILE),
     data: values.data ?? DEFAULT_DATA,
     port: values.port === undefined ? undefined : whole("--port", values.port, [0, 65_535]),
+    totalsPort: values["totals-port"] === undefined ? 0 : whole("--totals-port", values["totals-port"], [0, 65_535]),
     processes:
       values.processes === undefined
         ? Math.min(MAX_PROCESSES, Math.max(2, availableParallelism()))
@@ -66,6 +70,7 @@ function parse(args: readonly string[]) {
         help: { type: "boolean", short: "h" },
         data: { type: "string" },
         port: { type: "string" },
+        "totals-port": { type: "string" },
         processes: { type: "string" },
       },
     });

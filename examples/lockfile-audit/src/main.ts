@@ -8,6 +8,7 @@ import type { Gateway } from "@metanode/gateway";
 import { audit } from "./audit.ts";
 import { type Flags, parseFlags, USAGE } from "./flags.ts";
 import { readLockfile } from "./lockfile.ts";
+import { tellTotals } from "./news.ts";
 import { createProgress } from "./progress.ts";
 import { printable, renderJson, renderText } from "./report.ts";
 
@@ -29,9 +30,12 @@ async function main(args: readonly string[]): Promise<void> {
   const gateway = await openNode(flags);
   onSignals(gateway);
   try {
+    await sayTotals(gateway);
+    tellTotals(gateway.node, { type: "audit.begun", data: { file: lockfile.file, packages: lockfile.packages.length } });
     const progress = createProgress(process.stderr);
     const result = await audit(gateway.node, lockfile, {
       signal: stopping.signal,
+      onOutcome: (data) => tellTotals(gateway.node, { type: "audit.inspected", data }),
       onProgress: (done, total) => progress.update(done, total),
     }).finally(() => progress.end());
     await print(flags.isJson ? renderJson(result) : renderText(result));
@@ -47,7 +51,7 @@ async function main(args: readonly string[]): Promise<void> {
 /** A node with a data folder, the HTTP API and the pool of inspectors. */
 async function openNode(flags: Flags): Promise<Gateway> {
   // Loaded only now: it takes most of the start's time, and a wrong flag or lockfile should not have to wait for it.
-  const { openGateway } = await import("@metanode/gateway");
+  const [{ openGateway }, { totalsActor }] = await Promise.all([import("@metanode/gateway"), import("./totals.ts")]);
   const open = (port: number): Promise<Gateway> =>
     openGateway({
       name: "lockfile-audit",
@@ -61,6 +65,7 @@ async function openNode(flags: Flags): Promise<Gateway> {
           processes: flags.processes,
         },
       ],
+      actors: [totalsActor(flags.totalsPort)],
     });
   try {
     return await open(flags.port ?? DEFAULT_PORT);
@@ -68,6 +73,16 @@ async function openNode(flags: Flags): Promise<Gateway> {
     if (flags.port !== undefined || !hasCode(error, "node.port_in_use")) throw error;
     say(`port ${DEFAULT_PORT} is in use; taking a free one (choose one with --port)`);
     return open(0);
+  }
+}
+
+/** Says where the running totals are; or, where they are not, why: the audit does without. */
+async function sayTotals({ node }: Gateway): Promise<void> {
+  try {
+    say(`running totals at ${await node.call({ type: "audit.address" })}`);
+  } catch (error) {
+    const [reason = (error as Error).message] = node.health().modules.actors?.reasons ?? [];
+    say(`no running totals: ${reason}`);
   }
 }
 

@@ -9,6 +9,7 @@ describe("the command line", () => {
       lockfile: relative(process.cwd(), OWN_LOCKFILE),
       data: ".metanode",
       port: undefined,
+      totalsPort: 0,
       processes: Math.min(64, Math.max(2, availableParallelism())),
       isOnce: false,
       isJson: false,
@@ -17,11 +18,23 @@ describe("the command line", () => {
   });
 
   test("takes the lockfile and the flags in any order", () => {
-    const flags = parseFlags(["--once", "shop/package-lock.json", "--port=0", "--data", "x", "--processes", "3", "--json"]);
+    const flags = parseFlags([
+      "--once",
+      "shop/package-lock.json",
+      "--port=0",
+      "--data",
+      "x",
+      "--processes",
+      "3",
+      "--totals-port",
+      "8081",
+      "--json",
+    ]);
     expect(flags).toEqual({
       lockfile: "shop/package-lock.json",
       data: "x",
       port: 0,
+      totalsPort: 8081,
       processes: 3,
       isOnce: true,
       isJson: true,
@@ -34,6 +47,7 @@ describe("the command line", () => {
     ['--port is "99999", expected a whole number from 0 to 65535', ["--port", "99999"]],
     ['--port is ""', ["--port", ""]],
     ['--port is "1e3"', ["--port", "1e3"]],
+    ['--totals-port is "x", expected a whole number from 0 to 65535', ["--totals-port", "x"]],
     ['--processes is "0", expected a whole number from 1 to 64', ["--processes", "0"]],
     ["'--data <value>' argument missing", ["--data"]],
     ["found 2 lockfiles (a.json, b.json), expected one", ["a.json", "b.json"]],

@@ -5,6 +5,7 @@ const missing = { http: 404, grpc: 5, exit: 3, retryable: false } as const;
 const wrong = { http: 400, grpc: 3, exit: 2, retryable: false } as const;
 const exists = { http: 409, grpc: 6, exit: 4, retryable: false } as const;
 const busy = { http: 429, grpc: 8, exit: 1, retryable: true } as const;
+const unavailable = { http: 503, grpc: 14, exit: 6, retryable: true } as const;
 
 const actorRows = defineErrorCodes({
   "actor.process_unknown": { ...missing, meaning: "No process has this PID, name or alias." },
@@ -46,9 +47,81 @@ const actorRows = defineErrorCodes({
   "actor.child_unknown": { ...missing, meaning: "The supervisor has no child specification of this name." },
   "actor.child_running": { ...refused, meaning: "The child runs already." },
   "actor.child_disabled": { ...refused, meaning: "The child is disabled." },
-  "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line or event is over its size limit." },
+  "actor.too_large": { ...wrong, http: 413, meaning: "A chunk, line, event or message is over its size limit." },
   "actor.malformed": { ...wrong, meaning: "What was received breaks the rules of its form." },
+  "actor.logger_taken": { ...exists, meaning: "A logger of this name exists already." },
+  "actor.logger_unknown": { ...missing, meaning: "The kernel has no logger of this name." },
+  "actor.application_unknown": { ...missing, meaning: "No application of this name is loaded." },
+  "actor.application_taken": { ...exists, meaning: "An application of this name is loaded already." },
+  "actor.application_spec": { ...wrong, meaning: "The specification of the application is invalid." },
+  "actor.application_depends": {
+    ...refused,
+    meaning: "An application that this one depends on is not loaded, or could not be started.",
+  },
+  "actor.application_running": { ...refused, meaning: "The application runs already, or runs still." },
+  "actor.application_state": { ...refused, retryable: true, meaning: "The application is being started or stopped." },
+  "actor.application_stopping": {
+    ...refused,
+    meaning: "The application is being stopped, and this was not done before its end.",
+  },
+  "actor.cron_spec": { ...wrong, meaning: "The times of the cron job, or its time zone, are not valid." },
+  "actor.cron_job_taken": { ...exists, meaning: "A cron job of this name exists already." },
+  "actor.cron_job_unknown": { ...missing, meaning: "The kernel has no cron job of this name." },
   "actor.child_duplicate": { ...exists, meaning: "Two child specifications have the same name." },
+  "actor.start_failed": {
+    http: 500,
+    grpc: 13,
+    exit: 1,
+    retryable: false,
+    meaning: "The program of a port, or the thread of a worker, could not be started.",
+  },
+  "actor.worker_failed": {
+    http: 500,
+    grpc: 13,
+    exit: 1,
+    retryable: false,
+    meaning: "The thread of a worker ended by a limit of its resources, or with an exit code other than 0.",
+  },
+  "actor.io_failed": {
+    http: 500,
+    grpc: 13,
+    exit: 1,
+    retryable: true,
+    meaning: "Reading or writing failed; `cause` is the error of the operating system.",
+  },
+  "actor.no_connection": { http: 503, grpc: 14, exit: 6, retryable: true, meaning: "The connection to the node was lost." },
+  "actor.link_full": { ...busy, meaning: "The node takes mail more slowly than it is sent; the message was not accepted." },
+  "actor.not_sendable": { ...wrong, meaning: "The value holds something that cannot go to another node, such as a function." },
+  "actor.mailbox_kept": {
+    ...refused,
+    meaning: "The process ended, and the error keeps the mail that waited; `cause` is why it ended.",
+  },
+  "actor.port_in_use": { ...exists, meaning: "Something else listens on the port already." },
+  "actor.listen_failed": { ...refused, meaning: "The address cannot be listened on; `cause` says why." },
+  "actor.connect_failed": { ...unavailable, meaning: "The peer cannot be reached, or was not trusted; `cause` says why." },
+  "actor.connection_lost": { ...unavailable, meaning: "The peer went away, or closed the connection with an error." },
+  "actor.handler_not_initialized": { ...unavailable, meaning: "The handler was never spawned as a meta-process." },
+  "actor.handler_not_ready": { ...unavailable, meaning: "The handler is being spawned." },
+  "actor.handler_terminated": { ...unavailable, meaning: "The handler has ended." },
+  "actor.worker_unreachable": {
+    ...unavailable,
+    http: 502,
+    meaning: "The request could not be given to a worker; `cause` says why.",
+  },
+  "actor.worker_timeout": {
+    http: 504,
+    grpc: 4,
+    exit: 7,
+    retryable: true,
+    meaning: "The worker did not finish the request in time.",
+  },
+  "actor.pool_empty": { ...refused, meaning: "The pool has no worker left." },
+  "actor.discarded": { ...refused, meaning: "A router chose no route for the request." },
+  "actor.disabled": { ...refused, meaning: "The route is disabled." },
+  "actor.busy": { ...refused, retryable: true, meaning: "The route is being started or replaced." },
+  "actor.route_unknown": { ...missing, meaning: "The router has no route of this name, and no process has it." },
+  "actor.route_duplicate": { ...exists, meaning: "The router has a route of this name already." },
+  "actor.route_running": { ...refused, meaning: "The route runs already." },
 });
 
 /** A code of `@metanode/actors`. */
@@ -57,4 +130,28 @@ export type ActorErrorCode = keyof typeof actorRows;
 /** A `MetanodeError` with a code of this package; without a text it says what the code means. */
 export function actorError(code: ActorErrorCode, message?: string, info?: ErrorInfo): MetanodeError<ActorErrorCode> {
   return new MetanodeError(code, message ?? actorRows[code].meaning, info);
+}
+
+/** Why nothing can listen at `where`, out of what the system said. */
+export function listenError(where: string, cause: Error & { code?: string }): MetanodeError<ActorErrorCode> {
+  if (cause.code === "EADDRINUSE") return actorError("actor.port_in_use", `${where} is in use; choose another port`, { cause });
+  return actorError("actor.listen_failed", `cannot listen on ${where}: ${cause.message}`, { cause });
+}
+
+/** A whole number of `min` or more, else `actor.incorrect` which names the option. */
+export function wholeNumber(name: string, value: unknown, min: number): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= min) return value;
+  throw actorError("actor.incorrect", `${name} is ${String(value)}, expected a whole number of ${min} or more`, {
+    details: { option: name },
+  });
+}
+
+/** Refuses options that nobody reads: a misspelt limit would be no limit. */
+export function knownOptions(name: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue;
+    throw actorError("actor.incorrect", `${name}.${key} is not an option; known are ${known.join(", ")}`, {
+      details: { option: `${name}.${key}` },
+    });
+  }
 }

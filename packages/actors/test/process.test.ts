@@ -46,6 +46,22 @@ describe("an actor with types", () => {
   });
 });
 
+describe("an actor that answers with several types", () => {
+  class Both extends Actor<never, Call<"number", number> | Call<"text", string>> {
+    override handleCall(_from: PID, _ref: unknown, request: "number" | "text"): number | string {
+      return request === "number" ? 1 : "one";
+    }
+  }
+
+  test("gives each question the type of its own answer", async () => {
+    await using kernel = createKernel();
+    const both = kernel.spawn(Both);
+    const number: number = await kernel.call(both, "number");
+    const text: string = await kernel.call(both, "text");
+    expect([number, text]).toEqual([1, "one"]);
+  });
+});
+
 describe("a spawn", () => {
   test("whose init throws leaves nothing behind and throws the same", () => {
     const { kernel } = stage();

@@ -55,8 +55,13 @@ describe("the programs in the README", () => {
     expect(stdout).toBe("");
   });
 
-  test("are a counter and an actor that watches another", () => {
-    expect(programs.map(({ title }) => title)).toEqual(["A counter", "An actor that watches another"]);
+  test("are a counter, a supervisor, an actor that watches another and a TCP echo", () => {
+    expect(programs.map(({ title }) => title)).toEqual([
+      "A counter",
+      "A supervisor",
+      "An actor that watches another",
+      "A TCP echo",
+    ]);
   });
 
   test.each(programs.map(({ title, code }, index) => ({ title, code, index })))(

@@ -9,17 +9,17 @@ const three = ["a", "b", "c"].map((name) => ({ name, actor: Probe }));
 
 let last: Boss;
 class Boss extends Supervisor {
-  readonly log: string[] = [];
+  readonly seen: string[] = [];
   reason: Reason | undefined;
   override init(spec: SupervisorSpec): SupervisorSpec {
     last = this;
     return spec;
   }
   override handleChildStart(name: string): void {
-    this.log.push(`+${name}`);
+    this.seen.push(`+${name}`);
   }
   override handleChildTerminate(name: string): void {
-    this.log.push(`-${name}`);
+    this.seen.push(`-${name}`);
   }
   override terminate(reason: Reason): void {
     this.reason = reason;
@@ -38,7 +38,7 @@ describe("94 a supervisor", () => {
   test("starts its children under their names in order, and refuses wrong starts", async () => {
     const { boss, pid, kernel } = supervise();
     await settle();
-    expect(boss.log).toEqual(["+a", "+b", "+c"]);
+    expect(boss.seen).toEqual(["+a", "+b", "+c"]);
     expect(() => boss.startChild("a")).toThrow(code("actor.child_running"));
     expect(() => boss.startChild("x")).toThrow(code("actor.child_unknown"));
     boss.disableChild("a");
@@ -66,7 +66,7 @@ describe("97 all-for-one", () => {
     const before = pids();
     kernel.exit(before[1] as PID, boom);
     await settle();
-    expect(boss.log).toEqual(["+a", "+b", "+c", "-b", "-c", "-a", "+a", "+b", "+c"]);
+    expect(boss.seen).toEqual(["+a", "+b", "+c", "-b", "-c", "-a", "+a", "+b", "+c"]);
     for (const pid of before) expect(inside(pid).ended).toEqual([boom]);
     expect(pids()).not.toContain(undefined);
   });
@@ -160,7 +160,7 @@ describe("103 while a strategy is at work", () => {
     expect(() => boss.startChild("a")).toThrow(code("actor.supervisor_strategy_active"));
     finish();
     await settle();
-    expect(boss.log).toEqual(["+a", "+b", "+c", "-a", "-b", "-c", "+a", "+b", "+c"]);
+    expect(boss.seen).toEqual(["+a", "+b", "+c", "-a", "-b", "-c", "+a", "+b", "+c"]);
   });
 });
 

@@ -13,6 +13,11 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since the Unix epoch, never going backwards within a process. May have a fraction. */
   now(): number;
+  /**
+   * The same by the clock on the wall, which people and time servers set: for what is to happen at a time of the day, and
+   * for nothing else. @default {@link now}
+   */
+  wallNow?(): number;
   /** Runs `callback` once, `delayMs` from now (at once for 0 or less, but never before this call returns). Does not keep the process alive. */
   setTimer(delayMs: number, callback: () => void): Timer;
 }
@@ -42,9 +47,13 @@ class SystemTimer implements Timer {
   }
 }
 
+/** Read once: it never changes, and reading it costs more than `now`. */
+const originMs = performance.timeOrigin;
+
 /** The machine's clock: monotonic within a process (a stepped wall clock moves no deadline). */
 export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => originMs + performance.now(),
+  wallNow: () => Date.now(),
   setTimer: (delayMs, callback) => new SystemTimer(delayMs, callback),
 };
 
@@ -67,20 +76,51 @@ export function wait(clock: Clock, delayMs: number, signal?: AbortSignal): Promi
   });
 }
 
-/** Something that can run out of time. */
-export interface Expiring {
+/** A place in a ring of those that are due together; alone at first. */
+class Due {
+  #next: Due = this;
+  #previous: Due = this;
+
+  /** Whoever comes after `place`; the place itself if it is alone. */
+  static after(place: Due): Due {
+    return place.#next;
+  }
+
+  /** Puts `entry`, which is alone, before `place`. */
+  static join(entry: Due, place: Due): void {
+    const last = place.#previous;
+    entry.#previous = last;
+    entry.#next = place;
+    last.#next = entry;
+    place.#previous = entry;
+  }
+
+  static leave(entry: Due): void {
+    entry.#previous.#next = entry.#next;
+    entry.#next.#previous = entry.#previous;
+    entry.#next = entry;
+    entry.#previous = entry;
+  }
+}
+
+/** Something that can run out of time. It stands in one {@link DeadlineQueue} at a time. */
+export abstract class Expiring extends Due {
   /** Called once, at its deadline or up to one tick later. */
-  expire(): void;
+  abstract expire(): void;
 }
 
 /**
  * Deadlines for very many short-lived things: one timer for all of them instead of one each.
- * An entry expires between its deadline and one tick after it; adding and removing cost one Set operation.
+ * An entry expires between its deadline and one tick after it; adding and removing link and unlink it and allocate nothing.
  */
 export class DeadlineQueue {
   readonly #clock: Clock;
   readonly #tickMs: number;
-  readonly #buckets = new Map<number, Set<Expiring>>();
+  /** Those that are due in the same tick, by the number of the tick. One that has run empty stays until the timer fires. */
+  readonly #rings = new Map<number, Due>();
+  /** The ring of {@link #slot}: what is added at a time is mostly due at a time. */
+  #ring = new Due();
+  #slot = Number.NaN;
   #timer: Timer | undefined;
   #timerSlot = Number.POSITIVE_INFINITY;
 
@@ -89,25 +129,37 @@ export class DeadlineQueue {
     this.#tickMs = tickMs;
   }
 
-  /** Adds an entry and returns its slot, which {@link remove} wants back. */
-  add(entry: Expiring, deadlineMs: number): number {
+  /** Adds an entry that stands in no queue. */
+  add(entry: Expiring, deadlineMs: number): void {
     const slot = Math.ceil(deadlineMs / this.#tickMs);
-    let bucket = this.#buckets.get(slot);
-    if (bucket === undefined) {
-      bucket = new Set();
-      this.#buckets.set(slot, bucket);
-      if (slot < this.#timerSlot) this.#arm(slot);
-    }
-    bucket.add(entry);
-    return slot;
+    const ring = slot === this.#slot ? this.#ring : this.#find(slot);
+    Due.join(entry, ring);
   }
 
-  /** Removes an entry that no longer needs its deadline. */
-  remove(entry: Expiring, slot: number): void {
-    const bucket = this.#buckets.get(slot);
-    if (bucket === undefined) return;
-    bucket.delete(entry);
-    if (bucket.size === 0) this.#buckets.delete(slot);
+  /** Takes an entry that no longer needs its deadline out of whatever queue it stands in, if any. */
+  static remove(entry: Expiring): void {
+    Due.leave(entry);
+  }
+
+  #find(slot: number): Due {
+    let ring = this.#rings.get(slot);
+    if (ring === undefined) {
+      ring = new Due();
+      this.#rings.set(slot, ring);
+    }
+    if (slot < this.#timerSlot) this.#arm(slot);
+    this.#ring = ring;
+    this.#slot = slot;
+    return ring;
+  }
+
+  /** Gives the timer back if nothing waits for it; the next entry sets a new one. */
+  rest(): void {
+    for (const ring of this.#rings.values()) if (Due.after(ring) !== ring) return;
+    this.#rings.clear();
+    this.#slot = Number.NaN;
+    this.#timer?.cancel();
+    this.#timerSlot = Number.POSITIVE_INFINITY;
   }
 
   #arm(slot: number): void {
@@ -118,15 +170,19 @@ export class DeadlineQueue {
 
   #fire(): void {
     this.#timerSlot = Number.POSITIVE_INFINITY;
+    this.#slot = Number.NaN;
     const due = Math.floor(this.#clock.now() / this.#tickMs);
     let next = Number.POSITIVE_INFINITY;
-    for (const [slot, bucket] of this.#buckets) {
-      if (slot > due) {
+    for (const [slot, ring] of this.#rings) {
+      if (slot > due && Due.after(ring) !== ring) {
         if (slot < next) next = slot;
         continue;
       }
-      this.#buckets.delete(slot);
-      for (const entry of bucket) entry.expire();
+      this.#rings.delete(slot);
+      for (let entry = Due.after(ring); entry !== ring; entry = Due.after(ring)) {
+        Due.leave(entry);
+        (entry as Expiring).expire();
+      }
     }
     if (next < this.#timerSlot) this.#arm(next);
   }

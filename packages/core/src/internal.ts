@@ -1,6 +1,6 @@
 /** What sibling packages may use beyond the public names. Published as `./internal`; no promises between releases. */
 
-export { DeadlineQueue, type Expiring } from "./clock.ts";
+export { DeadlineQueue, Expiring } from "./clock.ts";
 export { asMetanodeError, type CoreErrorCode, codeOf } from "./errors.ts";
 export { type Channel, type ChannelEvents, createMemoryChannel } from "./link/channel.ts";
 export { dialLink, type LinkServer, openLinkServer } from "./link/grpc.ts";

@@ -10,7 +10,7 @@ export interface ApiRequest {
   readonly method?: string;
   /** Encoded already: `/api/v1/processors`. */
   readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
   /** A value becomes JSON; bytes go as they are. */
   readonly body?: unknown;
@@ -66,7 +66,10 @@ export class ApiClient {
   #urlOf({ path, query = {} }: ApiRequest): URL {
     const url = new URL(this.connection.url);
     url.pathname = url.pathname.replace(/\/$/, "") + path;
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+    for (const [name, value] of Object.entries(query)) {
+      const values = Array.isArray(value) ? (value as readonly string[]) : [value];
+      for (const one of values) if (one !== undefined) url.searchParams.append(name, String(one));
+    }
     return url;
   }
 

@@ -1,4 +1,5 @@
 import type { CommandTable } from "../command.ts";
+import { actorCommands } from "./actors.ts";
 import { contextCommands } from "./contexts.ts";
 import { deadLetterCommands } from "./dead-letters.ts";
 import { helpCommands, hiddenCommands } from "./help.ts";
@@ -12,11 +13,13 @@ export const commandTable: CommandTable = {
     { title: "Node", commands: nodeCommands },
     { title: "Messages", commands: messageCommands },
     { title: "Processors", commands: processorCommands },
+    { title: "Actors", commands: actorCommands },
     { title: "Dead letters", commands: deadLetterCommands },
     { title: "This machine", commands: [...contextCommands, ...helpCommands] },
   ],
   families: [
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
+    { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
     { word: "dead-letter", summary: "read, edit, replay and drop the messages that were given up on" },
     { word: "context", summary: "name several nodes and switch between them" },
   ],

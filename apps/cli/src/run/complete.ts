@@ -22,6 +22,10 @@ async function namesOf(invocation: Invocation): Promise<string[]> {
       const { items } = await ask<{ name: string }>(invocation, paths.processors);
       return items.map(({ name }) => name);
     }
+    case "actor": {
+      const { items } = await ask<{ name?: string }>(invocation, paths.actors, { limit: 1_000 });
+      return items.flatMap(({ name }) => name ?? []);
+    }
     case "type": {
       const { items } = await ask<{ type: string }>(invocation, paths.types);
       return items.map(({ type }) => type);
@@ -33,7 +37,7 @@ async function namesOf(invocation: Invocation): Promise<string[]> {
   }
 }
 
-async function ask<T>(invocation: Invocation, path: string): Promise<Items<T>> {
+async function ask<T>(invocation: Invocation, path: string, query = {}): Promise<Items<T>> {
   const client = await invocation.client();
-  return client.json<Items<T>>({ path, timeoutMs: DEADLINE_MS });
+  return client.json<Items<T>>({ path, query, timeoutMs: DEADLINE_MS });
 }

@@ -45,9 +45,10 @@ function note(document: Document, path: string, comment: string): void {
 
 function presentable(value: unknown): unknown {
   if (!Array.isArray(value) || isNumbers(value)) return value;
-  return value.map((spec: { env?: object; definition?: unknown }) => ({
+  return value.map((spec: { env?: object; definition?: unknown; actor?: unknown }) => ({
     ...spec,
     ...(spec.env === undefined ? {} : { env: Object.fromEntries(Object.keys(spec.env).map((name) => [name, HIDDEN])) }),
     ...(spec.definition === undefined ? {} : { definition: "(in this process)" }),
+    ...(spec.actor === undefined ? {} : { actor: "(in this process)" }),
   }));
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { coreError, type ProcessorSpec } from "@metanode/core";
+import type { ActorSpec } from "../actors.ts";
 import type { ValueSource } from "./types.ts";
 
 /** Where a value stands while it is checked. */
@@ -119,6 +120,14 @@ function placeProcessors(value: unknown, place: Place): readonly ProcessorSpec[]
   }));
 }
 
+/** Actors find their files from where they were written down. */
+function placeActors(value: unknown, place: Place): readonly ActorSpec[] {
+  if (!Array.isArray(value) || !value.every((one) => typeof one === "object" && one !== null)) return refuse(value, place);
+  return value.map((spec: ActorSpec) =>
+    typeof spec.file === "string" && spec.file !== "" ? { ...spec, file: resolve(place.base, spec.file) } : spec,
+  );
+}
+
 const data: Setting = {
   path: "data",
   expected: "a folder",
@@ -153,6 +162,7 @@ export const SETTINGS: readonly Setting[] = [
   ),
   integer("durable.maxInFlight", 256, [1, 100_000]),
   json({ path: "processors", expected: "a list of processors", defaultValue: [] }, placeProcessors),
+  json({ path: "actors", expected: "a list of actors", defaultValue: [] }, placeActors),
   {
     ...text(
       { path: "token", expected: "at least 16 printable ASCII characters without spaces", defaultValue: undefined },

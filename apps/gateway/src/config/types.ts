@@ -1,4 +1,5 @@
 import type { ProcessorSpec } from "@metanode/core";
+import type { ActorSpec } from "../actors.ts";
 
 /**
  * The one configuration of a gateway. Every key is also an environment variable, named by its path:
@@ -38,6 +39,8 @@ export interface GatewayConfig {
   };
   /** Started with the node. In a file, relative `file` and `cwd` are meant from the folder of that file. */
   processors?: readonly ProcessorSpec[];
+  /** Spawned with the node, at the top of its kernel. In a file, a relative `file` is meant from the folder of that file. */
+  actors?: readonly ActorSpec[];
   /** What callers of `/api` show. @default made at the first start and kept in the data folder, file `token` */
   token?: string;
 }
@@ -77,6 +80,7 @@ export interface ConfigValues {
     readonly maxInFlight: number;
   };
   readonly processors: readonly ProcessorSpec[];
+  readonly actors: readonly ActorSpec[];
   /** Absent where the one in the data folder counts. */
   readonly token: string | undefined;
 }

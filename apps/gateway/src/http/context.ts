@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ActorsModule } from "@metanode/actors/module";
 import type { Clock, MetaNode, ProcessorsModule } from "@metanode/core";
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
@@ -7,6 +8,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 export interface HttpContext {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
+  readonly actors: ActorsModule;
   readonly clock: Clock;
   /** What callers of `/api` must show. */
   readonly token: string;

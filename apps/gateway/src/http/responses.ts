@@ -1,3 +1,4 @@
+import type { ActorErrorCode } from "@metanode/actors";
 import { errorRow } from "@metanode/core";
 import type { CoreErrorCode } from "@metanode/core/internal";
 import { z } from "zod";
@@ -12,7 +13,7 @@ interface Documented {
 const COMMON: readonly CoreErrorCode[] = ["auth.unauthenticated", "node.closed", "core.internal"];
 
 /** The problems of a route for its documentation, by status: each names its codes. */
-export function problems(...codes: readonly CoreErrorCode[]): Record<number, Documented> {
+export function problems(...codes: readonly (CoreErrorCode | ActorErrorCode)[]): Record<number, Documented> {
   const byStatus = new Map<number, string[]>();
   for (const code of new Set([...codes, ...COMMON])) {
     const { http } = errorRow(code);

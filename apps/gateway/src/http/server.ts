@@ -10,6 +10,7 @@ import {
   type RouteOptions,
 } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { actorRoutes } from "./actors.ts";
 import { requireToken } from "./auth.ts";
 import type { Api, HttpContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
@@ -78,6 +79,7 @@ async function apiRoutes(api: Api, context: HttpContext): Promise<void> {
   });
   nodeRoutes(api, context);
   processorRoutes(api, context);
+  actorRoutes(api, context);
   logRoutes(api, context);
   deadLetterRoutes(api, context);
   errorRoutes(api);

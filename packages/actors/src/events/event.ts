@@ -33,6 +33,11 @@ export class EventEntry<C extends Consumer, P> {
     this.#limit = options.bufferLimit ?? 0;
   }
 
+  /** How many of the last events a new subscriber gets. */
+  get bufferLimit(): number {
+    return this.#limit;
+  }
+
   /** Keeps the event for later subscribers. */
   keep(event: MessageEvent): void {
     this.published++;

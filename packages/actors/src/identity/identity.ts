@@ -2,8 +2,9 @@ import { nodeChecksum } from "./checksum.ts";
 import type { AnyCall } from "./typed.ts";
 
 /**
- * Addresses. Each is a frozen value; what it leads to on this node hangs on it unseen, so that a local send looks nothing
- * up. A value that came from elsewhere has nothing hanging on it and is looked up by its fields.
+ * Addresses. Each is a value that nothing changes, and all but refs are frozen: every call makes a ref, and freezing it would
+ * cost a tenth of the call. What it leads to on this node hangs on it unseen, so that a local send looks nothing up. A value
+ * that came from elsewhere has nothing hanging on it and is looked up by its fields.
  */
 
 /** A process. `Messages` and `Calls` are what it understands; both exist for the compiler only. */
@@ -92,7 +93,6 @@ export class Ref {
     this.creation = creation;
     this.deadlineMs = deadlineMs;
     this.#local = undefined;
-    Object.freeze(this);
   }
 
   /** Hangs `local` on the ref, or takes it off. For the kernel. */

@@ -1,5 +1,7 @@
 export { type Address, Alias, EventName, PID, ProcessName, Ref } from "./identity.ts";
+export { checkName, MAX_NAME_BYTES } from "./name.ts";
 export {
+  bareReason,
   isClean,
   isPanic,
   isReason,

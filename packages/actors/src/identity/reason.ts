@@ -52,5 +52,12 @@ export function isClean(reason: Reason): boolean {
 
 /** Whether `reason` is the end by a throw. */
 export function isPanic(reason: Reason): boolean {
-  return hasCode(reason, "actor.panic");
+  return hasCode(bareReason(reason), "actor.panic");
+}
+
+/** Why a process ended, also where the reason carries the mail that waited (`actor.mailbox_kept`). */
+export function bareReason(reason: Reason): Reason {
+  let bare = reason;
+  while (hasCode(bare, "actor.mailbox_kept")) bare = (bare as Error).cause as Reason;
+  return bare;
 }

@@ -1,5 +1,10 @@
+import type { EventEntry } from "../events/event.ts";
 import type { PID } from "../identity/index.ts";
+import type { LogLevel } from "../log/index.ts";
+import type { Priority } from "../mailbox/index.ts";
+import type { Fallback } from "../process/extras.ts";
 import type { Process, ProcessState } from "../process/process.ts";
+import type { Consumer } from "../relations/watch-list.ts";
 import type { Tables } from "../runtime/tables.ts";
 
 /** One process, as data. */
@@ -13,16 +18,24 @@ export interface ProcessInfo {
   readonly messagesIn: number;
   readonly messagesOut: number;
   readonly mailbox: { readonly urgent: number; readonly system: number; readonly main: number; readonly log: number };
-  /** Longest queue; -1 = no limit. */
+  /** Longest queue; -1 = no limit, 0 = it was killed and takes nothing. */
   readonly mailboxLimit: number;
   readonly uptimeMs: number;
   readonly trapExit: boolean;
+  readonly splitHandle: boolean;
+  readonly sendPriority: Priority;
+  readonly fallback: Fallback | undefined;
+  readonly preserveMailbox: boolean;
   readonly aliases: readonly string[];
   /** The aliases of its meta-processes. */
   readonly metas: readonly string[];
   readonly events: readonly string[];
   readonly links: readonly string[];
   readonly monitors: readonly string[];
+  readonly application: string | undefined;
+  readonly logLevel: LogLevel;
+  /** The only logger that gets its records; undefined = all. */
+  readonly logger: string | undefined;
 }
 
 /** Describes a process. */
@@ -39,14 +52,21 @@ export function processInfo(tables: Tables, process: Process): ProcessInfo {
     messagesIn: process.messagesIn,
     messagesOut: process.messagesOut,
     mailbox: process.waiting(),
-    mailboxLimit: process.limit === 0 ? -1 : process.limit,
+    mailboxLimit: process.limit === 0 ? -1 : Math.max(process.limit, 0),
     uptimeMs: Math.round(tables.clock.now() - tables.startMs) - process.startedMs,
     trapExit: process.trapExit,
+    splitHandle: process.splits,
+    sendPriority: process.priority,
+    fallback: process.extras?.fallback,
+    preserveMailbox: process.extras?.preservesMailbox ?? false,
     aliases: [...(process.extras?.aliases ?? [])].map(String),
     metas: [...(process.extras?.metas ?? [])].map((meta) => String((meta as Process & { alias: unknown }).alias)),
     events: [...(process.extras?.events ?? [])].map((event) => event.name.name),
     links: targets("link"),
     monitors: targets("monitor"),
+    application: process.heritage.application?.name,
+    logLevel: process.logLevel,
+    logger: process.logger,
   };
 }
 
@@ -59,6 +79,9 @@ export interface KernelInfo {
   readonly processes: number;
   readonly names: number;
   readonly aliases: number;
+  readonly metas: number;
+  /** Messages and signals that wait for their time; those of `sendEvery` are not among them. */
+  readonly timers: number;
   readonly events: readonly EventInfo[];
 }
 
@@ -66,10 +89,26 @@ export interface KernelInfo {
 export interface EventInfo {
   readonly name: string;
   readonly producer: PID;
+  readonly open: boolean;
+  /** Links and monitors together. */
   readonly subscribers: number;
   readonly published: number;
+  /** To how many mailboxes, all events together; one that was full is not counted. */
   readonly delivered: number;
   readonly buffered: number;
+}
+
+/** Describes an event. */
+export function eventInfo(tables: Tables, event: EventEntry<Consumer, Process>): EventInfo {
+  return {
+    name: event.name.name,
+    producer: event.producer?.pid ?? tables.core,
+    open: event.open,
+    subscribers: event.subscribers.size,
+    published: event.published,
+    delivered: event.delivered,
+    buffered: event.buffered().length,
+  };
 }
 
 /** Describes the kernel. */
@@ -82,13 +121,8 @@ export function kernelInfo(tables: Tables): KernelInfo {
     processes: tables.processes.size,
     names: tables.names.size,
     aliases: tables.aliases.size,
-    events: [...tables.events.values()].map((event) => ({
-      name: event.name.name,
-      producer: event.producer?.pid ?? tables.core,
-      subscribers: event.subscribers.size,
-      published: event.published,
-      delivered: event.delivered,
-      buffered: event.buffered().length,
-    })),
+    metas: tables.metas.size,
+    timers: tables.timers.size,
+    events: [...tables.events.values()].map((event) => eventInfo(tables, event)),
   };
 }

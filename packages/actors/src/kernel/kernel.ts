@@ -1,24 +1,56 @@
 import { type Clock, systemClock, wait } from "@metanode/core/clock";
-import { actorError } from "../errors.ts";
+import {
+  type ApplicationInfo,
+  type ApplicationSpec,
+  Applications,
+  type StartApplicationOptions,
+  type StopApplicationOptions,
+} from "../application/index.ts";
+import { CronJobs } from "../cron/index.ts";
+import { actorError, knownOptions, wholeNumber } from "../errors.ts";
 import type { EventOptions } from "../events/event.ts";
-import type { Address, Alias, AnswerOf, AnyCall, PID, Reason, Ref, RequestOf } from "../identity/index.ts";
+import {
+  type Address,
+  type Alias,
+  type AnswerOf,
+  type AnyCall,
+  checkName,
+  type PID,
+  type Reason,
+  type Ref,
+  type RequestOf,
+} from "../identity/index.ts";
+import { startLevel } from "../log/index.ts";
 import { MessageExit, type Priority } from "../mailbox/index.ts";
 import { type MetaInfo, metaInfo, sendExitMeta } from "../meta/control.ts";
 import type { MetaRun } from "../meta/run.ts";
 import type { Behaviour } from "../process/behaviour.ts";
+import { overlay } from "../process/heritage.ts";
 import type { Process } from "../process/process.ts";
+import type { RemoteStartOptions } from "../remote/application-starts.ts";
+import type { Link } from "../remote/link.ts";
+import { RemoteNetwork } from "../remote/network.ts";
+import { type NetworkOptions, type NetworkSettings, resolveNetworkOptions } from "../remote/options.ts";
+import type { NodeInfo } from "../remote/peer.ts";
+import { CORE_EVENT, openBus } from "../runtime/bus.ts";
 import * as calls from "../runtime/calls.ts";
-import { deliver, putExit, sendExit, undeliverable } from "../runtime/deliver.ts";
+import { deliver, missing, putExit, sendExit, sendImportant, undeliverable } from "../runtime/deliver.ts";
 import { Host } from "../runtime/host.ts";
 import * as names from "../runtime/names.ts";
-import { spawn } from "../runtime/spawn.ts";
+import { type RemoteSpawnOptions, remoteSpawn, spawn } from "../runtime/spawn.ts";
 import { type KernelReport, Tables } from "../runtime/tables.ts";
 import type { ActorShape, SpawnedPid, SpawnRest } from "../runtime/typed.ts";
 import * as watching from "../runtime/watch.ts";
-import { type KernelInfo, kernelInfo, type ProcessInfo, processInfo } from "./info.ts";
+import { type EventInfo, eventInfo, type KernelInfo, kernelInfo, type ProcessInfo, processInfo } from "./info.ts";
+import { KernelLog, type KernelLogOptions } from "./kernel-log.ts";
+import { asLogger } from "./report.ts";
+import { close, tellWaiting, within } from "./stop.ts";
+import { processTree, type TreeNode } from "./tree.ts";
 
 /** How long a stop waits for processes before it kills them. */
 const DEFAULT_STOP_MS = 10_000;
+/** How long it waits before that for each application. */
+const APPLICATION_STOP_MS = 5_000;
 const NAME = /^[^@]+@[^@]+$/;
 
 /** How to make a kernel. */
@@ -27,19 +59,42 @@ export interface KernelOptions {
   name?: string;
   /** @default the machine's clock */
   clock?: Clock;
-  /** Told what people should see. One that throws is not called again. @default nobody is */
+  /** What the kernel and its processes log, and where it goes. @default level info, nobody gets it */
+  log?: KernelLogOptions;
+  /** A logger for what the kernel itself reports, whatever else is logged. One that throws is not called again. */
   onReport?: (report: KernelReport) => void;
+  /** Variables that its processes begin with. Names are not case-sensitive. */
+  env?: Readonly<Record<string, unknown>>;
+  /** How it meets kernels on other nodes. */
+  network?: NetworkOptions;
+  /** Events of the kernel, by their names; open ones unless they say otherwise, so that everybody may publish. @default none */
+  events?: Readonly<Record<string, EventOptions>>;
 }
 
 /** A kernel: it runs processes. It is no process itself; what it sends comes from its own PID. */
 export class Kernel implements AsyncDisposable {
   readonly #tables: Tables;
   readonly #host: Host;
+  readonly #network: RemoteNetwork;
   #stopping: Promise<void> | undefined;
+  /** Logs in the name of the kernel, and holds the loggers. */
+  readonly log: KernelLog;
+  /** What it does at times of the day. */
+  readonly cron: CronJobs;
+  readonly #applications: Applications;
+  readonly #closed = Promise.withResolvers<void>();
 
-  constructor(tables: Tables) {
+  constructor(tables: Tables, network: NetworkSettings) {
     this.#tables = tables;
+    this.log = new KernelLog(tables);
     this.#host = new Host(tables);
+    this.#applications = new Applications(tables, this.#host);
+    this.cron = new CronJobs(tables, this.#host);
+    this.#network = new RemoteNetwork(tables, network, {
+      host: this.#host,
+      startApplication: (name, options) => this.#applications.start(name, options),
+    });
+    tables.network = this.#network;
   }
 
   get name(): string {
@@ -64,8 +119,13 @@ export class Kernel implements AsyncDisposable {
     if (problem !== undefined) throw undeliverable(problem, to as Address);
   }
 
+  /** Sends, and resolves when the message is in the mailbox, wherever that is. Rejects with what keeps it from it. */
+  sendImportant<M>(to: Address<M, never>, message: NoInfer<M>, priority: Priority = "normal"): Promise<void> {
+    return sendImportant(this.#tables, undefined, to as Address, message, priority);
+  }
+
   /** Asks, and gives the answer or rejects with the callee's error or `actor.*`. */
-  call<C extends AnyCall, R extends RequestOf<C>>(
+  call<C extends AnyCall, const R extends RequestOf<C>>(
     to: Address<never, C>,
     request: R,
     options?: calls.CallOptions,
@@ -86,17 +146,17 @@ export class Kernel implements AsyncDisposable {
     sendExit(this.#tables, undefined, pid, reason);
   }
 
-  /** Sends an exit to a meta-process. @throws actor.alias_unknown, actor.meta_unknown, actor.meta_mailbox_full */
+  /** Sends an exit to a meta-process, which ends with `reason`. @throws actor.alias_unknown, actor.meta_unknown, actor.meta_mailbox_full */
   exitMeta(alias: Alias<never, never>, reason: Reason): void {
     sendExitMeta(this.#tables, undefined, alias, reason);
   }
 
-  /** @throws actor.meta_unknown */
+  /** @throws actor.process_unknown, actor.meta_unknown – the alias of a process */
   metaInfo(alias: Alias<never, never>): MetaInfo {
     return metaInfo(this.#tables, alias);
   }
 
-  /** All meta-processes, oldest first. */
+  /** All meta-processes, oldest first; also those that have ended and whose `start` goes on. */
   metas(): Alias[] {
     return [...this.#tables.metas].map((meta) => (meta as MetaRun).alias);
   }
@@ -126,12 +186,30 @@ export class Kernel implements AsyncDisposable {
     return this.#tables.byPid(pid) !== undefined;
   }
 
+  /** The name of the process, if it has one. @throws actor.process_unknown */
+  nameOf(pid: PID<never, never>): string | undefined {
+    return this.#get(pid).name;
+  }
+
+  /**
+   * A ref that no other equals. With a deadline, in milliseconds since the Unix epoch, it is alive up to it.
+   * @throws actor.incorrect – the deadline is past or no time
+   */
+  makeRef(deadlineMs?: number): Ref {
+    if (deadlineMs === undefined) return this.#tables.makeRef();
+    if (!(deadlineMs > 0 && deadlineMs >= this.#tables.clock.now())) {
+      throw actorError("actor.incorrect", `the deadline of a ref is ahead, and ${deadlineMs} is not`);
+    }
+    return this.#tables.makeRef(deadlineMs);
+  }
+
   /** Registers an event of the kernel; gives the token that publishing needs. */
   registerEvent(name: string, options?: EventOptions): Ref {
     return watching.registerEvent(this.#tables, undefined, name, options);
   }
 
   unregisterEvent(name: string): void {
+    if (name === CORE_EVENT) throw actorError("actor.event_owner", `the event ${name} stays as long as the kernel runs`);
     watching.unregisterEvent(this.#tables, undefined, name);
   }
 
@@ -144,6 +222,63 @@ export class Kernel implements AsyncDisposable {
     calls.cancelWaitResponse(this.#tables, pid, ref);
   }
 
+  /**
+   * Connects with another kernel: over a link, or by the route to its name. Gives its name; if both are connected already,
+   * that connection stays. Rejects with `actor.no_route`, `actor.name_taken`, `auth.unauthenticated`, `protocol.version` …
+   */
+  connect(to: Link | string): Promise<string> {
+    return this.#network.connect(to);
+  }
+
+  /** Ends the connection to a node: whoever watches something there is told. @throws actor.no_connection */
+  disconnect(node: string): void {
+    this.#network.disconnect(node);
+  }
+
+  /** The nodes that this one is connected with, in the order of their connections. */
+  nodes(): NodeInfo[] {
+    return this.#network.nodes();
+  }
+
+  /**
+   * Lets other nodes spawn this actor by `name`; `nodes` are those that may, besides those that may already.
+   * @default all nodes @throws actor.name_taken – another actor has the name
+   */
+  enableSpawn(name: string, make: new () => ActorShape, options: { nodes?: readonly string[] } = {}): void {
+    this.#network.spawnable.enable(name, make as unknown as new () => Behaviour, options.nodes);
+  }
+
+  /** Takes that back from `nodes` (default from all). When the last one is gone, nobody may. @throws actor.name_unknown */
+  disableSpawn(name: string, options: { nodes?: readonly string[] } = {}): void {
+    this.#network.spawnable.disable(name, options.nodes);
+  }
+
+  /** Spawns a process on another node, which must have enabled `name`; its parent and leader is this kernel. */
+  remoteSpawn(node: string, name: string, options: RemoteSpawnOptions = {}): Promise<PID> {
+    return remoteSpawn(this.#tables, { parent: undefined, node, name, options });
+  }
+
+  /**
+   * Lets other nodes start this application, whether it is loaded yet or not; `nodes` are those that may, besides those that
+   * may already. @default all nodes
+   */
+  enableApplicationStart(name: string, options: { nodes?: readonly string[] } = {}): void {
+    this.#network.startable.enable(name, name, options.nodes);
+  }
+
+  /** Takes that back from `nodes` (default from all). When the last one is gone, nobody may. @throws actor.name_unknown */
+  disableApplicationStart(name: string, options: { nodes?: readonly string[] } = {}): void {
+    this.#network.startable.disable(name, options.nodes);
+  }
+
+  /**
+   * Starts an application on another node, which must have enabled it; resolves when it runs there. Rejects with
+   * actor.name_unknown, actor.not_allowed, and what `startApplication` says there.
+   */
+  remoteStartApplication(node: string, name: string, options: RemoteStartOptions = {}): Promise<void> {
+    return this.#network.remoteStart(node, name, options);
+  }
+
   info(): KernelInfo {
     return kernelInfo(this.#tables);
   }
@@ -153,14 +288,93 @@ export class Kernel implements AsyncDisposable {
     return processInfo(this.#tables, this.#get(pid));
   }
 
-  /** All processes, oldest first. */
-  processes(): PID[] {
-    return [...this.#tables.processes.values()].map((process) => process.pid);
+  /** @throws actor.event_unknown */
+  eventInfo(name: string): EventInfo {
+    return eventInfo(this.#tables, watching.eventOf(this.#tables, name));
+  }
+
+  /** The processes, oldest first: at most `limit` of them, from the one with the id `from` on. */
+  processes(options: { from?: number; limit?: number } = {}): PID[] {
+    const { from = 0, limit = Number.MAX_SAFE_INTEGER } = options;
+    wholeNumber("processes.from", from, 0);
+    wholeNumber("processes.limit", limit, 0);
+    const found: PID[] = [];
+    for (const { pid } of this.#tables.processes.values()) {
+      if (found.length >= limit) break;
+      if (pid.id >= from) found.push(pid);
+    }
+    return found;
+  }
+
+  /** The processes below those that have spawned them, supervisors with what they do. */
+  tree(): readonly TreeNode[] {
+    return processTree(this.#tables);
   }
 
   /**
-   * Ends every process by an exit `shutdown` of its own parent, and waits for it; kills what is left after `graceMs`
-   * (default 10_000). Not to be awaited in a callback of an actor. Idempotent.
+   * Resolves when the kernel has stopped, and not before.
+   * @throws actor.timeout – it still runs after `timeoutMs`; actor.node_terminated – with `timeoutMs`, if it had stopped before
+   */
+  wait(timeoutMs?: number): Promise<void> {
+    const stopped = this.#closed.promise;
+    if (timeoutMs === undefined) return stopped;
+    if (this.#tables.state === "stopped") return Promise.reject(actorError("actor.node_terminated"));
+    return within(this.#tables.clock, timeoutMs, stopped);
+  }
+
+  /** Kills every process and waits for none. Idempotent. */
+  stopForce(): void {
+    for (const process of [...this.#tables.processes.values()]) process.kill();
+    this.#stopping ??= Promise.resolve();
+    this.#close();
+  }
+
+  /**
+   * Makes an application known; it starts nothing.
+   * @throws actor.application_spec, actor.application_taken, actor.incorrect, actor.not_allowed – a member may start for too long
+   */
+  loadApplication(spec: ApplicationSpec): void {
+    this.#applications.load(spec);
+  }
+
+  /** @throws actor.application_unknown, actor.application_running – it does not stand still */
+  unloadApplication(name: string): void {
+    this.#applications.unload(name);
+  }
+
+  /**
+   * Starts what an application depends on, then the application: `init`, the members of its group in their order, `start`.
+   * Rejects, and nothing of it is left, if a member does not start or one whose end stops the application ends meanwhile.
+   * @throws actor.application_unknown, actor.application_depends, actor.application_running, actor.application_state,
+   * actor.application_stopping, and what `init` or the start of a member throws
+   */
+  startApplication(name: string, options?: StartApplicationOptions): Promise<void> {
+    return this.#applications.start(name, options);
+  }
+
+  /**
+   * Stops an application: `stop`, an exit `shutdown` to its members, the end of all its processes, `terminate`.
+   * @throws actor.application_unknown; actor.application_stopping – it has not ended in time, and goes on ending
+   */
+  stopApplication(name: string, options?: StopApplicationOptions): Promise<void> {
+    return this.#applications.stop(name, options);
+  }
+
+  /** All applications with the trees of their processes, in the order of their loading. */
+  applications(): ApplicationInfo[] {
+    return this.#applications.list();
+  }
+
+  /** @throws actor.application_unknown */
+  applicationInfo(name: string): ApplicationInfo {
+    return this.#applications.info(name);
+  }
+
+  /**
+   * Stops the applications, the last started first, each within 5 s, or `graceMs` if that is less.
+   * Then it ends every process by an exit `shutdown` of its own parent, and waits for it; kills what is left after `graceMs`
+   * (default 10_000), and reports every five seconds whom it waits for. Not to be awaited in a callback of an actor:
+   * it waits for that callback. Idempotent.
    */
   stop(options: { graceMs?: number } = {}): Promise<void> {
     this.#stopping ??= this.#stop(options.graceMs ?? DEFAULT_STOP_MS);
@@ -173,21 +387,32 @@ export class Kernel implements AsyncDisposable {
 
   async #stop(graceMs: number): Promise<void> {
     const tables = this.#tables;
+    if (this.#applications.isBusy) await this.#applications.close(Math.min(APPLICATION_STOP_MS, graceMs));
+    if (tables.state !== "running") return; // it was stopped by force meanwhile
     tables.state = "stopping";
+    this.cron.close();
     for (const process of [...tables.processes.values()]) {
       if (!putExit(process, new MessageExit("pid", process.parent, "shutdown"))) process.kill();
     }
     const late = new AbortController();
+    const telling = tellWaiting(tables);
     const grace = wait(tables.clock, graceMs, late.signal).then(
       () => this.#killAll(),
       () => undefined,
     );
-    await Promise.race([this.#empty(), grace]);
+    await Promise.race([this.#empty(), grace, this.#closed.promise]);
     late.abort();
-    tables.state = "stopped";
-    for (let first = tables.outside.pending; first !== undefined; first = tables.outside.pending) {
-      first.fail(actorError("actor.node_terminated"));
-    }
+    telling.cancel();
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#tables.state === "stopped") return;
+    this.cron.close();
+    this.#network.close();
+    close(this.#tables);
+    this.#tables.logging.close();
+    this.#closed.resolve();
   }
 
   #killAll(): void {
@@ -196,8 +421,9 @@ export class Kernel implements AsyncDisposable {
       process.kill();
     }
     for (const meta of [...this.#tables.metas]) {
-      this.#tables.report({ kind: "stop_late", pid: meta.pid, text: `a meta-process did not stop in time, was ${meta.state}` });
-      meta.end("shutdown");
+      const text = `${(meta as MetaRun).alias} did not stop in time, was ${meta.state}`;
+      this.#tables.report({ kind: "stop_late", pid: meta.pid, text });
+      meta.end("kill");
     }
   }
 
@@ -214,24 +440,39 @@ export class Kernel implements AsyncDisposable {
 
   #get(pid: PID<never, never>): Process {
     const process = this.#tables.byPid(pid);
-    if (process === undefined) throw undeliverable("actor.process_unknown", pid as PID);
+    if (this.#tables.elsewhere(pid as PID) !== undefined) throw actorError("actor.not_allowed", `${pid} is on another node`);
+    if (process === undefined) throw undeliverable(missing(this.#tables, pid as PID), pid as PID);
     return process;
   }
 }
 
-/** Makes a kernel. It needs no stop while it runs nothing. @throws actor.incorrect – a bad name */
+const KNOWN = Object.keys({
+  name: true,
+  clock: true,
+  log: true,
+  onReport: true,
+  env: true,
+  network: true,
+  events: true,
+} satisfies Record<keyof KernelOptions, true>);
+
+/** Makes a kernel. It needs no stop while it runs nothing. @throws actor.incorrect, actor.name_too_long – a wrong option */
 export function createKernel(options: KernelOptions = {}): Kernel {
-  const name = options.name ?? "node@localhost";
-  if (!NAME.test(name) || Buffer.byteLength(name) > names.MAX_NAME_BYTES) {
+  knownOptions("kernel", options, KNOWN);
+  const name = checkName(options.name ?? "node@localhost");
+  if (!NAME.test(name)) {
     throw actorError("actor.incorrect", `the name of a kernel is name@host, not ${JSON.stringify(name)}`);
   }
-  let listener = options.onReport;
-  const report = (what: KernelReport): void => {
-    try {
-      listener?.(what);
-    } catch {
-      listener = undefined;
-    }
-  };
-  return new Kernel(new Tables(name, options.clock ?? systemClock, report));
+  const network = resolveNetworkOptions(options.network);
+  const tables = new Tables(name, options.clock ?? systemClock);
+  const env = options.env === undefined ? undefined : overlay(undefined, options.env);
+  tables.heritage = { env, logLevel: startLevel(options.log?.level ?? "info"), application: undefined };
+  const kernel = new Kernel(tables, network);
+  for (const [logger, write] of Object.entries(options.log?.loggers ?? {})) kernel.log.addLogger(logger, write);
+  if (options.onReport !== undefined) kernel.log.addLogger("onReport", asLogger(options.onReport, tables.core));
+  openBus(tables);
+  for (const [event, how] of Object.entries(options.events ?? {})) {
+    watching.registerEvent(tables, undefined, event, { open: true, ...how });
+  }
+  return kernel;
 }

@@ -4,8 +4,35 @@ import type { Address, PID, Reason, Ref } from "../identity/index.ts";
 /** In which queue mail waits: `max` urgent, `high` system, `normal` main, `log` last. */
 export type Priority = "normal" | "high" | "max";
 
-/** What an envelope holds. `message` is plain mail that remembers the address it was sent to. */
-export type EnvelopeKind = "message" | "call" | "exit" | "event" | "inspect" | "response" | "notice";
+/** Whether `value` names a priority. */
+export function isPriority(value: unknown): value is Priority {
+  return value === "normal" || value === "high" || value === "max";
+}
+
+/**
+ * What an envelope holds. `message` is plain mail that remembers the address it was sent to; `child_exit` the end of a
+ * child that its parent linked to at the spawn; `mark` is no mail, but a function that is called when all mail before it has
+ * been read.
+ */
+export type EnvelopeKind =
+  | "message"
+  | "call"
+  | "exit"
+  | "child_exit"
+  | "event"
+  | "inspect"
+  | "response"
+  | "notice"
+  | "log"
+  | "mark";
+
+/**
+ * Whether mail of a kind is taken by a full queue too: the process has called for it, so that its number is bounded, and
+ * was promised that none is lost.
+ */
+export function isCertain(kind: EnvelopeKind): boolean {
+  return kind === "response" || kind === "child_exit" || kind === "notice";
+}
 
 /** Mail that is more than a sender and a payload. One shape for all kinds. */
 export class Envelope {
@@ -26,8 +53,8 @@ export class Envelope {
   }
 }
 
-/** What a link or monitor was made to. */
-export type TargetAddress = PID<never, never> | Exclude<Address, string> | EventName;
+/** What a link or monitor was made to; a string is the name of a node. */
+export type TargetAddress = PID<never, never> | Exclude<Address, string> | EventName | string;
 
 /** The end of something that the process is linked to, or the exit signal of another process (`kind` pid, its sender as target). */
 export class MessageExit {

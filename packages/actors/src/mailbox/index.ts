@@ -1,6 +1,8 @@
 export {
   Envelope,
   type EnvelopeKind,
+  isCertain,
+  isPriority,
   MessageDown,
   MessageEvent,
   MessageEventStart,
@@ -11,4 +13,5 @@ export {
   type Priority,
   type TargetAddress,
 } from "./envelope.ts";
+export { type KeptMail, MailboxKept } from "./kept.ts";
 export { Ring } from "./ring.ts";

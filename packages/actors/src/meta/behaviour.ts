@@ -1,3 +1,4 @@
+import type { Clock } from "@metanode/core/clock";
 import {
   type Address,
   type Alias,
@@ -9,8 +10,10 @@ import {
   type Ref,
   type RequestOf,
 } from "../identity/index.ts";
+import type { Log, LogLevel } from "../log/index.ts";
 import type { MessageResponse, Priority } from "../mailbox/index.ts";
 import type { RequestOptions, RespondOptions } from "../runtime/calls.ts";
+import type { Done } from "../runtime/network.ts";
 import type { CancelTimer } from "../runtime/timers.ts";
 import type { Ended, Given } from "../runtime/typed.ts";
 
@@ -20,6 +23,10 @@ export interface MetaOptions {
   mailboxLimit?: number;
   /** Priority of what it sends. @default "normal" */
   priority?: Priority;
+  /** Longest `init` that waits for something, in milliseconds. @default 5_000 */
+  initTimeoutMs?: number;
+  /** From which level on it logs; only here it can be `trace`. @default that of its process, at the spawn */
+  logLevel?: LogLevel;
 }
 
 /**
@@ -31,18 +38,25 @@ export interface MetaProcess {
   readonly id: Alias;
   /** The process that it belongs to. */
   readonly parent: PID;
-  /** Aborted right before `terminate`: hand it to whatever waits. */
+  /** Aborted right before `terminate`, or when `init` failed: hand it to whatever waits. */
   readonly signal: AbortSignal;
-  /** Priority of what it sends. */
+  /**
+   * Aborted when an exit has come, or the end without one. An exit waits for the handler that runs: one that waits for
+   * something slow, such as a peer that does not read, should give up then, or it holds the end up.
+   */
+  readonly exiting: AbortSignal;
+  /** The time of the kernel. */
+  readonly clock: Clock;
+  /** Priority of what it sends. @throws actor.incorrect – set to none of the three */
   sendPriority: Priority;
   /** Milliseconds since the Unix epoch, of the kernel's clock. */
   now(): number;
   /** Sends. @throws actor.process_unknown, actor.mailbox_full, actor.meta_mailbox_full */
   send<M>(to: Address<M, never>, message: NoInfer<M>, priority?: Priority): void;
-  /** Sends once, later, unless the meta-process has ended by then. */
+  /** Sends once, later, unless the meta-process or its process has ended by then. */
   sendAfter<M>(to: Address<M, never>, message: NoInfer<M>, delayMs: number, priority?: Priority): CancelTimer;
-  /** Sends at a fixed rate until cancelled or the meta-process ends. */
-  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number): CancelTimer;
+  /** Sends at a fixed rate until cancelled, or the meta-process or its process ends. */
+  sendEvery<M>(to: Address<M, never>, message: NoInfer<M>, periodMs: number, priority?: Priority): CancelTimer;
   /**
    * Asks without waiting; exactly one `handleResponse` follows, unless the request is cancelled.
    * @throws actor.not_allowed – to itself or to the process that it belongs to
@@ -50,16 +64,25 @@ export interface MetaProcess {
   sendRequest<C extends AnyCall>(to: Address<never, C>, request: RequestOf<C>, options?: RequestOptions): Ref;
   /** @throws actor.request_unknown */
   cancelRequest(ref: Ref): void;
-  /** Answers a request that `handleCall` left for later. */
-  respond(to: PID, ref: Ref, value: unknown, options?: RespondOptions): void;
+  /** Answers a request that `handleCall` left for later. @throws actor.not_allowed – it has ended; actor.process_unknown */
+  respond(to: PID, ref: Ref, value: unknown, options?: RespondOptions): Done;
   /** Answers with an error, which the caller's `call` rejects with. */
-  respondError(to: PID, ref: Ref, error: Error, options?: RespondOptions): void;
+  respondError(to: PID, ref: Ref, error: Error, options?: RespondOptions): Done;
   /** Spawns a meta-process that belongs to the same process, and outlives this one. @throws actor.not_allowed */
   spawn<B extends MetaShape>(behaviour: B, options?: MetaOptions): SpawnedAlias<B>;
+  /**
+   * Resolves when the mail that waits at `to` now has been read, or nothing on this node has that address any more: the time
+   * to send again what found the mailbox full.
+   */
+  whenRead(to: Address): Promise<void>;
+  /** Leaves its own mail unread (`true`), as while a write is held up, or reads it again. Exits and inspections go on. */
+  holdMail(held: boolean): void;
   /** A variable of the process that it belongs to, as it stands now. */
   env(name: string): unknown;
   /** All variables of the process that it belongs to, by their upper-case names. */
   envList(): ReadonlyMap<string, unknown>;
+  /** The log, in the name of the meta-process. */
+  readonly log: Log;
   /** Tells people of something that does not end the meta-process. */
   report(text: string, error?: unknown): void;
 }
@@ -82,7 +105,9 @@ export type SpawnedAlias<B extends MetaShape> =
     ? AliasOf<B>
     : Extract<ReturnType<B["init"]>, PromiseLike<unknown>> extends never
       ? AliasOf<B>
-      : Promise<AliasOf<B>>;
+      : Exclude<ReturnType<B["init"]>, PromiseLike<unknown>> extends never
+        ? Promise<AliasOf<B>>
+        : AliasOf<B> | Promise<AliasOf<B>>;
 
 /**
  * What a meta-process runs: it joins one blocking thing (a socket, a program, a server) to the world of mailboxes. It has

@@ -1,6 +1,9 @@
-import type { Alias, PID, Ref } from "../identity/index.ts";
+import type { Alias, PID, Reason, Ref } from "../identity/index.ts";
+import { type LogLevel, type LogSource, startLevel } from "../log/index.ts";
 import { Envelope, type MessageExit, type Priority } from "../mailbox/index.ts";
 import { type Behaviour, BIND, ENDING, EXIT, NOTICE, START } from "../process/behaviour.ts";
+import { extrasOf } from "../process/extras.ts";
+import { abandonAll } from "../process/pending.ts";
 import { Process, type ProcessHost } from "../process/process.ts";
 import type { MetaBehaviour } from "./behaviour.ts";
 
@@ -14,6 +17,8 @@ export interface MetaSetup {
   readonly limit: number;
   readonly priority: Priority;
   readonly startedMs: number;
+  /** @default that of the owner, now */
+  readonly logLevel: LogLevel | undefined;
 }
 
 /**
@@ -24,16 +29,23 @@ export class MetaRun extends Process {
   readonly alias: Alias;
   readonly owner: Process;
   readonly meta: MetaBehaviour<never, never>;
-  /** Aborted right before `terminate`. */
-  readonly ending = new AbortController();
+  /** An exit waits, or was handled. */
+  isExiting = false;
   /** Whether `start` has been entered and has not come back. */
   isStartBusy = false;
-  /** Called when `start` comes back. */
-  onStartBack: (() => void) | undefined = undefined;
+  /** Whether `terminate` has been entered and has not come back. */
+  isTerminateBusy = false;
+  /** Called when both are through. */
+  onGone: (() => void) | undefined = undefined;
+  #ending: AbortController | undefined = undefined;
+  #exiting: AbortController | undefined = undefined;
+  #endedWith: Reason | undefined = undefined;
+  #dropTimers: (() => void) | undefined = undefined;
 
-  constructor({ alias, owner, behaviour, host, limit, priority, startedMs }: MetaSetup) {
+  constructor({ alias, owner, behaviour, host, limit, priority, startedMs, logLevel }: MetaSetup) {
     const { pid, parent, leader } = owner;
-    super({ pid, host, behaviour: new Body(behaviour), parent, leader, limit, priority, startedMs });
+    const heritage = logLevel === undefined ? owner.heritage : { ...owner.heritage, logLevel: startLevel(logLevel) };
+    super({ pid, host, behaviour: new Body(behaviour), parent, leader, limit, priority, startedMs, heritage });
     this.alias = alias;
     this.owner = owner;
     this.meta = behaviour;
@@ -43,9 +55,70 @@ export class MetaRun extends Process {
     return "actor.meta_mailbox_full";
   }
 
+  override get logSource(): LogSource {
+    return { kind: "meta", parent: this.pid, alias: this.alias, behaviour: this.meta.constructor.name };
+  }
+
   override put(_queue: Priority | "log", from: PID | undefined, payload: unknown): boolean {
-    const isControl = payload instanceof Envelope && (payload.kind === "exit" || payload.kind === "inspect");
-    return super.put(isControl ? "max" : "normal", from, payload);
+    const kind = payload instanceof Envelope ? payload.kind : "message";
+    const fits = super.put(kind === "exit" || kind === "inspect" ? "max" : "normal", from, payload);
+    if (fits && kind === "exit") {
+      this.isExiting = true;
+      this.#exiting?.abort();
+    }
+    return fits;
+  }
+
+  /** What it handles counts for its process too. */
+  override run(share: number): number {
+    const before = this.messagesIn;
+    const handled = super.run(share);
+    this.owner.messagesIn += this.messagesIn - before;
+    return handled;
+  }
+
+  /** Aborted right before `terminate`, or when `init` failed. */
+  get signal(): AbortSignal {
+    if (this.#ending === undefined) {
+      this.#ending = new AbortController();
+      if (this.#endedWith !== undefined) this.#ending.abort(this.#endedWith);
+    }
+    return this.#ending.signal;
+  }
+
+  /** Aborted when an exit waits, or it has ended. */
+  get exiting(): AbortSignal {
+    if (this.#exiting === undefined) {
+      this.#exiting = new AbortController();
+      if (this.isExiting || this.#endedWith !== undefined) this.#exiting.abort();
+    }
+    return this.#exiting.signal;
+  }
+
+  /** Where what is to be cancelled at the end is kept: of this meta-process or of its process, whichever comes first. */
+  timers(): Set<(reason: unknown) => void> {
+    const timers = extrasOf<Process>(this).onEnd;
+    if (this.#dropTimers === undefined) {
+      this.#dropTimers = () => {
+        for (const cancel of [...timers]) cancel(undefined);
+      };
+      extrasOf(this.owner).onEnd.add(this.#dropTimers);
+    }
+    return timers;
+  }
+
+  /** Gives back what it holds, open requests and timers, and wakes whoever waits until its mail is read. */
+  release(): void {
+    abandonAll(this);
+    if (this.#dropTimers !== undefined) this.owner.extras?.onEnd.delete(this.#dropTimers);
+    for (const ended of [...(this.extras?.onEnd ?? [])]) ended(undefined);
+  }
+
+  /** Says by its signals that it has ended. */
+  abort(reason: Reason): void {
+    this.#endedWith = reason;
+    this.#ending?.abort(reason);
+    this.#exiting?.abort();
   }
 }
 
@@ -83,6 +156,9 @@ class Body implements Behaviour {
   }
   handleResponse(response: never): unknown {
     return this.#meta.handleResponse(response);
+  }
+  handleLog(): unknown {
+    return undefined;
   }
   handleInspect(from: PID, items: readonly string[]): unknown {
     return this.#meta.handleInspect(from, items);

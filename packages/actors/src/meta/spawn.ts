@@ -1,93 +1,14 @@
 import { actorError } from "../errors.ts";
-import { type Alias, isClean, type Outcome, type Reason, type Ref, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
-import type { Envelope } from "../mailbox/index.ts";
+import { type Alias, type Reason, reasonOfOutcome, reasonOfThrow, Terminate } from "../identity/index.ts";
 import { extrasOf } from "../process/extras.ts";
-import { abandonAll, pendingOf } from "../process/pending.ts";
-import type { Process, ProcessHost } from "../process/process.ts";
-import type { Scheduler } from "../process/scheduler.ts";
-import { answerCall } from "../runtime/calls.ts";
+import { isThenable, type Process } from "../process/process.ts";
 import type { Tables } from "../runtime/tables.ts";
-import { allowed, tellEnd } from "../runtime/watch.ts";
+import { allowed } from "../runtime/watch.ts";
 import { MetaBehaviour, type MetaOptions, type MetaShape } from "./behaviour.ts";
 import { Handle } from "./handle.ts";
+import { MetaHost, main } from "./life.ts";
+import { resolveMetaOptions } from "./options.ts";
 import { MetaRun } from "./run.ts";
-
-/** How long `start` may go on after `terminate` before that is told. */
-export const LEAK_MS = 5_000;
-
-/**
- * The life of a meta-process.
- *
- *  M1. Its alias leads to it from the end of a successful `init` to its end, and is given to no other ever.
- *  M2. It ends once, by whichever comes first: the return of `start`, a handler, an exit, the end of its process.
- *  M3. At the end: state, alias, watchers, then `terminate`.
- *  M4. It stays in the list of its process until `start` has come back.
- */
-class MetaHost implements ProcessHost {
-  readonly scheduler: Scheduler;
-  readonly tables: Tables;
-
-  constructor(tables: Tables) {
-    this.tables = tables;
-    this.scheduler = tables.scheduler;
-  }
-
-  answerCall(_run: Process, envelope: Envelope, given: unknown): Outcome {
-    return answerCall(envelope, given);
-  }
-
-  answerInspect(envelope: Envelope, given: unknown): void {
-    pendingOf(envelope.ref as Ref)?.answer(given ?? {});
-  }
-
-  finished(process: Process, reason: Reason): void {
-    const run = process as MetaRun;
-    const { tables } = this;
-    if (run.state === "terminated") return;
-    run.state = "terminated";
-    const entry = tables.aliases.get(run.alias.id);
-    tables.aliases.delete(run.alias.id);
-    run.owner.messagesIn += run.messagesIn;
-    abandonAll(run);
-    if (run.extras !== undefined) for (const ended of [...run.extras.onEnd]) ended(reason);
-    tellEnd(entry?.watchers, "alias", run.pid, reason);
-    if (!isClean(reason)) {
-      const text = typeof reason === "string" ? reason : reason.message;
-      tables.report({ kind: "ended", pid: run.pid, text: `${run.alias} (${nameOf(run.meta)}) ended: ${text}`, error: reason });
-    }
-    run.ending.abort(reason);
-    void this.#terminate(run, reason);
-  }
-
-  async #terminate(run: MetaRun, reason: Reason): Promise<void> {
-    const { tables } = this;
-    try {
-      await run.meta.terminate(reason);
-    } catch (error) {
-      tables.report({ kind: "terminate_failed", pid: run.pid, text: `terminate of ${run.alias} threw`, error });
-    }
-    if (!run.isStartBusy) {
-      forget(tables, run);
-      return;
-    }
-    const timer = tables.clock.setTimer(LEAK_MS, () => {
-      const text = `${run.alias} (${nameOf(run.meta)}): start goes on ${LEAK_MS} ms after terminate`;
-      tables.report({ kind: "meta_leaked", pid: run.pid, text });
-    });
-    run.onStartBack = () => timer.cancel();
-  }
-}
-
-function forget(tables: Tables, run: MetaRun): void {
-  run.owner.extras?.metas.delete(run);
-  tables.metas.delete(run);
-  tables.onGone?.();
-}
-
-/** The class of a behaviour, for people. */
-export function nameOf(behaviour: MetaBehaviour<never, never>): string {
-  return behaviour.constructor.name;
-}
 
 /** Makes a meta-process of `owner`; gives a promise only when `init` gives one. `by` is the meta-process that asks for it. */
 export function spawnMeta(
@@ -97,25 +18,25 @@ export function spawnMeta(
   options: MetaOptions = {},
   by?: MetaRun,
 ): Alias | Promise<Alias> {
-  allowed(by ?? owner);
-  if (by !== undefined) allowed(owner);
+  if (by !== undefined) allowed(by);
+  allowed(owner);
+  const { mailboxLimit, priority, initTimeoutMs } = resolveMetaOptions(options);
   const behaviour = given as MetaBehaviour<never, never>;
   if (typeof behaviour?.start !== "function")
     throw actorError("actor.incorrect", "a meta-process needs a behaviour with a start");
-  const limit = options.mailboxLimit ?? 0;
-  if (!Number.isInteger(limit) || limit < 0) throw actorError("actor.incorrect", "mailboxLimit is an integer from 0");
   const run = new MetaRun({
     alias: tables.makeAlias(),
     owner,
     behaviour,
     host: new MetaHost(tables),
-    limit,
-    priority: options.priority ?? "normal",
+    limit: mailboxLimit,
+    priority,
     startedMs: Math.round(tables.clock.now() - tables.startMs),
+    logLevel: options.logLevel,
   });
   const handle = new Handle(tables, run, (sibling, siblingOptions) => spawnMeta(tables, owner, sibling, siblingOptions, run));
   MetaBehaviour.bind(behaviour, (what, value) => {
-    tables.report({ kind: "unhandled", pid: owner.pid, text: `${run.alias}: unhandled ${what}`, error: value });
+    tables.report({ kind: "unhandled", pid: owner.pid, by: run, text: `${run.alias}: unhandled ${what}`, error: value });
   });
   let begun: unknown;
   try {
@@ -123,14 +44,7 @@ export function spawnMeta(
   } catch (thrown) {
     throw failed(run, reasonOfThrow(thrown));
   }
-  if (begun instanceof Promise) {
-    return begun.then(
-      (outcome) => complete(tables, run, handle, outcome),
-      (thrown) => {
-        throw failed(run, reasonOfThrow(thrown));
-      },
-    );
-  }
+  if (isThenable(begun)) return completeLater(tables, run, handle, begun, initTimeoutMs);
   return complete(tables, run, handle, begun);
 }
 
@@ -138,7 +52,7 @@ export function spawnMeta(
 function complete(tables: Tables, run: MetaRun, handle: Handle, given: unknown): Alias {
   if (given !== undefined) throw failed(run, reasonOfOutcome(given));
   const { alias, owner } = run;
-  if (owner.state === "terminated") throw failed(run, actorError("actor.process_terminated"));
+  if (owner.state === "terminated") throw failed(run, ownerEnded());
   if (tables.aliases.has(alias.id)) throw failed(run, actorError("actor.alias_taken"));
   tables.aliases.set(alias.id, { address: alias, process: run, watchers: undefined });
   extrasOf(owner).metas.add(run);
@@ -147,30 +61,40 @@ function complete(tables: Tables, run: MetaRun, handle: Handle, given: unknown):
   return alias;
 }
 
-/** The main activity. */
-async function main(tables: Tables, run: MetaRun, handle: Handle): Promise<void> {
-  if (run.state === "terminated") return;
-  run.isStartBusy = true;
-  run.startedMs = Math.round(tables.clock.now() - tables.startMs);
-  run.activate();
-  let reason: Reason = "normal";
+/** The same for an `init` that waits for something: until it is through, its time is over or its process has ended. */
+async function completeLater(
+  tables: Tables,
+  run: MetaRun,
+  handle: Handle,
+  begun: PromiseLike<unknown>,
+  timeoutMs: number,
+): Promise<Alias> {
+  const late = Promise.withResolvers<never>();
+  const onOwnerEnd = (): void => late.reject(new Terminate(ownerEnded()));
+  const onTimeout = (): void => late.reject(new Terminate(actorError("actor.timeout", `init took over ${timeoutMs} ms`)));
+  const timer = tables.clock.setTimer(timeoutMs, onTimeout);
+  extrasOf(run.owner).onEnd.add(onOwnerEnd);
+  let given: unknown;
   try {
-    const given = await run.meta.start(handle);
-    if (given !== undefined) reason = reasonOfOutcome(given);
+    given = await Promise.race([begun, late.promise]);
   } catch (thrown) {
-    reason = reasonOfThrow(thrown);
+    throw failed(run, reasonOfThrow(thrown));
+  } finally {
+    timer.cancel();
+    run.owner.extras?.onEnd.delete(onOwnerEnd);
   }
-  run.isStartBusy = false;
-  run.onStartBack?.();
-  if (run.ending.signal.aborted) forget(tables, run);
-  else run.end(reason);
+  return complete(tables, run, handle, given);
+}
+
+function ownerEnded(): Error {
+  return actorError("actor.process_terminated", "the process of the meta-process ended before its init was through");
 }
 
 /** The error of a spawn whose `init` did not go well; nothing is left of it. */
 function failed(run: MetaRun, reason: Reason): Error {
   run.state = "terminated";
-  abandonAll(run);
-  if (run.extras !== undefined) for (const ended of [...run.extras.onEnd]) ended(reason);
+  run.release();
+  run.abort(reason);
   if (reason instanceof Error) return reason;
   return actorError("actor.process_terminated", `the meta-process ended in its init: ${reason}`);
 }

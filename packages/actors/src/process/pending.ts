@@ -1,10 +1,19 @@
-import type { DeadlineQueue, Expiring } from "@metanode/core/clock";
+import { DeadlineQueue, Expiring } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import { type Address, Ref } from "../identity/index.ts";
 
 /** Whoever waits for answers: a process, or the kernel for calls from outside. */
 export interface Waiter {
   pending: Pending | undefined;
+}
+
+/** Something behind a ref that waits for an answer: a request of this node, or of another one. */
+export interface Awaiting {
+  readonly waiter: Waiter | undefined;
+  readonly blocking: boolean;
+  answer(value: unknown): void;
+  fail(error: unknown): void;
+  withdraw(): void;
 }
 
 /** How a wait ends: exactly one of both is called, once. */
@@ -18,42 +27,49 @@ export interface Settler {
  *
  *  P1. It is settled once: by the answer, by its deadline, by being cancelled, or by the end of whoever waits.
  *  P2. From then on the ref leads nowhere, and the waiter's list does not hold it.
+ *  P3. One whose ref has left the node is found by the number of the ref, until it is settled.
  */
-export class Pending implements Expiring {
+export abstract class Pending extends Expiring implements Awaiting {
   readonly ref: Ref;
   readonly to: Address;
   readonly waiter: Waiter;
-  /** Whether a caller waits in a handler; requests that do not wait cannot be cancelled from outside. */
-  readonly blocking: boolean;
-  readonly #settler: Settler;
-  readonly #queue: DeadlineQueue;
-  readonly #slot: number;
+  #abroad: Map<number, Pending> | undefined;
   #next: Pending | undefined;
   #previous: Pending | undefined;
 
-  constructor(ref: Ref, to: Address, waiter: Waiter, blocking: boolean, settler: Settler, queue: DeadlineQueue) {
+  constructor(ref: Ref, to: Address, waiter: Waiter) {
+    super();
     this.ref = ref;
     this.to = to;
     this.waiter = waiter;
-    this.blocking = blocking;
-    this.#settler = settler;
-    this.#queue = queue;
+    this.#abroad = undefined;
     this.#next = waiter.pending;
     this.#previous = undefined;
     if (waiter.pending !== undefined) waiter.pending.#previous = this;
     waiter.pending = this;
     Ref.bind(ref, this);
-    this.#slot = queue.add(this, ref.deadlineMs);
   }
+
+  /** Whether a caller waits in a handler; requests that do not wait cannot be cancelled from outside. */
+  abstract get blocking(): boolean;
+  /** How the wait ends: exactly one of both is called, once. */
+  protected abstract resolve(value: unknown): void;
+  protected abstract reject(error: unknown): void;
 
   answer(value: unknown): void {
     this.#leave();
-    this.#settler.resolve(value);
+    this.resolve(value);
   }
 
   fail(error: unknown): void {
     this.#leave();
-    this.#settler.reject(error);
+    this.reject(error);
+  }
+
+  /** The ref leaves the node: an answer from elsewhere finds the wait in `abroad`. */
+  travel(abroad: Map<number, Pending>): void {
+    this.#abroad = abroad;
+    abroad.set(this.ref.id, this);
   }
 
   /** Ends the wait and tells nobody. */
@@ -73,10 +89,33 @@ export class Pending implements Expiring {
 
   #leave(): void {
     Ref.bind(this.ref, undefined);
-    this.#queue.remove(this, this.#slot);
+    if (this.#abroad !== undefined) this.#abroad.delete(this.ref.id);
+    DeadlineQueue.remove(this);
     if (this.#previous === undefined) this.waiter.pending = this.#next;
     else this.#previous.#next = this.#next;
     if (this.#next !== undefined) this.#next.#previous = this.#previous;
+  }
+}
+
+/** A wait in a handler whose end is told to functions. */
+export class SettledPending extends Pending {
+  readonly #settler: Settler;
+
+  constructor(ref: Ref, to: Address, waiter: Waiter, settler: Settler) {
+    super(ref, to, waiter);
+    this.#settler = settler;
+  }
+
+  override get blocking(): boolean {
+    return true;
+  }
+
+  protected override resolve(value: unknown): void {
+    this.#settler.resolve(value);
+  }
+
+  protected override reject(error: unknown): void {
+    this.#settler.reject(error);
   }
 }
 
@@ -84,9 +123,9 @@ export class Pending implements Expiring {
 const GONE = Object.freeze({});
 
 /** What waits behind `ref`, if anything still does. */
-export function pendingOf(ref: Ref): Pending | undefined {
+export function pendingOf(ref: Ref): Awaiting | undefined {
   const waiting = Ref.local(ref);
-  return waiting === GONE ? undefined : (waiting as Pending | undefined);
+  return waiting === GONE ? undefined : (waiting as Awaiting | undefined);
 }
 
 /** Whether whoever asked with `ref` ended before the answer. */

@@ -1,7 +1,10 @@
 import { actorError } from "../errors.ts";
-import { type Outcome, type PID, type Reason, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
+import { type Address, type Outcome, PID, ProcessName, type Reason, reasonOfOutcome, reasonOfThrow } from "../identity/index.ts";
+import type { LogLevel, LogRecord, LogSource, LogSubject } from "../log/index.ts";
 import {
-  type Envelope,
+  Envelope,
+  isCertain,
+  type KeptMail,
   type MessageEvent,
   type MessageExit,
   type MessageResponse,
@@ -9,8 +12,9 @@ import {
   Ring,
 } from "../mailbox/index.ts";
 import type { Consumer, Relation, WatchList } from "../relations/watch-list.ts";
-import { type Behaviour, ENDING, EXIT, NOTICE } from "./behaviour.ts";
-import type { Extras } from "./extras.ts";
+import { type Behaviour, ENDING, EXIT, NOTICE, ROUTE } from "./behaviour.ts";
+import { type Extras, extrasOf } from "./extras.ts";
+import type { Heritage } from "./heritage.ts";
 import { failAll, type Pending, type Waiter } from "./pending.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 
@@ -21,6 +25,7 @@ import type { Runnable, Scheduler } from "./scheduler.ts";
  *  K2. The queues are looked at anew before each message: urgent, system, main, log.
  *  K3. A process with mail that neither runs nor has ended stands in the scheduler.
  *  K4. It ends once; `finished` of its host is called once, after the last callback but `terminate`.
+ *  K5. A queue at its limit takes nothing but what the process was promised (`isCertain`); a zombie takes nothing at all.
  */
 
 /** What a process is doing. A `zombie` was killed while it ran and ends when its callback returns. */
@@ -48,16 +53,19 @@ export interface ProcessSetup {
   readonly limit: number;
   readonly priority: Priority;
   readonly startedMs: number;
+  readonly heritage: Heritage<Process>;
 }
 
 /** One process of a kernel. */
-export class Process implements Runnable, Consumer, Waiter {
+export class Process implements Runnable, Consumer, Waiter, LogSubject {
   readonly pid: PID;
   readonly host: ProcessHost;
   readonly behaviour: Behaviour;
   readonly parent: PID;
   readonly leader: PID;
-  readonly limit: number;
+  /** Longest queue, per queue; 0 = no limit, -1 = it takes nothing any more. */
+  limit: number;
+  heritage: Heritage<Process>;
   startedMs: number;
   priority: Priority;
   state: ProcessState = "init";
@@ -65,9 +73,13 @@ export class Process implements Runnable, Consumer, Waiter {
   trapExit = false;
   /** Reads nothing but the urgent queue. */
   urgentOnly = false;
+  /** Whether mail to its name or an alias goes to callbacks of their own. */
+  splits = false;
+  /** Ordinary mail goes to `ROUTE` of the behaviour. */
+  isRouting = false;
   messagesIn = 0;
   messagesOut = 0;
-  watchers: WatchList<Process> | undefined = undefined;
+  watchers: WatchList | undefined = undefined;
   relations: Set<Relation> | undefined = undefined;
   pending: Pending | undefined = undefined;
   extras: Extras<Process> | undefined = undefined;
@@ -84,13 +96,35 @@ export class Process implements Runnable, Consumer, Waiter {
     this.parent = setup.parent;
     this.leader = setup.leader;
     this.limit = setup.limit;
+    this.heritage = setup.heritage;
     this.priority = setup.priority;
     this.startedMs = setup.startedMs;
   }
 
   /** The error of mail that finds no room. */
-  get fullCode(): "actor.mailbox_full" | "actor.meta_mailbox_full" {
-    return "actor.mailbox_full";
+  get fullCode(): "actor.mailbox_full" | "actor.meta_mailbox_full" | "actor.process_terminated" {
+    return this.state === "zombie" ? "actor.process_terminated" : "actor.mailbox_full";
+  }
+
+  /** A process that is a logger logs nothing itself. */
+  get logLevel(): LogLevel {
+    return this.extras?.loggerName === undefined ? this.heritage.logLevel : "disabled";
+  }
+
+  set logLevel(logLevel: LogLevel) {
+    this.heritage = { ...this.heritage, logLevel };
+  }
+
+  get logger(): string | undefined {
+    return this.extras?.logger;
+  }
+
+  set logger(name: string | undefined) {
+    if (name !== this.logger) extrasOf<Process>(this).logger = name;
+  }
+
+  get logSource(): LogSource {
+    return { kind: "process", pid: this.pid, name: this.name, behaviour: this.behaviour.constructor.name };
   }
 
   /** Puts ordinary mail in; false if the queue is full. */
@@ -109,10 +143,28 @@ export class Process implements Runnable, Consumer, Waiter {
   /** Puts mail into a queue of its choice; false if that is full. Without a sender the payload is an {@link Envelope}. */
   put(queue: Priority | "log", from: PID | undefined, payload: unknown): boolean {
     const ring = this.#ring(queue);
-    if (this.limit !== 0 && ring.size >= this.limit) return false;
+    if (this.limit !== 0 && ring.size >= this.limit && !this.#mustTake(from, payload)) return false;
     ring.push(from, payload);
     if (this.state === "sleep" && !this.#scheduled) this.#schedule();
     return true;
+  }
+
+  /** Calls `read` when the mail that waits now has been read. Needs no room, and is forgotten at the end. */
+  mark(read: () => void): void {
+    this.#ring("normal").push(undefined, new Envelope("mark", this.pid, read));
+    if (this.state === "sleep" && !this.#scheduled) this.#schedule();
+  }
+
+  /** Leaves all mail but the urgent unread, or reads it again. */
+  hold(held: boolean): void {
+    this.urgentOnly = held;
+    if (!held && this.state === "sleep" && this.#first() !== undefined) this.#schedule();
+  }
+
+  /** Lets the process handle the ordinary mail that waits, and then the exit in `envelope`, which no limit keeps out. */
+  endAfterMail(envelope: Envelope): void {
+    this.#ring("normal").push(undefined, envelope);
+    if (this.state === "sleep" && !this.#scheduled) this.#schedule();
   }
 
   /** How much mail waits, per queue. */
@@ -163,7 +215,18 @@ export class Process implements Runnable, Consumer, Waiter {
       return;
     }
     this.state = "zombie";
+    this.limit = -1;
     failAll(this, actorError("actor.process_terminated", `process ${this.pid} was killed while it waited`));
+  }
+
+  /** Takes out all mail that waits, in the order in which it would have been read. */
+  takeMail(): KeptMail[] {
+    const all: KeptMail[] = [];
+    for (const queue of ["max", "high", "normal", "log"] as const) {
+      const ring = this.#ring(queue);
+      while (ring.size > 0) all.push({ queue, from: ring.peekFrom(), payload: ring.take() });
+    }
+    return all;
   }
 
   /** Handles one message. False if the loop is not to go on. */
@@ -173,7 +236,8 @@ export class Process implements Runnable, Consumer, Waiter {
     const payload = ring.take();
     let given: unknown;
     try {
-      given = from === undefined ? this.#open(payload as Envelope) : this.behaviour.handleMessage(from, payload as never);
+      if (this.isRouting && ring === this.#main) given = this.#route(from, payload);
+      else given = from === undefined ? this.#open(payload as Envelope) : this.behaviour.handleMessage(from, payload as never);
     } catch (error) {
       this.#stop(reasonOfThrow(error));
       return false;
@@ -181,21 +245,36 @@ export class Process implements Runnable, Consumer, Waiter {
     return (given === undefined && this.state === "running") || this.#after(given);
   }
 
+  /** What is addressed to the process alone, such as answers to its own requests, is not handed on. */
+  #route(from: PID | undefined, payload: unknown): unknown {
+    if (from === undefined && !isHandedOn(payload as Envelope)) return this.#open(payload as Envelope);
+    return this.behaviour[ROUTE]?.(from, payload);
+  }
+
   #open(envelope: Envelope): unknown {
     switch (envelope.kind) {
       case "call": {
-        const given = this.behaviour.handleCall(envelope.from, envelope.ref as never, envelope.payload as never);
+        const given = this.splits
+          ? this.#splitCall(envelope)
+          : this.behaviour.handleCall(envelope.from, envelope.ref as never, envelope.payload as never);
         if (isThenable(given)) return given.then((value) => this.host.answerCall(this, envelope, value));
         return this.host.answerCall(this, envelope, given);
       }
       case "exit":
+      case "child_exit":
         return this.behaviour[EXIT](envelope.payload as MessageExit);
       case "event":
         return this.behaviour.handleEvent(envelope.payload as MessageEvent);
       case "response":
         return this.behaviour.handleResponse(envelope.payload as MessageResponse);
+      case "log":
+        return this.behaviour.handleLog(envelope.payload as LogRecord);
       case "notice":
         return this.behaviour[NOTICE](envelope.payload);
+      case "mark":
+        this.messagesIn--;
+        (envelope.payload as () => void)();
+        return undefined;
       case "inspect": {
         const given = this.behaviour.handleInspect(envelope.from, envelope.payload as readonly string[]);
         if (isThenable(given)) return given.then((value) => this.host.answerInspect(envelope, value));
@@ -203,8 +282,30 @@ export class Process implements Runnable, Consumer, Waiter {
         return undefined;
       }
       default:
-        return this.behaviour.handleMessage(envelope.from, envelope.payload as never);
+        return this.#splitMessage(envelope);
     }
+  }
+
+  #splitMessage({ to, from, payload }: Envelope): unknown {
+    const { behaviour } = this;
+    if (!this.splits) return behaviour.handleMessage(from, payload as never);
+    const name = nameIn(to);
+    if (name !== undefined) return behaviour.handleMessageName?.(name, from, payload as never);
+    return behaviour.handleMessageAlias?.(to as never, from, payload as never);
+  }
+
+  #splitCall(envelope: Envelope): unknown {
+    const { behaviour } = this;
+    const { to, from, payload } = envelope;
+    const ref = envelope.ref as never;
+    if (to instanceof PID) return behaviour.handleCall(from, ref, payload as never);
+    const name = nameIn(to);
+    if (name !== undefined) return behaviour.handleCallName?.(name, from, ref, payload as never);
+    return behaviour.handleCallAlias?.(to as never, from, ref, payload as never);
+  }
+
+  #mustTake(from: PID | undefined, payload: unknown): boolean {
+    return from === undefined && this.limit !== -1 && isCertain((payload as Envelope).kind);
   }
 
   /** A callback gave something back, or the process was killed in it. False if the loop is not to go on. */
@@ -266,13 +367,25 @@ export class Process implements Runnable, Consumer, Waiter {
       case "normal":
         this.#main ??= new Ring();
         return this.#main;
-      default:
+      case "log":
         this.#log ??= new Ring();
         return this.#log;
+      default:
+        throw actorError("actor.incorrect", `a priority is normal, high or max, not ${String(queue)}`);
     }
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** The name in an address, if it is one. */
+function nameIn(to: Address | undefined): string | undefined {
+  return typeof to === "string" ? to : to instanceof ProcessName ? to.name : undefined;
+}
+
+function isHandedOn({ kind }: Envelope): boolean {
+  return kind === "message" || kind === "call" || kind === "event";
+}
+
+/** Whether `value` is to be waited for. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

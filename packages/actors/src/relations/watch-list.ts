@@ -1,5 +1,6 @@
 import { actorError } from "../errors.ts";
-import type { TargetAddress } from "../mailbox/index.ts";
+import type { PID } from "../identity/index.ts";
+import type { Priority, TargetAddress } from "../mailbox/index.ts";
 
 /**
  * Who is told of an end.
@@ -13,10 +14,14 @@ import type { TargetAddress } from "../mailbox/index.ts";
 /** A link ends its consumer, a monitor tells it. */
 export type RelationKind = "link" | "monitor";
 
-/** Something that can watch. */
+/** Something that can watch: a process, or a node that watches for processes of its own. */
 export interface Consumer {
   /** Everything that it watches; made with the first relation. */
   relations: Set<Relation> | undefined;
+  /** `terminated` = is told nothing any more. */
+  readonly state: string;
+  /** Takes what it is told; false if there is no room. Without a sender the payload is an envelope. */
+  put(queue: Priority | "log", from: PID | undefined, payload: unknown): boolean;
 }
 
 /** One consumer watching one target. */
@@ -42,6 +47,10 @@ export class WatchList<C extends Consumer = Consumer> {
   /** Links and monitors together. */
   get size(): number {
     return (this.#links?.size ?? 0) + (this.#monitors?.size ?? 0);
+  }
+
+  has(kind: RelationKind, consumer: C): boolean {
+    return (kind === "link" ? this.#links : this.#monitors)?.has(consumer) === true;
   }
 
   /** @throws actor.target_exists – the consumer has this relation already. */

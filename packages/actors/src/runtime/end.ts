@@ -1,10 +1,10 @@
 import { actorError } from "../errors.ts";
-import { isClean, PID, type Reason } from "../identity/index.ts";
-import { Envelope, MessageExit } from "../mailbox/index.ts";
+import { bareReason, isClean, PID, type Reason } from "../identity/index.ts";
+import { Envelope, MailboxKept, MessageExit } from "../mailbox/index.ts";
 import { failAll } from "../process/pending.ts";
 import type { Process } from "../process/process.ts";
 import { purge } from "../relations/watch-list.ts";
-import { putExit } from "./deliver.ts";
+import { exitFrom } from "./deliver.ts";
 import type { Tables } from "./tables.ts";
 import { tellEnd, withdraw } from "./watch.ts";
 
@@ -14,11 +14,13 @@ import { tellEnd, withdraw } from "./watch.ts";
  */
 export function finish(tables: Tables, process: Process, reason: Reason): void {
   if (process.state === "terminated") return;
-  remove(tables, process, reason);
-  if (!isClean(reason)) tables.report({ kind: "ended", pid: process.pid, text: `ended: ${text(reason)}`, error: reason });
+  remove(tables, process, keptWith(process, reason));
+  if (!isClean(reason))
+    tables.report({ kind: "ended", pid: process.pid, by: process, text: `ended: ${text(reason)}`, error: reason });
   tables.terminating++;
   runTerminate(tables, process, reason).then(() => {
     tables.terminating--;
+    process.heritage.application?.left(process);
     tables.onGone?.();
   });
 }
@@ -27,11 +29,17 @@ export function finish(tables: Tables, process: Process, reason: Reason): void {
 export function abandon(tables: Tables, process: Process, reason: Reason): void {
   for (const relation of process.relations ?? []) {
     if (!relation.toChild) continue;
-    const child = tables.byPid(relation.address as PID);
-    if (child !== undefined) putExit(child, new MessageExit("pid", process.pid, reason));
+    exitFrom(tables, process.pid, relation.address as PID, reason);
   }
   remove(tables, process, reason);
+  process.heritage.application?.left(process);
   tables.onGone?.();
+}
+
+/** What those who watch are told: the reason, and with it the mail that waited if the process was to preserve it. */
+function keptWith(process: Process, reason: Reason): Reason {
+  if (process.extras?.preservesMailbox !== true || isClean(reason)) return reason;
+  return new MailboxKept(process.pid, reason, process.takeMail());
 }
 
 function remove(tables: Tables, process: Process, reason: Reason): void {
@@ -52,10 +60,12 @@ function remove(tables: Tables, process: Process, reason: Reason): void {
       tellEnd(entry?.watchers, "alias", pid, reason);
     }
     for (const event of extras.events) withdraw(tables, event, reason);
-    const exit = new Envelope("exit", pid, new MessageExit("pid", pid, reason));
-    for (const meta of extras.metas) if (!meta.put("max", undefined, exit)) meta.end(reason);
-    for (const ended of [...extras.onEnd]) ended(reason);
+    const bare = bareReason(reason);
+    const exit = new Envelope("exit", pid, new MessageExit("pid", pid, bare));
+    for (const meta of extras.metas) if (!meta.put("max", undefined, exit)) meta.end(bare);
+    for (const ended of [...extras.onEnd]) ended(bare);
   }
+  process.heritage.application?.ended(process, reason);
   purge(process);
   failAll(process, actorError("actor.process_terminated", `process ${pid} ended while it waited`));
 }
@@ -64,7 +74,7 @@ async function runTerminate(tables: Tables, process: Process, reason: Reason): P
   try {
     await process.behaviour.terminate(reason);
   } catch (error) {
-    tables.report({ kind: "terminate_failed", pid: process.pid, text: "terminate threw", error });
+    tables.report({ kind: "terminate_failed", pid: process.pid, by: process, text: "terminate threw", error });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Outcome, Reason, Ref } from "../identity/index.ts";
 import type { Envelope } from "../mailbox/index.ts";
+import { ANSWERS } from "../process/behaviour.ts";
 import { pendingOf } from "../process/pending.ts";
 import type { Process, ProcessHost } from "../process/process.ts";
 import type { Scheduler } from "../process/scheduler.ts";
@@ -21,8 +22,8 @@ export class Host implements ProcessHost {
     finish(this.tables, process, reason);
   }
 
-  answerCall(_process: Process, envelope: Envelope, given: unknown): Outcome {
-    return answerCall(envelope, given);
+  answerCall(process: Process, envelope: Envelope, given: unknown): Outcome {
+    return answerCall(envelope, given, process.behaviour[ANSWERS]);
   }
 
   answerInspect(envelope: Envelope, given: unknown): void {

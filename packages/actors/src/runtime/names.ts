@@ -1,18 +1,14 @@
 import { actorError } from "../errors.ts";
-import { type Alias, ProcessName } from "../identity/index.ts";
+import { type Alias, checkName, ProcessName } from "../identity/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
 import type { Tables } from "./tables.ts";
 import { allowed, tellEnd } from "./watch.ts";
 
-/** Longest name, in bytes. */
-export const MAX_NAME_BYTES = 255;
-
 /** @throws actor.name_too_long, actor.incorrect – empty, actor.name_taken – by another, or the process has a name. */
 export function registerName(tables: Tables, process: Process, name: string): void {
   allowed(process);
-  if (name === "") throw actorError("actor.incorrect", "a name has at least one character");
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) throw actorError("actor.name_too_long");
+  checkName(name);
   if (tables.names.has(name)) throw actorError("actor.name_taken", `the name ${name} is taken`);
   if (process.name !== undefined) throw actorError("actor.name_taken", `process ${process.pid} is named ${process.name}`);
   process.name = name;
@@ -21,6 +17,7 @@ export function registerName(tables: Tables, process: Process, name: string): vo
 
 /** Frees a name; its watchers get `actor.unregistered`. @throws actor.name_unknown */
 export function unregisterName(tables: Tables, name: string): void {
+  if (tables.state === "stopped") throw actorError("actor.node_terminated");
   const entry = tables.names.get(name);
   if (entry === undefined) throw actorError("actor.name_unknown", `the name ${name} is not registered`);
   tables.names.delete(name);

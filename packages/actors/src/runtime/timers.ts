@@ -1,10 +1,10 @@
 import type { Timer } from "@metanode/core/clock";
 import { actorError } from "../errors.ts";
 import type { Address, PID, Reason } from "../identity/index.ts";
-import { MessageExit, type Priority } from "../mailbox/index.ts";
+import type { Priority } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
-import { deliver, putExit } from "./deliver.ts";
+import { checkExit, deliver, exitFrom } from "./deliver.ts";
 import type { Tables } from "./tables.ts";
 import { allowed } from "./watch.ts";
 
@@ -28,7 +28,7 @@ export function sendAfter(
   });
 }
 
-/** Sends an exit signal later. */
+/** Sends an exit signal later. What {@link checkExit} refuses is refused now; who lives then is looked at then. */
 export function sendExitAfter(
   tables: Tables,
   from: Process,
@@ -37,34 +37,37 @@ export function sendExitAfter(
   delayMs: number,
 ): CancelTimer {
   allowed(from);
-  return once(tables, delayMs, () => {
-    const target = tables.byPid(to);
-    if (target !== undefined) putExit(target, new MessageExit("pid", from.pid, reason));
-  });
+  checkExit(from, to, reason);
+  return once(tables, delayMs, () => void exitFrom(tables, from.pid, to, reason));
 }
 
-/** Runs once, later. */
+/** Runs once, later, unless the kernel has stopped by then. @throws actor.incorrect – a delay that is no time */
 export function once(tables: Tables, delayMs: number, run: () => void): CancelTimer {
-  let open = true;
+  if (!(delayMs >= 0)) throw actorError("actor.incorrect", `a delay is ${delayMs}, expected 0 milliseconds or more`);
   const timer = tables.clock.setTimer(delayMs, () => {
-    open = false;
+    tables.timers.delete(timer);
     run();
   });
+  tables.timers.add(timer);
   return () => {
-    const prevented = open;
-    open = false;
     timer.cancel();
-    return prevented;
+    return tables.timers.delete(timer);
   };
 }
 
 /** Sends at a fixed rate from now on, until cancelled or the sender ends; what was missed is not made up for. */
-export function sendEvery(tables: Tables, from: Process, to: Address, message: unknown, periodMs: number): CancelTimer {
+export function sendEvery(
+  tables: Tables,
+  from: Process,
+  to: Address,
+  message: unknown,
+  periodMs: number,
+  priority: Priority = from.priority,
+): CancelTimer {
   allowed(from);
   if (!(periodMs > 0)) throw actorError("actor.incorrect", "a period is over 0 milliseconds");
   const { clock } = tables;
   const startMs = clock.now();
-  const priority = from.priority;
   let timer: Timer;
   let open = true;
   const arm = (): void => {

@@ -20,9 +20,15 @@ export interface ActorShape {
 /** The address of an actor, with its types. */
 export type PidOf<A extends ActorShape> = A["self"] extends PID<infer M, infer C extends AnyCall> ? PID<M, C> : never;
 
-/** The answer of a spawn: a promise if `init` gives one. A supervisor waits if one of its children does. */
+/** The answer of a spawn: a promise if `init` gives one. A supervisor or router waits if one of its children does, a pool if its workers do. */
 export type SpawnedPid<A extends ActorShape> =
-  ReturnType<A["init"]> extends { readonly children: readonly unknown[] } ? PidOf<A> | Promise<PidOf<A>> : SpawnedByInit<A>;
+  ReturnType<A["init"]> extends { readonly worker: new () => infer W extends ActorShape }
+    ? AlsoWaits<SpawnedPid<W>, PidOf<A>>
+    : ReturnType<A["init"]> extends { readonly children: readonly unknown[] } | { readonly routes: readonly unknown[] }
+      ? PidOf<A> | Promise<PidOf<A>>
+      : SpawnedByInit<A>;
+
+type AlsoWaits<Spawned, P> = Spawned extends Promise<unknown> ? Promise<P> : P;
 
 type SpawnedByInit<A extends ActorShape> =
   Extract<ReturnType<A["init"]>, PromiseLike<unknown>> extends never

@@ -29,19 +29,27 @@ export interface KeepAlive {
 }
 
 /**
- * Builds a keep-alive; {@link KeepAlive.start} sets it going.
+ * Checks what a user gave for a keep-alive.
  * @throws {MetanodeError} actor.incorrect – when the period is not above 0, or there are no bytes
  */
-export function createKeepAlive(options: KeepAliveOptions): KeepAlive {
-  const { bytes, periodMs, clock, write } = options;
+export function checkKeepAlive({ bytes, periodMs }: Pick<KeepAliveOptions, "bytes" | "periodMs">): void {
   if (!(periodMs > 0 && Number.isFinite(periodMs))) {
     throw streamError("actor.incorrect", `keepAlive.periodMs is ${periodMs}, expected more than 0`, {
       option: "keepAlive.periodMs",
     });
   }
-  if (bytes.length === 0) {
+  if (!(bytes instanceof Uint8Array) || bytes.length === 0) {
     throw streamError("actor.incorrect", "keepAlive.bytes is empty, expected at least one byte", { option: "keepAlive.bytes" });
   }
+}
+
+/**
+ * Builds a keep-alive; {@link KeepAlive.start} sets it going.
+ * @throws {MetanodeError} actor.incorrect – when the period is not above 0, or there are no bytes
+ */
+export function createKeepAlive(options: KeepAliveOptions): KeepAlive {
+  checkKeepAlive(options);
+  const { bytes, periodMs, clock, write } = options;
   let timer: Timer | undefined;
   let lastWriteMs = 0;
 

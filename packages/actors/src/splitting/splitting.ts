@@ -33,20 +33,4 @@ export interface Splitter<T> {
   readonly failure: MetanodeError | undefined;
 }
 
-/** A whole number of `min` or more, else `actor.incorrect` which names the option. */
-export function wholeNumber(name: string, value: unknown, min: number): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= min) return value;
-  throw streamError("actor.incorrect", `${name} is ${String(value)}, expected a whole number of ${min} or more`, {
-    option: name,
-  });
-}
-
-/** Refuses options that nobody reads: a misspelt limit would be no limit. */
-export function knownOptions(name: string, given: object, known: readonly string[]): void {
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    throw streamError("actor.incorrect", `${name}.${key} is not an option; known are ${known.join(", ")}`, {
-      option: `${name}.${key}`,
-    });
-  }
-}
+export { knownOptions, wholeNumber } from "../errors.ts";

@@ -72,12 +72,13 @@ function oneLine(name: string, value: string): string {
 
 /**
  * A reader of an event stream. It fails with `actor.too_large` when a line, or the data of an event, has more than
- * `maxLength` UTF-16 units (default 1_048_576).
+ * `maxLength` UTF-16 units (default 1_048_576). `lastEventId` is the id that it begins with, where an earlier stream ended
+ * (default "").
  * @throws {MetanodeError} actor.incorrect – when an option is unknown or `maxLength` below 1
  */
-export function createSseParser(options: { maxLength?: number } = {}): SseParser {
-  knownOptions("sse", options, ["maxLength"]);
-  return new EventStreamParser(wholeNumber("sse.maxLength", options.maxLength ?? 1_048_576, 1));
+export function createSseParser(options: { maxLength?: number; lastEventId?: string } = {}): SseParser {
+  knownOptions("sse", options, ["maxLength", "lastEventId"]);
+  return new EventStreamParser(wholeNumber("sse.maxLength", options.maxLength ?? 1_048_576, 1), options.lastEventId ?? "");
 }
 
 class EventStreamParser implements SseParser {
@@ -89,13 +90,15 @@ class EventStreamParser implements SseParser {
   #endedWithReturn = false;
   #event = "";
   #data: string | undefined;
-  #id = "";
-  #lastEventId = "";
+  #id: string;
+  #lastEventId: string;
   #retryMs: number | undefined;
   #failure: MetanodeError | undefined;
 
-  constructor(maxLength: number) {
+  constructor(maxLength: number, lastEventId: string) {
     this.#maxLength = maxLength;
+    this.#id = lastEventId;
+    this.#lastEventId = lastEventId;
   }
 
   get failure(): MetanodeError | undefined {

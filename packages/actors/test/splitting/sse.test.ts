@@ -73,6 +73,14 @@ describe("a stream of events that is read", () => {
     expect(readAll(createSseParser(), reads).pieces).toEqual([event("a\nb")]);
   });
 
+  test("begins with the id of an earlier stream until it reads another", () => {
+    const parser = createSseParser({ lastEventId: "7" });
+    expect(parser.push(utf8("data: a\n\nid: 8\ndata: b\n\n"))).toEqual([
+      event("a", { lastEventId: "7" }),
+      event("b", { lastEventId: "8" }),
+    ]);
+  });
+
   test("ignores fields that nobody knows", () => {
     expect(eventsOf("colour: red\nevents\ndata: a\n\n")).toEqual([event("a")]);
   });

@@ -107,6 +107,7 @@ class GrpcChannel implements Channel {
 export type LinkAddress = string;
 
 export interface LinkServer {
+  /** Where it listens: with the port that was found, if it was asked to find one (port 0). */
   readonly address: LinkAddress;
   /** Ends every channel and stops listening. Idempotent. */
   close(): Promise<void>;
@@ -136,14 +137,14 @@ export async function openLinkServer(address: LinkAddress, onChannel: (channel: 
       onChannel(channel);
     },
   });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error) => {
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) => {
       if (error) reject(coreError("node.port_in_use", `cannot listen on ${address}: ${error.message}`, { cause: error }));
-      else resolve();
+      else resolve(bound);
     });
   });
   return {
-    address,
+    address: address.startsWith("unix:") ? address : address.replace(/:0$/, `:${port}`),
     async close() {
       for (const channel of channels) channel.close();
       await new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-import type { Expiring } from "../clock.ts";
+import { DeadlineQueue, Expiring } from "../clock.ts";
 import { coreError, type MetanodeError } from "../errors.ts";
 import { isAsyncIterable, isThenable } from "../message/answer.ts";
 import type { Message } from "../message/message.ts";
@@ -18,13 +18,12 @@ export interface IncomingContext {
 /** Answers calls: a value or a promise of one, or for `stream` an async iterable. Throwing answers with that error. */
 export type CallHandler = (message: Message, context: IncomingContext) => unknown;
 
-class IncomingCall implements IncomingContext, Expiring {
+class IncomingCall extends Expiring implements IncomingContext {
   readonly mode: CallMode;
   readonly attempt: number;
   readonly deadlineMs: number;
   readonly number: number;
   readonly #owner: IncomingCalls;
-  slot = 0;
   ended = false;
   #controller: AbortController | undefined;
   #abortReason: unknown;
@@ -33,6 +32,7 @@ class IncomingCall implements IncomingContext, Expiring {
   wake: (() => void) | undefined;
 
   constructor(owner: IncomingCalls, number: number, body: RequestBody, deadlineMs: number) {
+    super();
     this.#owner = owner;
     this.number = number;
     this.mode = body.mode ?? CALL_MODE.unary;
@@ -88,7 +88,7 @@ export class IncomingCalls {
     const deadlineMs = timeoutMs === 0 ? Number.MAX_SAFE_INTEGER : session.clock.now() + timeoutMs;
     const call = new IncomingCall(this, number, body, deadlineMs);
     this.#calls.set(number, call);
-    if (timeoutMs !== 0) call.slot = session.deadlines.add(call, deadlineMs);
+    if (timeoutMs !== 0) session.deadlines.add(call, deadlineMs);
     try {
       const message = fromWireMessage(body.message, timeoutMs === 0 ? undefined : deadlineMs);
       const answer = this.#handler(message, call);
@@ -139,7 +139,7 @@ export class IncomingCalls {
     for (const call of this.#calls.values()) {
       call.ended = true;
       call.abort(reason);
-      if (call.slot !== 0) this.#session.deadlines.remove(call, call.slot);
+      DeadlineQueue.remove(call);
     }
     this.#calls.clear();
   }
@@ -186,7 +186,7 @@ export class IncomingCalls {
   #end(call: IncomingCall, last: Frame, bytes?: number): void {
     call.ended = true;
     this.#calls.delete(call.number);
-    if (call.slot !== 0) this.#session.deadlines.remove(call, call.slot);
+    DeadlineQueue.remove(call);
     call.wake?.();
     this.#session.send(last, bytes);
     if (this.#calls.size === 0) this.#onIdle();

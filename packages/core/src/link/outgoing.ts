@@ -1,4 +1,4 @@
-import type { Expiring } from "../clock.ts";
+import { DeadlineQueue, Expiring } from "../clock.ts";
 import { asMetanodeError, coreError, type MetanodeError } from "../errors.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
@@ -19,15 +19,15 @@ export interface OutgoingOptions {
 }
 
 /** One call from here to the other side, until it is settled. */
-export abstract class OutgoingCall implements Expiring {
+export abstract class OutgoingCall extends Expiring {
   readonly options: OutgoingOptions;
   /** Its number on the link; 0 while it waits for credit. */
   number = 0;
   isSettled = false;
-  #slot = 0;
   #onAbort: (() => void) | undefined;
 
   constructor(options: OutgoingOptions) {
+    super();
     this.options = options;
   }
 
@@ -46,7 +46,7 @@ export abstract class OutgoingCall implements Expiring {
       this.settle(this.#deadlineError());
       return false;
     }
-    if (context.deadlineMs < Number.MAX_SAFE_INTEGER) this.#slot = session.deadlines.add(this, context.deadlineMs);
+    if (context.deadlineMs < Number.MAX_SAFE_INTEGER) session.deadlines.add(this, context.deadlineMs);
     return true;
   }
 
@@ -57,7 +57,7 @@ export abstract class OutgoingCall implements Expiring {
   settle(error: MetanodeError | undefined, reply?: ReplyBody): void {
     if (this.isSettled) return;
     this.isSettled = true;
-    if (this.#slot !== 0) this.options.session.deadlines.remove(this, this.#slot);
+    DeadlineQueue.remove(this);
     if (this.#onAbort) this.options.context.signal?.removeEventListener("abort", this.#onAbort);
     this.ended(error, reply);
   }

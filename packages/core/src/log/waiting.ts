@@ -1,4 +1,4 @@
-import { type Clock, DeadlineQueue, type Expiring } from "../clock.ts";
+import { type Clock, DeadlineQueue, Expiring } from "../clock.ts";
 import type { DeadLetter } from "./log.ts";
 import type { StoredRecord } from "./record.ts";
 
@@ -20,12 +20,12 @@ export interface Held {
   isDone: boolean;
 }
 
-class Alarm implements Expiring {
+class Alarm extends Expiring {
   readonly #room: WaitingRoom;
   readonly held: Held;
-  slot = 0;
 
   constructor(room: WaitingRoom, held: Held) {
+    super();
     this.#room = room;
     this.held = held;
   }
@@ -55,7 +55,7 @@ export class WaitingRoom {
   add(held: Held): void {
     const alarm = new Alarm(this, held);
     this.#alarms.set(held.sequence, alarm);
-    alarm.slot = this.#deadlines.add(alarm, held.dueMs);
+    this.#deadlines.add(alarm, held.dueMs);
   }
 
   /** Makes it ready now; the caller sees to its turn. */
@@ -78,7 +78,7 @@ export class WaitingRoom {
     const alarm = this.#alarms.get(sequence);
     if (alarm === undefined) return;
     this.#alarms.delete(sequence);
-    this.#deadlines.remove(alarm, alarm.slot);
+    DeadlineQueue.remove(alarm);
   }
 
   /** Takes the next ready one, if it has been read. */
@@ -110,7 +110,7 @@ export class WaitingRoom {
 
   /** Forgets all of them and stops their timers. */
   clear(): void {
-    for (const alarm of this.#alarms.values()) this.#deadlines.remove(alarm, alarm.slot);
+    for (const alarm of this.#alarms.values()) DeadlineQueue.remove(alarm);
     this.#alarms.clear();
     this.#ready.clear();
   }

@@ -1,4 +1,4 @@
-import type { DeadlineQueue, Expiring } from "../clock.ts";
+import { DeadlineQueue, Expiring } from "../clock.ts";
 import { isThenable } from "../message/answer.ts";
 import type { Message } from "../message/message.ts";
 import type { CallContext, Member } from "./member.ts";
@@ -17,7 +17,7 @@ export interface AttemptOwner {
  *  A1. It ends once: answered, failed, expired or cancelled. What comes later is ignored.
  *  A2. When it ends before the member answered, the member's signal is aborted in the same turn.
  */
-export class Attempt implements CallContext, Expiring {
+export class Attempt extends Expiring implements CallContext {
   readonly member: Member;
   readonly deadlineMs: number;
   /** Counts from 1; see {@link CallContext.attempt}. */
@@ -26,10 +26,9 @@ export class Attempt implements CallContext, Expiring {
   #owner: AttemptOwner | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
-  #queue: DeadlineQueue | undefined;
-  #slot = 0;
 
   constructor(owner: AttemptOwner, member: Member, limits: { deadlineMs: number; attempt: number }) {
+    super();
     this.#owner = owner;
     this.member = member;
     this.deadlineMs = limits.deadlineMs;
@@ -59,8 +58,7 @@ export class Attempt implements CallContext, Expiring {
       return;
     }
     if (this.deadlineMs < Number.MAX_SAFE_INTEGER) {
-      this.#queue = queue;
-      this.#slot = queue.add(this, this.deadlineMs);
+      queue.add(this, this.deadlineMs);
     }
     answer.then(
       (value) => this.#answer(value),
@@ -93,8 +91,7 @@ export class Attempt implements CallContext, Expiring {
   #end(): AttemptOwner | undefined {
     const owner = this.#owner;
     this.#owner = undefined;
-    this.#queue?.remove(this, this.#slot);
-    this.#queue = undefined;
+    DeadlineQueue.remove(this);
     return owner;
   }
 

@@ -1,4 +1,4 @@
-import { type Clock, DeadlineQueue, type Expiring } from "../clock.ts";
+import { type Clock, DeadlineQueue, Expiring } from "../clock.ts";
 import type { Message } from "../message/message.ts";
 import type { CallContext, Member, MemberState } from "./member.ts";
 import { outOfTime, withdrawn } from "./outcome.ts";
@@ -65,7 +65,7 @@ class Timed implements Member {
 }
 
 /** The context of one call, with a signal that is aborted when the call is over without an answer. */
-class Limit implements CallContext, Expiring {
+class Limit extends Expiring implements CallContext {
   readonly deadlineMs: number;
   readonly attempt: number | undefined;
   readonly #outer: AbortSignal | undefined;
@@ -75,6 +75,7 @@ class Limit implements CallContext, Expiring {
   #who = "";
 
   constructor(context: CallContext) {
+    super();
     this.deadlineMs = context.deadlineMs;
     this.attempt = context.attempt;
     this.#outer = context.signal;
@@ -87,14 +88,13 @@ class Limit implements CallContext, Expiring {
 
   race(answer: Promise<unknown>, queue: DeadlineQueue, who: string): Promise<unknown> {
     this.#who = who;
-    const hasDeadline = this.deadlineMs < Number.MAX_SAFE_INTEGER;
-    const slot = hasDeadline ? queue.add(this, this.deadlineMs) : 0;
+    if (this.deadlineMs < Number.MAX_SAFE_INTEGER) queue.add(this, this.deadlineMs);
     const onAbort = (): void => this.#giveUp(withdrawn(this.#outer?.reason));
     this.#outer?.addEventListener("abort", onAbort, { once: true });
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         this.#lose = undefined;
-        if (hasDeadline) queue.remove(this, slot);
+        DeadlineQueue.remove(this);
         this.#outer?.removeEventListener("abort", onAbort);
       };
       this.#lose = (error) => {

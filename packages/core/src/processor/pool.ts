@@ -1,4 +1,4 @@
-import { DeadlineQueue, type Expiring } from "../clock.ts";
+import { DeadlineQueue, Expiring } from "../clock.ts";
 import { coreError, type MetanodeError } from "../errors.ts";
 import type { Hello, TypeDeclaration } from "../link/frames.ts";
 import type { CallHandler } from "../link/incoming.ts";
@@ -48,7 +48,7 @@ export interface PoolInfo {
 /** The part of all credit that one of several types may hold. */
 const TYPE_SHARE = 0.75;
 
-class Waiting implements Expiring {
+class Waiting extends Expiring {
   readonly message: Message;
   readonly context: CallContext;
   readonly lane: string;
@@ -56,10 +56,10 @@ class Waiting implements Expiring {
   /** Begins the call on the process that came free. */
   readonly begin: (slot: Slot) => void;
   readonly reject: (error: MetanodeError) => void;
-  slot = 0;
   onAbort: (() => void) | undefined;
 
   constructor(pool: Pool, call: Pick<Waiting, "message" | "context" | "begin" | "reject">) {
+    super();
     this.#pool = pool;
     this.lane = call.message.type;
     this.message = call.message;
@@ -249,7 +249,7 @@ export class Pool implements Member {
         return;
       }
       const waiting = new Waiting(this, { message, context, begin: (slot) => resolve(begin(slot)), reject });
-      if (context.deadlineMs < Number.MAX_SAFE_INTEGER) waiting.slot = this.#deadlines.add(waiting, context.deadlineMs);
+      if (context.deadlineMs < Number.MAX_SAFE_INTEGER) this.#deadlines.add(waiting, context.deadlineMs);
       if (signal) {
         waiting.onAbort = () => this.#refuse(waiting, cancelled(signal));
         signal.addEventListener("abort", waiting.onAbort, { once: true });
@@ -280,7 +280,7 @@ export class Pool implements Member {
   }
 
   #forget(waiting: Waiting): void {
-    if (waiting.slot !== 0) this.#deadlines.remove(waiting, waiting.slot);
+    DeadlineQueue.remove(waiting);
     if (waiting.onAbort) waiting.context.signal?.removeEventListener("abort", waiting.onAbort);
     if (this.#queue.size === 0) this.#onQueueEmpty?.();
   }

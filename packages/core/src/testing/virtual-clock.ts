@@ -12,6 +12,7 @@ interface Pending {
  */
 export class VirtualClock implements Clock {
   #nowMs: number;
+  #wallAheadMs = 0;
   #order = 0;
   readonly #pending = new Set<Pending>();
 
@@ -21,6 +22,15 @@ export class VirtualClock implements Clock {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  wallNow(): number {
+    return this.#nowMs + this.#wallAheadMs;
+  }
+
+  /** Sets the clock on the wall forward, or back if `ms` is negative; no time passes, and no timer fires. */
+  stepWall(ms: number): void {
+    this.#wallAheadMs += ms;
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
