@@ -5,6 +5,7 @@ import { natureError } from "../errors.ts";
 import type { Instance, Locator } from "../instance/instance.ts";
 import type { Backlog, RegistryEdit, StoredRegistry } from "./admin.ts";
 import type { Store } from "./full-store.ts";
+import { LazyReads } from "./lazy-reads.ts";
 import { PostgresAdmin } from "./postgres-admin.ts";
 import { type Round, roundResults, roundStatement, roundsOf } from "./postgres-commit.ts";
 import { type ConnectionOptions, Connections, isCollision, isUnknown, type Statement } from "./postgres-connections.ts";
@@ -19,6 +20,7 @@ import {
   replaceSlot,
   retryStatement,
 } from "./postgres-slot.ts";
+import type { ReadClient, ReadParts } from "./prisma-reads.ts";
 import { countTasksSql, rangeSql } from "./range-sql.ts";
 import { Repairs } from "./repairs.ts";
 import { byDue, INSTANCE_COLUMNS, instanceOf, type Row, storedId, TASK_COLUMNS, taskOf } from "./rows.ts";
@@ -66,7 +68,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     await migratePostgres(connections);
     const slot = await connections.transact(registerSlot);
     const admin = new PostgresAdmin(connections, clock, registryPollMs);
-    return new HostedPostgresStore({ connections, admin, slot, taskBlock: await takeBlock(connections) });
+    return new HostedPostgresStore({ url: resolved.url, connections, admin, slot, taskBlock: await takeBlock(connections) });
   } catch (error) {
     await connections.close();
     throw error;
@@ -99,6 +101,7 @@ const INSTANCE = INSTANCE_COLUMNS.map((name) => `i.${name}`).join(", ");
 const TASK = TASK_COLUMNS.join(", ");
 
 interface Parts {
+  readonly url: string;
   readonly connections: Connections;
   readonly admin: PostgresAdmin;
   readonly slot: number;
@@ -114,9 +117,11 @@ class HostedPostgresStore implements Store {
   readonly #repairs = new Repairs();
   /** The lease ran out since the last renewal. */
   #isFenced = false;
+  readonly reads: LazyReads;
   #closing: Promise<void> | undefined;
 
-  constructor({ connections, admin, slot, taskBlock }: Parts) {
+  constructor({ url, connections, admin, slot, taskBlock }: Parts) {
+    this.reads = new LazyReads(() => openReads(url, (query) => this.range(query)));
     this.#connections = connections;
     this.#admin = admin;
     this.#gate = new SlotGate(slot);
@@ -315,6 +320,7 @@ class HostedPostgresStore implements Store {
 
   async #close(): Promise<void> {
     this.#admin.close();
+    await this.reads.close();
     try {
       await this.#repair();
       await this.#gate.use((slot) => this.#connections.transact((run) => leaveSlot(run, slot)));
@@ -366,6 +372,21 @@ class HostedPostgresStore implements Store {
     return this.#admin.dropFailed(ids);
   }
 }
+
+/** A client with a few connections of its own. */
+async function openReads(url: string, range: ReadParts["range"]): Promise<ReadParts> {
+  const { PrismaPg } = await import("@prisma/adapter-pg");
+  const { PrismaClient } = await import("../generated/postgresql/client.ts");
+  const adapter = new PrismaPg({ connectionString: url, max: READ_CONNECTIONS, application_name: "metanode" });
+  return { client: new PrismaClient({ adapter }) as unknown as ReadClient, range, stateCounts: STATE_COUNTS };
+}
+
+const READ_CONNECTIONS = 4;
+const STATE_COUNTS = `SELECT i.meta AS meta, s.state AS state, count(*) AS lines
+  FROM instance i CROSS JOIN LATERAL json_array_elements_text(i.states::json) AS s (state)
+  WHERE i.version > 0 AND ($1 = '' OR i.meta = $1) AND NOT EXISTS (
+    SELECT FROM instance n WHERE n.meta = i.meta AND n.id = i.id AND n.para = i.para AND n.version = i.version + 1)
+  GROUP BY i.meta, s.state ORDER BY i.meta, s.state COLLATE "C"`;
 
 async function runRound(
   slot: number,
