@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    globalSetup: ["packages/nature/test/postgres/global-setup.ts"],
     include: ["{packages,apps,examples,infra}/*/test/**/*.test.ts", "{scripts,bench}/test/**/*.test.ts"],
     // Faults are made on purpose here, with real processes: what a test waits for has a limit of its own, and this is the last one.
     testTimeout: 30_000,

@@ -5,6 +5,7 @@ import Database from "libsql";
 import { natureError } from "../errors.ts";
 import { type AppliedMigration, MIGRATION_TABLE, type Migration, pendingMigrations, readMigrations } from "./migrations.ts";
 import type { Cell, Row } from "./rows.ts";
+import { FILE_NAME } from "./sqlite-file.ts";
 
 /*
  * The file is opened through libSQL alone, the library under Prisma's adapter: two copies of SQLite in one process would undo each other's
@@ -19,7 +20,6 @@ export interface DatabaseOptions {
   readonly maxFileBytes: number;
 }
 
-export const FILE_NAME = "nature.sqlite";
 const LOCK_NAME = "nature.lock";
 /** Tells our files from those of other programs: "MNNW". */
 const APPLICATION_ID = 0x4d4e4e57;

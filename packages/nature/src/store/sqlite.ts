@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { type Clock, systemClock } from "@metanode/core/clock";
 import { fromWire, type MetanodeError } from "@metanode/core/errors";
@@ -6,7 +8,10 @@ import { natureError } from "../errors.ts";
 import type { Instance, Locator } from "../instance/instance.ts";
 import type { Backlog, FailedQuery, RegistryEdit, StoredRegistry } from "./admin.ts";
 import type { Store } from "./full-store.ts";
+import { LazyReads } from "./lazy-reads.ts";
+import type { ReadParts } from "./prisma-reads.ts";
 import { byDue, failedTaskOf, instanceOf, type Row, storedId, taskOf } from "./rows.ts";
+import { FILE_NAME } from "./sqlite-file.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 import { packUnits, unpackResults, type WorkerAnswer, type WorkerRequest, type WorkerStart } from "./sqlite-wire.ts";
 import type {
@@ -53,7 +58,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const clock = options.clock ?? systemClock;
   const thread = new StoreThread({ folder, maxFileBytes, minFreeBytes, nowMs: Math.floor(clock.now()) });
   await thread.ready;
-  return new HostedSqliteStore(thread, clock, await thread.ask("taskBlock"));
+  return new HostedSqliteStore(thread, { folder, clock, taskBlock: await thread.ask("taskBlock") });
 }
 
 interface Pending {
@@ -139,12 +144,14 @@ class HostedSqliteStore implements Store {
   readonly #clock: Clock;
   readonly #ids: TaskIds;
   readonly #watchers = new Watchers();
+  readonly reads: LazyReads;
   #closing: Promise<void> | undefined;
 
-  constructor(thread: StoreThread, clock: Clock, taskBlock: number) {
+  constructor(thread: StoreThread, { folder, clock, taskBlock }: { folder: string; clock: Clock; taskBlock: number }) {
     this.#thread = thread;
     this.#clock = clock;
     this.#ids = new TaskIds(taskBlock, () => thread.ask("taskBlock"));
+    this.reads = new LazyReads(() => openReads(folder, (query) => this.range(query)));
   }
 
   async commit(units: readonly Unit[]): Promise<UnitResult[]> {
@@ -261,7 +268,7 @@ class HostedSqliteStore implements Store {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#thread.close();
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
@@ -269,10 +276,28 @@ class HostedSqliteStore implements Store {
     return this.close();
   }
 
+  async #close(): Promise<void> {
+    await this.reads.close();
+    await this.#thread.close();
+  }
+
   #nowMs(): number {
     return Math.floor(this.#clock.now());
   }
 }
+
+/** A connection of its own beside that of the thread, through the same library. */
+async function openReads(folder: string, range: ReadParts["range"]): Promise<ReadParts> {
+  const { PrismaLibSql } = await import("@prisma/adapter-libsql");
+  const { PrismaClient } = await import("../generated/sqlite/client.ts");
+  const adapter = new PrismaLibSql({ url: pathToFileURL(join(folder, FILE_NAME)).href });
+  return { client: new PrismaClient({ adapter }), range, stateCounts: STATE_COUNTS };
+}
+
+const STATE_COUNTS = `SELECT i.meta AS meta, s.value AS state, count(*) AS lines FROM instance i, json_each(i.states) s
+  WHERE i.version > 0 AND (?1 = '' OR i.meta = ?1) AND NOT EXISTS (
+    SELECT 1 FROM instance n WHERE n.meta = i.meta AND n.id = i.id AND n.para = i.para AND n.version = i.version + 1)
+  GROUP BY i.meta, s.value ORDER BY i.meta, s.value`;
 
 function maybeInstance(row: Row | undefined): Instance | undefined {
   return row === undefined ? undefined : instanceOf(row);

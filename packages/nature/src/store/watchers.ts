@@ -3,6 +3,10 @@ export class Watchers {
   readonly #listeners = new Set<(version: number) => void>();
   #last = -1;
 
+  get isEmpty(): boolean {
+    return this.#listeners.size === 0;
+  }
+
   add(listener: (version: number) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

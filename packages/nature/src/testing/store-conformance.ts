@@ -1,6 +1,7 @@
 import { describe, test } from "vitest";
 import { commitPromises } from "./store-conformance-commit.ts";
 import { rangePromises } from "./store-conformance-range.ts";
+import { readPromises } from "./store-conformance-reads.ts";
 import { registryPromises } from "./store-conformance-registry.ts";
 import { sharingPromises } from "./store-conformance-sharing.ts";
 import { taskPromises } from "./store-conformance-tasks.ts";
@@ -23,6 +24,7 @@ const SUITE: Readonly<Record<string, readonly StorePromise[]>> = {
   "ranges of keys": rangePromises,
   "what is declared": registryPromises,
   upkeep: upkeepPromises,
+  "reads for people": readPromises,
   "several engines": sharingPromises,
 };
 

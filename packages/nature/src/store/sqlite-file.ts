@@ -1,0 +1,2 @@
+/** The database within its folder. */
+export const FILE_NAME = "nature.sqlite";
