@@ -35,8 +35,9 @@ function openWorld(executors: Record<string, Executor>) {
       return undefined;
     },
     stopping: new Set(),
+    fault: undefined,
   };
-  const run = (given: Partial<Mission> = {}, last?: Instance): Promise<Converted> => {
+  const run = async (given: Partial<Mission> = {}, last?: Instance): Promise<Converted> => {
     const work = mission({ to: "B:c:1", ...given });
     return convert(world, {
       taskId: 9,

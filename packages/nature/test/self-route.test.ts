@@ -6,15 +6,17 @@ import type { ConvertResult, SelfRoute, SelfRouteConverter } from "../src/execut
 import { defineExecutors } from "../src/executor/local.ts";
 import type { Meta } from "../src/meta/meta.ts";
 import type { Relation } from "../src/relation/relation.ts";
-import { MemoryStore } from "./fixtures/memory-store.ts";
+import { MemoryDisk } from "../src/testing/memory-disk.ts";
+import { openMemoryStore } from "../src/testing/memory-store.ts";
 import { catalogOf, instance, relation } from "./fixtures/things.ts";
 
 const copy = { protocol: "local", url: "copy" };
 
 /** An engine at work whose relation from B:a:1 asks the executor `route`. */
 function openEngine(route: () => ConvertResult, declared: { metas?: readonly Meta[]; relations?: readonly Relation[] } = {}) {
-  const store = new MemoryStore();
+  const disk = new MemoryDisk();
   const clock = new VirtualClock();
+  const store = openMemoryStore(disk, { clock });
   const catalog = catalogOf(
     [{ meta: "B:a:1" }, { meta: "B:static:1" }, ...(declared.metas ?? [])],
     [relation("B:a:1", "D:routed:1", { executor: { protocol: "local", url: "route" } }), ...(declared.relations ?? [])],
@@ -30,8 +32,8 @@ function openEngine(route: () => ConvertResult, declared: { metas?: readonly Met
   );
   engine.start();
   const contents = (meta: string): string[] =>
-    [...store.instances.values()].filter((one) => one.meta === meta).map((one) => one.content);
-  return { engine, store, clock, reports, contents };
+    [...disk.instances.values()].filter((one) => one.meta === meta).map((one) => one.content);
+  return { engine, disk, clock, reports, contents };
 }
 
 describe("an instance that is put in with ways of its own (§6.5)", () => {
@@ -41,7 +43,7 @@ describe("an instance that is put in with ways of its own (§6.5)", () => {
   ];
 
   test("goes these ways, and not those that its meta has by relations", async () => {
-    const { engine, store, clock, contents } = openEngine(() => ({ type: "none" }), {
+    const { engine, disk, clock, contents } = openEngine(() => ({ type: "none" }), {
       relations: [relation("D:start:1", "B:static:1", { executor: { protocol: "local", url: "copy" } })],
     });
     const given = { meta: "D:start:1", id: "77", content: "x" };
@@ -56,7 +58,7 @@ describe("an instance that is put in with ways of its own (§6.5)", () => {
     await clock.advance(60_000);
     await engine.idle();
     expect(contents("N::1")).toEqual(["x!"]);
-    expect(store.tasks.size).toBe(0);
+    expect(disk.tasks.size).toBe(0);
     await engine.stop();
   });
 
@@ -88,9 +90,9 @@ describe("an instance that is put in with ways of its own (§6.5)", () => {
     ["names an unknown protocol", "D:start:1", [{ executor: { protocol: "auto", url: "x" } }], "relation.invalid"],
     ["has an executor with unknown members", "D:start:1", [{ executor: { ...copy, timeout: 3 } as never }], "config.invalid"],
   ])("is refused when it %s", async (_what, meta, converters, code) => {
-    const { engine, store } = openEngine(() => ({ type: "none" }), { metas: [{ meta: "D:stateful:1", states: "a" }] });
+    const { engine, disk } = openEngine(() => ({ type: "none" }), { metas: [{ meta: "D:stateful:1", states: "a" }] });
     await expect(engine.selfRoute({ meta }, converters)).rejects.toMatchObject({ code });
-    expect(store.instances.size).toBe(0);
+    expect(disk.instances.size).toBe(0);
     await engine.stop();
   });
 });
@@ -102,26 +104,26 @@ describe("instances that an executor routes itself (D-2)", () => {
   ];
 
   test("are stored with their ways in place of the target, and the task ends", async () => {
-    const { engine, store, contents } = openEngine(() => ({ type: "self-route", instances: routed }));
+    const { engine, disk, contents } = openEngine(() => ({ type: "self-route", instances: routed }));
     const { instance: upstream } = await engine.input({ meta: "B:a:1", content: "up" });
     await engine.idle();
     expect(contents("D:routed:1")).toEqual(["one"]);
     expect(contents("D:other:1")).toEqual(["two"]);
     expect(contents("D:next:1").sort()).toEqual(["one!", "two!"]);
-    const all = [...store.instances.values()];
+    const all = [...disk.instances.values()];
     const other = all.find(({ meta }) => meta === "D:other:1");
     expect(other?.from).toEqual({ meta: "B:a:1", id: upstream.id, para: "", version: 0 });
     expect(all.find(({ content }) => content === "two!")?.id).toBe(other?.id);
-    expect(store.tasks.size).toBe(0);
+    expect(disk.tasks.size).toBe(0);
     expect(engine.stats).toMatchObject({ converted: 3, stored: 5, failed: 0 });
     await engine.stop();
   });
 
   test("may come by a callback", async () => {
-    const { engine, store, contents } = openEngine(() => ({ type: "delay", delayMs: 1_000 }));
+    const { engine, disk, contents } = openEngine(() => ({ type: "delay", delayMs: 1_000 }));
     await engine.input({ meta: "B:a:1" });
     await engine.idle();
-    const [taskId] = [...store.tasks.keys()] as [number];
+    const [taskId] = [...disk.tasks.keys()] as [number];
     await engine.callback(taskId, { type: "self-route", instances: routed });
     await engine.idle();
     expect(contents("D:next:1").sort()).toEqual(["one!", "two!"]);
@@ -131,13 +133,13 @@ describe("instances that an executor routes itself (D-2)", () => {
 
   test("that are wrong fail their task and nothing else", async () => {
     const wrong: SelfRoute[] = [{ instance: { meta: "B:static:1" }, converters: [{ executor: copy }] }];
-    const { engine, store } = openEngine(() => ({ type: "self-route", instances: wrong }), {
+    const { engine, disk } = openEngine(() => ({ type: "self-route", instances: wrong }), {
       relations: [relation("B:a:1", "B:static:1", { executor: { protocol: "local", url: "copy" } })],
     });
     await engine.input({ meta: "B:a:1" });
     await engine.idle();
-    expect(store.failed).toMatchObject([{ to: "D:routed:1", code: "executor.logic" }]);
-    expect([...store.instances.values()].map(({ meta }) => meta)).toEqual(["B:a:1", "B:static:1"]);
+    expect([...disk.failed.values()]).toMatchObject([{ to: "D:routed:1", code: "executor.logic" }]);
+    expect([...disk.instances.values()].map(({ meta }) => meta)).toEqual(["B:a:1", "B:static:1"]);
     await engine.stop();
   });
 
@@ -165,13 +167,13 @@ describe("instances that an executor routes itself (D-2)", () => {
 
 describe("a callback", () => {
   test("with what is no answer is refused, and the task goes on waiting", async () => {
-    const { engine, store } = openEngine(() => ({ type: "delay", delayMs: 1_000 }));
+    const { engine, disk } = openEngine(() => ({ type: "delay", delayMs: 1_000 }));
     await engine.input({ meta: "B:a:1" });
     await engine.idle();
-    const [taskId] = [...store.tasks.keys()] as [number];
+    const [taskId] = [...disk.tasks.keys()] as [number];
     for (const result of [{ type: "nonsense" }, {}, { type: "instances" }, { type: "delay", delayMs: 5 }])
       await expect(engine.callback(taskId, result as ConvertResult)).rejects.toMatchObject({ code: "executor.logic" });
-    expect(store.tasks.has(taskId)).toBe(true);
+    expect(disk.tasks.has(taskId)).toBe(true);
     await engine.stop();
   });
 });

@@ -13,7 +13,7 @@ import { Conversions } from "./conversions.ts";
 import type { EngineReport } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
 import { type FlowResult, Flows, type Wait, type WaitOptions } from "./flows.ts";
-import { type InputResult, Inputs } from "./inputs.ts";
+import { type InputOptions, type InputResult, Inputs } from "./inputs.ts";
 import { Lines } from "./lines.ts";
 import { type EngineStats, Measures, type RelationMeasures } from "./measures.ts";
 import { type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./options.ts";
@@ -149,9 +149,9 @@ export class Engine {
    * @throws meta.unknown, instance.invalid, instance.state, instance.too_large; instance.version_gap – the version before is not stored;
    * instance.conflict – the version is, with other data; store.unavailable – most likely nothing was stored, and to repeat it is safe; node.closed
    */
-  async input(input: InstanceInput): Promise<InputResult> {
+  async input(input: InstanceInput, options?: Pick<InputOptions, "origin">): Promise<InputResult> {
     this.#assertOpen();
-    return this.#inputs.one(input);
+    return this.#counted(await this.#inputs.one(input, options));
   }
 
   /**
@@ -160,7 +160,8 @@ export class Engine {
    */
   async inputMany(inputs: readonly InstanceInput[]): Promise<InputResult[]> {
     this.#assertOpen();
-    return inputs.length === 0 ? [] : this.#inputs.many(inputs);
+    if (inputs.length === 0) return [];
+    return (await this.#inputs.many(inputs)).map((result) => this.#counted(result));
   }
 
   /** {@link input} and {@link waitFor} in one: nothing that comes of it is missed, and the database is not looked at for it. */
@@ -168,10 +169,11 @@ export class Engine {
     this.#assertOpen();
     let wait: Wait | undefined;
     try {
-      const result = await this.#inputs.one(input, (instance) => {
+      const onAccepted = (instance: Instance): void => {
         wait?.cancel();
         wait = this.#flows.open(instance, options);
-      });
+      };
+      const result = this.#counted(await this.#inputs.one(input, { onAccepted }));
       if (result.isNew && wait !== undefined) {
         // Nothing follows from some.
         if (options.meta === undefined) void wait.look();
@@ -201,7 +203,7 @@ export class Engine {
    */
   async selfRoute(input: InstanceInput, converters: readonly SelfRouteConverter[]): Promise<InputResult> {
     this.#assertOpen();
-    return this.#inputs.selfRoute(input, converters);
+    return this.#counted(await this.#inputs.selfRoute(input, converters));
   }
 
   /**
@@ -262,6 +264,11 @@ export class Engine {
     return replayed;
   }
 
+  #counted(result: InputResult): InputResult {
+    if (result.isNew) this.#measures.stats.inputs++;
+    return result;
+  }
+
   /** What was stored leads to further work. */
   #follow(planned: readonly Planned[]): void {
     const { stats } = this.#measures;
@@ -270,7 +277,6 @@ export class Engine {
     const jobs: Job[] = [];
     for (const { entry, jobs: own, problems } of planned) {
       const { instance, tasks } = entry;
-      if (instance.from === undefined) stats.inputs++;
       if (this.#parts.onStored !== undefined) this.#tell(instance);
       for (const error of problems) {
         stats.dropped++;

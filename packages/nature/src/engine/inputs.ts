@@ -3,9 +3,9 @@ import { asMetanodeError } from "@metanode/core/internal";
 import type { Catalog } from "../catalog/catalog.ts";
 import { natureError } from "../errors.ts";
 import type { SelfRouteConverter } from "../executor/executor.ts";
-import { type Instance, type InstanceInput, keyOf, lineKeyOf } from "../instance/instance.ts";
+import { type Instance, type InstanceInput, keyOf, type Locator, lineKeyOf } from "../instance/instance.ts";
 import type { FaultHook } from "./fault.ts";
-import { type Accepted, accept, saysTheSame } from "./intake.ts";
+import { type Accepted, accept, saysTheSame, withOrigin } from "./intake.ts";
 import type { Lines } from "./lines.ts";
 import type { ResolvedEngineOptions } from "./options.ts";
 import { routedMeta, routeMissions } from "./self-route.ts";
@@ -30,8 +30,16 @@ export interface IntakeGround {
   readonly follow: (planned: readonly Planned[]) => void;
 }
 
-/** Told of the identity of an input before it is stored. */
-export type OnAccepted = (instance: Instance) => void;
+/** What can be said about an input besides what it is. */
+export interface InputOptions {
+  /**
+   * What it was made of, outside: kept as its `from`. A line takes one instance of each origin, so that an input with states, too, can be
+   * repeated without harm.
+   */
+  readonly origin?: Locator;
+  /** Told of its identity before it is stored; again if it has to become another version. */
+  readonly onAccepted?: (instance: Instance) => void;
+}
 
 /** Other writers in a row, after which an input is refused. */
 const MAX_CONFLICTS = 100;
@@ -51,9 +59,10 @@ export class Inputs {
     this.#ground = ground;
   }
 
-  async one(input: InstanceInput, onAccepted?: OnAccepted): Promise<InputResult> {
+  async one(input: InstanceInput, { origin, onAccepted }: InputOptions = {}): Promise<InputResult> {
     const catalog = this.#ground.catalog();
-    const accepted = this.#accept(catalog, input);
+    const given = this.#accept(catalog, input);
+    const accepted = origin === undefined ? given : withOrigin(given, origin);
     if (!accepted.meta.isStateful) {
       onAccepted?.(accepted.instance);
       const [result] = await this.#put([this.#ground.stored.plan(catalog, accepted.instance)]);
@@ -112,7 +121,11 @@ export class Inputs {
   }
 
   /** Inputs of which some are versions: each after the one that is stored. */
-  async #versions(catalog: Catalog, accepted: readonly Accepted[], onAccepted?: OnAccepted): Promise<InputResult[]> {
+  async #versions(
+    catalog: Catalog,
+    accepted: readonly Accepted[],
+    onAccepted?: InputOptions["onAccepted"],
+  ): Promise<InputResult[]> {
     const stateful = accepted.filter(({ meta }) => meta.isStateful).map(({ instance }) => lineKeyOf(instance));
     if (new Set(stateful).size < stateful.length) {
       throw natureError("instance.invalid", "a batch holds at most one version of each line; put the later ones in after it");

@@ -43,19 +43,20 @@ export function accept(catalog: Catalog, input: InstanceInput, limits: DataLimit
   checkData(meta, data, limits);
   const given = checkId(String(input.id ?? "0"));
   const id = given === "0" && para === "" ? idOfData(data) : given;
-  const from = input.from === undefined ? undefined : checkOrigin(meta, input.from);
-  return { meta, instance: { meta: meta.meta, id, para, version, ...data, from, createdMs: Math.floor(nowMs) } };
+  return { meta, instance: { meta: meta.meta, id, para, version, ...data, from: undefined, createdMs: Math.floor(nowMs) } };
 }
 
-/** Where an input says it comes from: a key, in whatever way its parts are spelled. */
-function checkOrigin(meta: LoadedMeta, { meta: from, id, para, version }: Locator): Locator {
-  checkPara(meta, para);
-  if (!Number.isInteger(version) || version < 0 || version > MAX_VERSION) {
-    throw natureError("instance.invalid", `the version of from is ${version}, expected a whole number from 0`, {
-      details: { path: "/from/version" },
+/** An accepted input that says what it was made of. @throws instance.invalid, meta.syntax */
+export function withOrigin({ meta, instance }: Accepted, origin: Locator): Accepted {
+  checkPara(meta, origin.para);
+  if (!Number.isInteger(origin.version) || origin.version < 0 || origin.version > MAX_VERSION) {
+    throw natureError("instance.invalid", `the version of the origin is ${origin.version}, expected a whole number from 0`, {
+      details: { path: "/origin/version" },
     });
   }
-  return { meta: canonicalMeta(from), id: checkId(String(id)), para, version };
+  const { para, version } = origin;
+  const from = { meta: canonicalMeta(origin.meta), id: checkId(String(origin.id)), para, version };
+  return { meta, instance: { ...instance, from } };
 }
 
 function statesOf(meta: LoadedMeta, states: readonly string[]): string[] {

@@ -59,6 +59,8 @@ export class TaskQueue {
   #poll: Timer | undefined;
   #pollAtMs = Number.POSITIVE_INFINITY;
   #isPolling = false;
+  /** Whether somebody wanted a look while one was under way, which may have come too early for it. */
+  #pollsAgain = false;
   #isPumping = false;
   /** Whether tasks were left in the database because there was no room for them here. */
   #isOverflown = false;
@@ -227,7 +229,10 @@ export class TaskQueue {
 
   async #claim(): Promise<void> {
     this.#pollAtMs = Number.POSITIVE_INFINITY;
-    if (this.#isPolling) return;
+    if (this.#isPolling) {
+      this.#pollsAgain = true;
+      return;
+    }
     this.#isPolling = true;
     const { clock, pollMs, maxOwned } = this.#options;
     let nextMs = clock.now() + pollMs;
@@ -244,7 +249,8 @@ export class TaskQueue {
       this.#worker.report({ kind: "store", text: "due tasks could not be claimed; it is tried again", error });
     }
     this.#isPolling = false;
-    this.pollAt(nextMs);
+    this.pollAt(this.#pollsAgain ? clock.now() : nextMs);
+    this.#pollsAgain = false;
     this.#pump();
   }
 

@@ -31,10 +31,7 @@ export interface InstanceData {
 
 /** One stored instance. */
 export interface Instance extends Locator, InstanceData {
-  /**
-   * The instance that it was made from. Input from outside has none, unless its sender gave one: then the line takes one instance of that
-   * origin, however often it is sent.
-   */
+  /** The instance that it was made from; undefined for input from outside, unless it came with an origin. */
   readonly from: Locator | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly createdMs: number;

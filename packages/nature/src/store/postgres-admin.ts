@@ -1,11 +1,13 @@
 import type { Clock, Timer } from "@metanode/core/clock";
 import type { Meta } from "../meta/meta.ts";
-import type { Backlog, MaintenanceStore, RegistryEdit, RegistryStore, StoredRegistry } from "./admin.ts";
+import type { Backlog, FailedQuery, MaintenanceStore, RegistryEdit, RegistryStore, StoredRegistry } from "./admin.ts";
 import type { Connections, Run } from "./postgres-connections.ts";
-import { metaOf, relationOf, TASK_COLUMNS } from "./rows.ts";
+import { FAILED_COLUMNS, failedTaskOf, metaOf, relationOf, TASK_COLUMNS } from "./rows.ts";
+import type { FailedTask } from "./store.ts";
 import { Watchers } from "./watchers.ts";
 
 const TASK = TASK_COLUMNS.join(", ");
+const FAILED = FAILED_COLUMNS.join(", ");
 const VERSION = "SELECT value::int8 FROM setting WHERE name = 'registry_version'";
 
 /** What is declared, and upkeep, on PostgreSQL. */
@@ -105,12 +107,21 @@ export class PostgresAdmin implements RegistryStore, MaintenanceStore {
     return { owned, due, delayed, failed, oldestDueMs: oldest ?? undefined };
   }
 
-  async replayFailed(ids: readonly number[], nowMs: number): Promise<number[]> {
+  async failedTasks({ afterId = 0, to, limit }: FailedQuery): Promise<FailedTask[]> {
+    const rows = await this.#connections.read({
+      text: `SELECT ${FAILED} FROM failed_task WHERE id > $1 AND ($2::text IS NULL OR to_meta = $2) ORDER BY id LIMIT $3`,
+      values: [afterId, to ?? null, limit],
+    });
+    return rows.map(failedTaskOf);
+  }
+
+  async replayFailed(ids: readonly number[], nowMs: number, mission?: string): Promise<number[]> {
     const rows = await this.#connections.write({
       text: `WITH gone AS (DELETE FROM failed_task WHERE id = ANY ($1::int8[]) RETURNING *)
-        INSERT INTO task (${TASK}) SELECT id, from_meta, from_id, from_para, from_version, to_meta, mission, created_ms, $2, 0 FROM gone
+        INSERT INTO task (${TASK})
+          SELECT id, from_meta, from_id, from_para, from_version, to_meta, coalesce($3, mission), created_ms, $2, 0 FROM gone
         RETURNING id`,
-      values: [ids, nowMs],
+      values: [ids, nowMs, mission ?? null],
     });
     return rows.map(([id]) => id as number).sort((a, b) => a - b);
   }

@@ -2,8 +2,8 @@ import { type Clock, systemClock } from "@metanode/core/clock";
 import { MetanodeError } from "@metanode/core/errors";
 import { intWithin, rejectUnknownKeys, textOf } from "@metanode/core/internal";
 import { natureError } from "../errors.ts";
-import type { Instance, Locator } from "../instance/instance.ts";
-import type { Backlog, RegistryEdit, StoredRegistry } from "./admin.ts";
+import { type Instance, keyOf, type Locator } from "../instance/instance.ts";
+import type { Backlog, FailedQuery, RegistryEdit, StoredRegistry } from "./admin.ts";
 import type { Store } from "./full-store.ts";
 import { LazyReads } from "./lazy-reads.ts";
 import { PostgresAdmin } from "./postgres-admin.ts";
@@ -25,7 +25,18 @@ import { countTasksSql, rangeSql } from "./range-sql.ts";
 import { Repairs } from "./repairs.ts";
 import { byDue, INSTANCE_COLUMNS, instanceOf, type Row, storedId, TASK_COLUMNS, taskOf } from "./rows.ts";
 import { SlotGate } from "./slot-gate.ts";
-import type { Failure, LeaseRenewal, RangeQuery, Retry, Task, TaskRange, Unit, UnitResult } from "./store.ts";
+import type {
+  FailedTask,
+  Failure,
+  LeaseRenewal,
+  Outcome,
+  RangeQuery,
+  Retry,
+  Task,
+  TaskRange,
+  Unit,
+  UnitResult,
+} from "./store.ts";
 import { TaskIds } from "./task-ids.ts";
 
 /** How a store on PostgreSQL is opened. */
@@ -99,6 +110,19 @@ const MAX_COLLISIONS = 50;
 
 const INSTANCE = INSTANCE_COLUMNS.map((name) => `i.${name}`).join(", ");
 const TASK = TASK_COLUMNS.join(", ");
+
+/** How many rows of a table work on a key. */
+const OPEN_OF = `(SELECT count(*) FROM ? t WHERE t.from_meta = k.meta AND t.from_id = k.id AND t.from_para = k.para
+  AND t.from_version = k.version)`;
+
+function keyValues(keys: readonly Locator[]): unknown[] {
+  return [
+    keys.map(({ meta }) => meta),
+    keys.map(({ id }) => storedId(id)),
+    keys.map(({ para }) => para),
+    keys.map(({ version }) => version),
+  ];
+}
 
 interface Parts {
   readonly url: string;
@@ -184,12 +208,7 @@ class HostedPostgresStore implements Store {
       text: `SELECT k.ord, ${INSTANCE}
         FROM unnest($1::text[], $2::text[], $3::text[], $4::int4[]) WITH ORDINALITY AS k (meta, id, para, version, ord)
         JOIN instance i ON i.meta = k.meta AND i.id = k.id AND i.para = k.para AND i.version = k.version`,
-      values: [
-        keys.map(({ meta }) => meta),
-        keys.map(({ id }) => storedId(id)),
-        keys.map(({ para }) => para),
-        keys.map(({ version }) => version),
-      ],
+      values: keyValues(keys),
     });
     return placed(keys.length, rows);
   }
@@ -258,6 +277,27 @@ class HostedPostgresStore implements Store {
   async task(id: number): Promise<Task | undefined> {
     const [row] = await this.#connections.read({ text: `SELECT ${TASK} FROM task WHERE id = $1`, values: [id] });
     return row === undefined ? undefined : taskOf(row);
+  }
+
+  async outcomes(keys: readonly Locator[]): Promise<Outcome[]> {
+    if (keys.length === 0) return [];
+    // Before what was made: what a task that ends between has made is not missed.
+    const counted = await this.#connections.read({
+      name: "open_tasks",
+      text: `SELECT k.ord, ${OPEN_OF.replace("?", "task")}, ${OPEN_OF.replace("?", "failed_task")}
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::int4[]) WITH ORDINALITY AS k (meta, id, para, version, ord)`,
+      values: keyValues(keys),
+    });
+    const made = await this.#connections.read({
+      name: "made",
+      text: `SELECT k.ord, ${INSTANCE} FROM unnest($1::text[]) WITH ORDINALITY AS k (from_key, ord)
+        JOIN instance i ON i.from_key = k.from_key ORDER BY i.meta, i.id, i.para, i.version`,
+      values: [keys.map(keyOf)],
+    });
+    const outcomes = keys.map(() => ({ instances: [] as Instance[], open: 0, failed: 0 }));
+    for (const [ord, ...row] of made) outcomes[(ord as number) - 1]?.instances.push(instanceOf(row));
+    for (const [ord, open, failed] of counted) Object.assign(outcomes[(ord as number) - 1] ?? {}, { open, failed });
+    return outcomes;
   }
 
   async countTasks(query: TaskRange): Promise<number> {
@@ -364,8 +404,12 @@ class HostedPostgresStore implements Store {
     return this.#admin.backlog(nowMs);
   }
 
-  replayFailed(ids: readonly number[], nowMs: number): Promise<number[]> {
-    return this.#admin.replayFailed(ids, nowMs);
+  failedTasks(query: FailedQuery): Promise<FailedTask[]> {
+    return this.#admin.failedTasks(query);
+  }
+
+  replayFailed(ids: readonly number[], nowMs: number, mission?: string): Promise<number[]> {
+    return this.#admin.replayFailed(ids, nowMs, mission);
   }
 
   dropFailed(ids: readonly number[]): Promise<number> {

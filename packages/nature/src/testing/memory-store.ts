@@ -19,6 +19,7 @@ import type {
 } from "../store/store.ts";
 import { TASK_BLOCK } from "../store/task-ids.ts";
 import { byKey, compareCells, type DiskTask, keyCells, type MemoryDisk } from "./memory-disk.ts";
+import { MemoryReads } from "./memory-reads.ts";
 
 /** Operations of a store at which a test can make something happen. */
 export type StoreOperation = "commit" | "latest" | "load" | "claim" | "retry" | "fail" | "take" | "renew" | "other";
@@ -42,6 +43,7 @@ const FIRST_LEASE_MS = 30_000;
 export class MemoryStore implements Store {
   readonly dialect = "sqlite";
   readonly disk: MemoryDisk;
+  readonly reads: MemoryReads;
   readonly #clock: Clock;
   readonly #fault: MemoryStoreOptions["fault"];
   readonly #repairs = new Repairs();
@@ -55,6 +57,7 @@ export class MemoryStore implements Store {
 
   constructor(disk: MemoryDisk, { clock = systemClock, fault }: MemoryStoreOptions = {}) {
     this.disk = disk;
+    this.reads = new MemoryReads(disk, (query) => this.range(query));
     this.#clock = clock;
     this.#fault = fault;
     this.#slot = this.#register(FIRST_LEASE_MS);

@@ -6,7 +6,8 @@ import { byBytes } from "../../src/byte-order.ts";
 import type { BeforeFilter } from "../../src/executor/executor.ts";
 import type { Resolvers } from "../../src/executor/executors.ts";
 import { type Instance, keyOf } from "../../src/instance/instance.ts";
-import { type RangeQuery, storedId } from "../../src/store/store.ts";
+import { storedId } from "../../src/store/rows.ts";
+import type { RangeQuery } from "../../src/store/store.ts";
 import { filterRequest, instance } from "../fixtures/things.ts";
 
 /** The parts of a key, or of its beginning, as they are compared. */
