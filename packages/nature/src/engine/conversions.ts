@@ -5,6 +5,7 @@ import type { ConvertResult, SelfRoute } from "../executor/executor.ts";
 import type { Resolvers } from "../executor/executors.ts";
 import { type Instance, keyOf, lineKeyOf } from "../instance/instance.ts";
 import { LOOP_ID } from "../instance/sys-context.ts";
+import { runAhead } from "./ahead.ts";
 import { applyBefore, type Converted, type ConvertWorld, conclude, convert } from "./convert.ts";
 import type { EngineReport } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
@@ -13,6 +14,7 @@ import { andThen, isLater, type Maybe } from "./maybe.ts";
 import type { Measures } from "./measures.ts";
 import { backoffOf, type ResolvedEngineOptions } from "./options.ts";
 import { toInstances } from "./outputs.ts";
+import { Prompt } from "./prompt.ts";
 import { SavedCache } from "./saved-cache.ts";
 import { routedInstances } from "./self-route.ts";
 import { isAway, type Job, type Planned, type Stored } from "./stored.ts";
@@ -59,6 +61,7 @@ export class Conversions {
   readonly #queue: () => TaskQueue;
   readonly #saved: SavedCache;
   readonly #stopping = new Set<(reason: Error) => void>();
+  readonly #prompt = new Prompt();
   readonly #stop = natureError("executor.environment", "the engine stops");
   #world: ConvertWorld | undefined;
 
@@ -137,6 +140,7 @@ export class Conversions {
     fault?.("task.target");
     const line = lineOf(target) ?? job.metOn;
     if (line !== undefined && job.line === undefined && !this.#enter(job, line)) return;
+    if (job.begun !== undefined) return andThen(takeBegun(job), (converted) => this.#settle(job, target, converted));
     const { meta, id, para = "" } = target;
     const last = meta.isStateful && id !== undefined ? stored.latest({ meta: meta.meta, id, para }, true) : undefined;
     return andThen(last, (there) => {
@@ -166,7 +170,10 @@ export class Conversions {
       return this.#end(job, this.#instead(job, converted.instead));
     }
     // The executor has run: what is left takes nobody's place.
-    return andThen(this.#plan(job, target, converted), (planned) => void this.#store(job, planned));
+    return andThen(this.#plan(job, target, converted), (planned) => {
+      const { planned: all, done } = runAhead(this.#ground, this.#worldNow(), planned);
+      void this.#store(job, all, done);
+    });
   }
 
   async #instead(job: Job, result: Exclude<ConvertResult, { type: "instances" | "none" | "self-route" }>): Promise<void> {
@@ -213,12 +220,12 @@ export class Conversions {
   }
 
   /** Stores what a try came to, and lets go of the task. */
-  async #store(job: Job, planned: readonly Planned[]): Promise<void> {
+  async #store(job: Job, planned: readonly Planned[], ahead: readonly Job[]): Promise<void> {
     const queue = this.#queue();
     queue.storingBegins();
     let settled: Settled = "done";
     try {
-      settled = await this.#commit(job, planned);
+      settled = await this.#commit(job, planned, ahead);
       if (settled === "conflict" && ++job.conflicts >= MAX_CONFLICTS) {
         settled = "done";
         throw tooManyConflicts();
@@ -231,7 +238,7 @@ export class Conversions {
     queue.storingEnds();
   }
 
-  async #commit(job: Job, planned: readonly Planned[]): Promise<Settled> {
+  async #commit(job: Job, planned: readonly Planned[], ahead: readonly Job[] = []): Promise<Settled> {
     const { stored, measures, options, fault } = this.#ground;
     const { task, upstream } = job;
     fault?.("task.ready");
@@ -239,7 +246,9 @@ export class Conversions {
     fault?.("task.stored");
     if (result.status === "conflict") measures.count("conflicts", upstream.meta, task.to);
     if (result.status !== "done") return result.status;
-    measures.converted(upstream.meta, task.to, options.clock.now() - task.dueMs);
+    const nowMs = options.clock.now();
+    measures.converted(upstream.meta, task.to, nowMs - task.dueMs);
+    for (const { task: one } of ahead) measures.converted(one.upstream.meta, one.to, nowMs - one.dueMs);
     for (const { entry } of planned) this.#remember(entry.instance);
     const fresh = planned.filter((_, at) => result.stored[at]);
     this.#ground.follow(fresh);
@@ -347,6 +356,7 @@ export class Conversions {
       stopping: this.#stopping,
       // Another engine may have written a version of it.
       master: ({ id, para }, meta) => stored.latestNow({ meta, id, para }),
+      prompt: this.#prompt,
       fault,
     };
     return this.#world;
@@ -356,6 +366,14 @@ export class Conversions {
 /** The line of versions that a task works on, if it is known before its executor has run. */
 function lineOf({ meta, id, para = "" }: Target): string | undefined {
   return meta.isStateful && id !== undefined ? lineKeyOf({ meta: meta.meta, id, para }) : undefined;
+}
+
+/** What a task's executor answered before the task was stored. */
+function takeBegun(job: Job): Maybe<Converted> {
+  const { begun } = job;
+  job.begun = undefined;
+  if (begun === undefined || "error" in begun) throw begun?.error;
+  return begun.converted;
 }
 
 function isCarrier({ meta }: Target, instance: Instance): boolean {

@@ -8,6 +8,7 @@ import type { Mission } from "../relation/mission.ts";
 import { type MissionPlan, planMissions } from "../relation/missions.ts";
 import type { Failure, NewInstance, NewTask, Outcome, Retry, Task, Unit, UnitResult, WorkStore } from "../store/store.ts";
 import { Batcher } from "./batcher.ts";
+import type { Converted } from "./convert.ts";
 import type { EngineReport } from "./engine-report.ts";
 import { nextPass } from "./loop.ts";
 import type { Maybe } from "./maybe.ts";
@@ -27,6 +28,8 @@ export class Job {
   line: string | undefined = undefined;
   /** The line on which it met another writer. */
   metOn: string | undefined = undefined;
+  /** What its executor has answered already, ahead of the disk. */
+  begun: { readonly converted: Maybe<Converted> } | { readonly error: unknown } | undefined = undefined;
   /** Other writers that it met. */
   conflicts = 0;
 
