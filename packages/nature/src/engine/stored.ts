@@ -183,16 +183,15 @@ export class Stored {
     const upstream = { meta: instance.meta, id: instance.id, para: instance.para, version: instance.version };
     const jobs: Job[] = [];
     const tasks = missions.map(({ mission, dueMs, text }): NewTask => {
-      const due = Math.ceil(dueMs);
       const task: NewTask = {
         id: this.#store.newTaskId(),
         upstream,
         to: mission.to,
         mission: text ?? JSON.stringify(mission),
         createdMs: Math.floor(nowMs),
-        dueMs: due,
+        dueMs: Math.ceil(dueMs),
         attempts: 0,
-        mine: due <= nowMs + 1 && this.#ground.hasRoom(),
+        mine: dueMs <= nowMs && this.#ground.hasRoom(),
       };
       if (task.mine) jobs.push(new Job(task, instance, mission));
       return task;
