@@ -99,6 +99,7 @@ export class Conversions {
    * @throws what a try of the task would have ended with: the task is given up then
    */
   async answer(job: Job, result: ConvertResult): Promise<Settled> {
+    job.isCounted = job.task.attempts > 0;
     if (result.type === "environment") {
       await this.#again(job, natureError("executor.environment", result.message));
       return "done";
@@ -306,13 +307,13 @@ export class Conversions {
   async #again(job: Job, error: Error): Promise<void> {
     const { options, measures, report, stored, fault } = this.#ground;
     const { task } = job;
-    const attempts = task.attempts + 1;
+    const attempts = task.attempts + (job.isCounted ? 0 : 1);
     if (attempts >= options.maxAttempts) return this.#giveUp(job, error.message);
     fault?.("task.retry");
     measures.count("retried", task.upstream.meta, task.to);
     report({ kind: "retry", text: `${nameOf(job)}: ${error.message}`, error });
     const dueMs = Math.ceil(options.clock.now() + backoffOf(options, attempts));
-    await stored.retry({ taskId: task.id, dueMs, error: error.message, counts: true });
+    await stored.retry({ taskId: task.id, dueMs, error: error.message, counts: !job.isCounted });
     this.#queue().pollAt(dueMs);
   }
 

@@ -93,7 +93,7 @@ export class Engine {
       fenced: () => this.#stored.forgetLines(),
       report,
     });
-    this.#inputs = new Inputs(ground);
+    this.#inputs = new Inputs({ ...ground, follow: (planned) => this.#follow(planned, true) });
     this.#flows = new Flows({ clock, outcome: (key) => this.#stored.outcome(key) });
   }
 
@@ -174,11 +174,7 @@ export class Engine {
         wait = this.#flows.open(instance, options);
       };
       const result = this.#counted(await this.#inputs.one(input, { onAccepted }));
-      if (result.isNew && wait !== undefined) {
-        // Nothing follows from some.
-        if (options.meta === undefined) void wait.look();
-        return { input: result, flow: await wait.result };
-      }
+      if (result.isNew && wait !== undefined) return { input: result, flow: await wait.result };
       wait?.cancel();
       return { input: result, flow: await this.waitFor(result.instance, options) };
     } catch (error) {
@@ -270,7 +266,7 @@ export class Engine {
   }
 
   /** What was stored leads to further work. */
-  #follow(planned: readonly Planned[]): void {
+  #follow(planned: readonly Planned[], areInputs = false): void {
     const { stats } = this.#measures;
     const nowMs = this.#options.clock.now();
     stats.stored += planned.length;
@@ -285,8 +281,14 @@ export class Engine {
       for (const { mine, dueMs } of tasks) if (!mine && dueMs > nowMs) this.#queue.pollAt(dueMs);
       jobs.push(...own);
     }
-    if (!this.#flows.isEmpty) this.#flows.stored(planned.map(({ entry }) => entry.instance));
+    if (!this.#flows.isEmpty) this.#tellFlows(planned, areInputs);
     this.#queue.add(jobs);
+  }
+
+  #tellFlows(planned: readonly Planned[], areInputs: boolean): void {
+    this.#flows.stored(planned.map(({ entry }) => entry.instance));
+    if (!areInputs) return;
+    for (const { entry } of planned) if (entry.tasks.length === 0) this.#flows.rested(entry.instance);
   }
 
   #ended({ task }: Job, hasFollowers: boolean): void {

@@ -30,6 +30,8 @@ export class Job {
   metOn: string | undefined = undefined;
   /** What its executor has answered already, ahead of the disk. */
   begun: { readonly converted: Maybe<Converted> } | { readonly error: unknown } | undefined = undefined;
+  /** Whether this try was counted already, when its wait for a callback began. */
+  isCounted = false;
   /** Other writers that it met. */
   conflicts = 0;
 

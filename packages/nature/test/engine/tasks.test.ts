@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { keyOf } from "../../src/instance/instance.ts";
 import type { LocalExecutor } from "../../src/executor/local.ts";
+import { keyOf } from "../../src/instance/instance.ts";
 import { createTestNature, type TestNatureOptions } from "../../src/testing/index.ts";
 import { relation } from "../fixtures/things.ts";
+import { turn, until } from "../fixtures/until.ts";
 
 const local = (url: string) => ({ protocol: "local", url }) as const;
 const metas = [{ meta: "B:a:1" }, { meta: "B:b:1" }, { meta: "B:c:1" }, { meta: "B:s:1", states: "x|y" }];
@@ -28,16 +29,6 @@ function gate() {
   return { work, counts, waiting, openOne };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-/** Turns the event loop until something holds. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let turns = 0; !holds(); turns++) {
-    if (turns > 10_000) throw new Error("it does not come to hold");
-    await turn();
-  }
-}
-
 describe("a task that fails", () => {
   test("is tried again after waits that double, and given up after its last try (§8.3)", async () => {
     const triedAt: number[] = [];
@@ -52,7 +43,9 @@ describe("a task that fails", () => {
     await nature.input({ meta: "B:a:1" });
     await nature.finish();
     expect(triedAt.map((ms) => ms - startMs)).toEqual([0, 10, 30, 70, 150]);
-    expect(nature.failed()).toMatchObject([{ to: "B:b:1", attempts: 4, code: "task.attempts", error: "tried 5 times, last: no luck" }]);
+    expect(nature.failed()).toMatchObject([
+      { to: "B:b:1", attempts: 4, code: "task.attempts", error: "tried 5 times, last: no luck" },
+    ]);
     expect(nature.engine.stats).toMatchObject({ retried: 4, failed: 1, converted: 0 });
   });
 
@@ -67,11 +60,19 @@ describe("a task that fails", () => {
   });
 
   test.each<[string, LocalExecutor, string]>([
-    ["throws an error that cannot pass", () => Promise.reject(Object.assign(new Error("x"), { code: "executor.logic" })), "executor.logic"],
+    [
+      "throws an error that cannot pass",
+      () => Promise.reject(Object.assign(new Error("x"), { code: "executor.logic" })),
+      "executor.logic",
+    ],
     ["answers garbage", () => 17 as never, "executor.logic"],
     ["gives two instances to a meta with states", () => ({ type: "instances", instances: [{}, {}] }), "executor.logic"],
     ["gives a state that is none", () => ({ type: "instances", instances: [{ states: ["q"] }] }), "instance.state"],
-    ["gives states that exclude each other", () => ({ type: "instances", instances: [{ states: ["x", "y"] }] }), "instance.state"],
+    [
+      "gives states that exclude each other",
+      () => ({ type: "instances", instances: [{ states: ["x", "y"] }] }),
+      "instance.state",
+    ],
     ["gives an id that is none", () => ({ type: "instances", instances: [{ id: "-1" }] }), "instance.invalid"],
     ["gives too much", () => ({ type: "instances", instances: [{ content: "x".repeat(70_000) }] }), "instance.too_large"],
   ])("is given up when its executor %s", async (_what, work, code) => {
@@ -113,14 +114,23 @@ describe("a task that fails", () => {
     await using nature = createTestNature({ metas, relations: [toB], executors });
     for (const content of ["1", "2", "3"]) await nature.input({ meta: "B:a:1", content });
     await nature.settle();
-    const [first, second, third] = (await nature.engine.failedTasks({ limit: 10 })).map(({ id }) => id) as [number, number, number];
+    const [first, second, third] = (await nature.engine.failedTasks({ limit: 10 })).map(({ id }) => id) as [
+      number,
+      number,
+      number,
+    ];
     isMended = true;
     expect(await nature.engine.replayFailed([first, 999])).toEqual([first]);
     expect(await nature.engine.replayFailed([second], { executor: local("other") })).toEqual([second]);
     await expect(nature.engine.replayFailed([third], { to: "B:c:1" })).rejects.toMatchObject({ code: "relation.invalid" });
     expect(await nature.engine.dropFailed([third])).toBe(1);
     await nature.settle();
-    expect(nature.instances("B:b:1").map(({ content }) => content).sort()).toEqual(["1", "by another"]);
+    expect(
+      nature
+        .instances("B:b:1")
+        .map(({ content }) => content)
+        .sort(),
+    ).toEqual(["1", "by another"]);
     expect(nature.failed()).toEqual([]);
   });
 
@@ -132,7 +142,12 @@ describe("a task that fails", () => {
     nature.disk.instances.delete(keyOf(instance));
     nature.disk.tasks.set(task?.id ?? 0, { ...(task as NonNullable<typeof task>), mission: "{" });
     await nature.advance(50);
-    expect(nature.failed().map(({ code }) => code).sort()).toEqual(["instance.invalid", "instance.unknown"]);
+    expect(
+      nature
+        .failed()
+        .map(({ code }) => code)
+        .sort(),
+    ).toEqual(["instance.invalid", "instance.unknown"]);
   });
 });
 
