@@ -9,6 +9,7 @@ import { runAhead } from "./ahead.ts";
 import { applyBefore, type Converted, type ConvertWorld, conclude, convert } from "./convert.ts";
 import type { EngineReport } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
+import { following } from "./following.ts";
 import type { Lines } from "./lines.ts";
 import { andThen, isLater, type Maybe } from "./maybe.ts";
 import type { Measures } from "./measures.ts";
@@ -41,8 +42,8 @@ export interface ConversionGround {
 const SAVED_LIMIT = 100_000;
 /** Other writers in a row, after which a task waits for its next try. */
 const MAX_CONFLICTS = 100;
-/** How long a task waits in memory when the database is away before its work could be stored. */
-const AWAY_WAIT_MS = 500;
+/** How long a task waits in memory that could neither be done nor be put back. */
+const KEEP_MS = 500;
 /** From this number of passes on a loop is told of, each time it has become ten times as long. */
 const LONG_LOOP = 1_000;
 
@@ -88,10 +89,11 @@ export class Conversions {
   }
 
   /** Puts tasks back as they were, for another engine. */
-  async giveBack(jobs: readonly Job[]): Promise<void> {
-    const dueMs = Math.floor(this.#ground.options.clock.now());
-    const error = "its engine stopped";
-    await Promise.all(jobs.map(({ task }) => this.#ground.stored.retry({ taskId: task.id, dueMs, error, counts: false })));
+  giveBack(jobs: readonly Job[]): Promise<void> {
+    return this.#ground.stored.giveBack(
+      jobs.map(({ task }) => task),
+      "its engine stopped",
+    );
   }
 
   /**
@@ -240,25 +242,31 @@ export class Conversions {
   }
 
   async #commit(job: Job, planned: readonly Planned[], ahead: readonly Job[] = []): Promise<Settled> {
-    const { stored, measures, options, fault } = this.#ground;
+    const { stored, measures, follow, ended, fault } = this.#ground;
     const { task, upstream } = job;
     fault?.("task.ready");
     const result = await stored.commit({ taskId: task.id, instances: planned.map(({ entry }) => entry) }, true);
-    fault?.("task.stored");
     if (result.status === "conflict") measures.count("conflicts", upstream.meta, task.to);
     if (result.status !== "done") return result.status;
-    const nowMs = options.clock.now();
-    measures.converted(upstream.meta, task.to, nowMs - task.dueMs);
-    for (const { task: one } of ahead) measures.converted(one.upstream.meta, one.to, nowMs - one.dueMs);
-    for (const { entry } of planned) this.#remember(entry.instance);
     const fresh = planned.filter((_, at) => result.stored[at]);
-    this.#ground.follow(fresh);
-    fault?.("task.followed");
-    this.#ground.ended(
+    // It is on the disk: whatever happens from here on, the task is done.
+    await following(this.#ground, fresh, () => {
+      fault?.("task.stored");
+      this.#measure([job, ...ahead]);
+      for (const { entry } of planned) this.#remember(entry.instance);
+      follow(fresh);
+      fault?.("task.followed");
+    });
+    ended(
       job,
       fresh.some(({ jobs }) => jobs.length > 0),
     );
     return "done";
+  }
+
+  #measure(jobs: readonly Job[]): void {
+    const nowMs = this.#ground.options.clock.now();
+    for (const { task } of jobs) this.#ground.measures.converted(task.upstream.meta, task.to, nowMs - task.dueMs);
   }
 
   #remember(instance: Instance): void {
@@ -274,20 +282,21 @@ export class Conversions {
   async #caught(job: Job, thrown: unknown): Promise<void> {
     try {
       if (thrown === this.#stop || (this.#queue().isStopping && isAway(thrown))) await this.giveBack([job]);
-      else if (isAway(thrown)) return this.#parkWhileAway(job);
+      else if (isAway(thrown)) return this.#keep(job);
       else await this.#failedTry(job, thrown);
     } catch (error) {
-      this.#ground.report({ kind: "store", text: `${nameOf(job)} could not be put back; it is when its lease runs out`, error });
+      this.#ground.report({ kind: "store", text: `${nameOf(job)} could not be put back; it is kept and begins anew`, error });
+      return this.#keep(job);
     }
     this.#leave(job);
   }
 
-  /** No try that counts: it begins anew when the database may be back. */
-  #parkWhileAway(job: Job): void {
+  /** No try that counts: it stays in memory, and begins anew when the database may be back. */
+  #keep(job: Job): void {
     const queue = this.#queue();
     this.#leave(job);
     queue.park(job);
-    this.#ground.options.clock.setTimer(AWAY_WAIT_MS, () => void queue.unpark(job));
+    this.#ground.options.clock.setTimer(KEEP_MS, () => void queue.unpark(job));
   }
 
   async #failedTry(job: Job, thrown: unknown): Promise<void> {

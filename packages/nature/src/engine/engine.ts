@@ -16,7 +16,7 @@ import { type FlowResult, Flows, type Wait, type WaitOptions } from "./flows.ts"
 import { type InputOptions, type InputResult, Inputs } from "./inputs.ts";
 import { Lines } from "./lines.ts";
 import { type EngineStats, Measures, type RelationMeasures } from "./measures.ts";
-import { type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./options.ts";
+import { backoffOf, type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./options.ts";
 import { isAway, Job, type Planned, Stored } from "./stored.ts";
 import { type QueueLoad, TaskQueue } from "./task-queue.ts";
 
@@ -78,14 +78,12 @@ export class Engine {
       stored: this.#stored,
       lines: new Lines(),
       fault: parts.fault,
+      report,
       follow: (planned: readonly Planned[]) => this.#follow(planned),
     };
     const { resolvers, credential } = parts;
     const ended = (job: Job, hasFollowers: boolean): void => this.#ended(job, hasFollowers);
-    this.#conversions = new Conversions(
-      { ...ground, resolvers, credential, measures: this.#measures, report, ended },
-      () => this.#queue,
-    );
+    this.#conversions = new Conversions({ ...ground, resolvers, credential, measures: this.#measures, ended }, () => this.#queue);
     this.#queue = new TaskQueue(parts.store, this.#options, {
       run: (job) => this.#conversions.run(job),
       giveBack: (jobs) => this.#conversions.giveBack(jobs),
@@ -215,10 +213,22 @@ export class Engine {
       // Somebody was faster, perhaps with the same answer.
       if (task === undefined && tries > 0) return;
       if (task === undefined) throw unknownTask(taskId);
-      const [job] = await this.#reload([task]);
-      if (job === undefined) throw unknownTask(taskId);
-      this.#parts.fault?.("callback.taken");
+      const job = await this.#taken(task);
       if ((await this.#conversions.answer(job, result)) !== "lost") return;
+    }
+  }
+
+  /** The job of a task that a callback has taken. */
+  async #taken(task: Task): Promise<Job> {
+    try {
+      this.#parts.fault?.("callback.taken");
+      const [job] = await this.#reload([task]);
+      if (job === undefined) throw unknownTask(task.id);
+      return job;
+    } catch (error) {
+      await this.#stored.giveBack([task], (error as Error).message);
+      this.#queue.wake();
+      throw error;
     }
   }
 
@@ -305,26 +315,28 @@ export class Engine {
 
   async #reload(tasks: readonly Task[]): Promise<Job[]> {
     const jobs = await Promise.all(tasks.map((task) => this.#job(task)));
-    this.#parts.fault?.("tasks.claimed");
     return jobs.filter((job) => job !== undefined);
   }
 
-  /** A task with what it works on. One that cannot be read is given up. */
+  /** A task with what it works on. One that cannot be read now is put back, and one that never can is given up. */
   async #job(task: Task): Promise<Job | undefined> {
     const failedMs = Math.floor(this.#options.clock.now());
     try {
+      this.#parts.fault?.("tasks.claimed");
       const upstream = await this.#stored.load(task.upstream, true);
       if (upstream !== undefined) return new Job(task, upstream, JSON.parse(task.mission) as Mission);
       const error = `${keyOf(task.upstream)} is not stored any more`;
       await this.#stored.fail({ taskId: task.id, code: "instance.unknown", error, failedMs });
     } catch (error) {
       const { message } = error as Error;
-      if (isAway(error)) {
-        await this.#stored.retry({ taskId: task.id, dueMs: failedMs, error: message, counts: false });
-        return undefined;
+      if (error instanceof SyntaxError) {
+        await this.#stored.fail({ taskId: task.id, code: "instance.invalid", error: message, failedMs });
+      } else {
+        this.#report({ kind: "store", text: `task ${task.id} cannot be read now`, error });
+        const dueMs = failedMs + backoffOf(this.#options, task.attempts + 1);
+        await this.#stored.retry({ taskId: task.id, dueMs, error: message, counts: !isAway(error) });
+        this.#queue.pollAt(dueMs);
       }
-      this.#report({ kind: "failed", text: `task ${task.id} cannot be read`, error });
-      await this.#stored.fail({ taskId: task.id, code: "instance.invalid", error: message, failedMs });
     }
     return undefined;
   }
@@ -337,7 +349,11 @@ export class Engine {
   }
 
   #report(report: EngineReport): void {
-    this.#parts.onReport?.(report);
+    try {
+      this.#parts.onReport?.(report);
+    } catch {
+      // Whoever listens is asked to see to its own errors; there is nobody left to tell.
+    }
   }
 }
 

@@ -138,12 +138,18 @@ export class Stored {
 
   /** Puts a task back. While the database is away the store keeps it, and does it later (S7). */
   async retry(retry: Retry): Promise<void> {
-    await this.#retries.add(retry).catch(unlessAway);
+    await this.#retries.add({ ...retry, error: storable(retry.error) }).catch(unlessAway);
+  }
+
+  /** Puts tasks back as they were, for whoever claims them next. */
+  async giveBack(tasks: readonly Pick<Task, "id">[], why: string): Promise<void> {
+    const dueMs = Math.floor(this.#options.clock.now());
+    await Promise.all(tasks.map(({ id }) => this.retry({ taskId: id, dueMs, error: why, counts: false })));
   }
 
   /** Gives a task up. While the database is away the store keeps it, and does it later (S7). */
   async fail(failure: Failure): Promise<void> {
-    await this.#failures.add(failure).catch(unlessAway);
+    await this.#failures.add({ ...failure, error: storable(failure.error) }).catch(unlessAway);
   }
 
   /** Another engine may have written since. */
@@ -236,6 +242,13 @@ export class Stored {
 /** Whether an error says that the database cannot be reached, or cannot store now. */
 export function isAway(error: unknown): boolean {
   return hasCode(error, "store.unavailable");
+}
+
+const MAX_ERROR_LENGTH = 2_000;
+
+/** What executors throw may say anything; databases take only characters, and people read only so much. */
+function storable(text: string): string {
+  return text.slice(0, MAX_ERROR_LENGTH).toWellFormed().replaceAll("\0", "\ufffd");
 }
 
 function unlessAway(error: unknown): void {
