@@ -137,12 +137,16 @@ export class Inputs {
       for (let tries = 0; ; tries++) {
         const placed = await Promise.all(accepted.map((one) => this.#place(one)));
         for (const { instance, there } of placed) if (there === undefined) onAccepted?.(instance);
-        if (placed.every(({ there }) => there !== undefined)) {
-          return placed.map(({ there }) => ({ instance: there as Instance, isNew: false }));
+        const missing = placed.filter(({ there }) => there === undefined).map(({ instance }) => instance);
+        const results =
+          missing.length === 0 ? [] : await this.#tryToPut(missing.map((one) => this.#ground.stored.plan(catalog, one)));
+        if (results !== undefined) {
+          const stored = results.values();
+          return placed.map(({ there }) =>
+            there === undefined ? (stored.next().value as InputResult) : { instance: there, isNew: false },
+          );
         }
-        const results = await this.#tryToPut(placed.map(({ instance }) => this.#ground.stored.plan(catalog, instance)));
-        if (results !== undefined) return results;
-        if (tries >= MAX_CONFLICTS) throw conflict(placed.map(({ instance }) => instance));
+        if (tries >= MAX_CONFLICTS) throw conflict(missing);
       }
     });
   }

@@ -112,6 +112,15 @@ describe("several inputs at once", () => {
     expect(nature.instances()).toEqual([]);
   });
 
+  test("can be sent again when their answer was lost, versions and all", async () => {
+    await using nature = open();
+    const batch = [a({ content: "0" }), s({ version: 1 }), s({ id: "8", version: 1 })];
+    const first = await nature.engine.inputMany(batch);
+    const again = await nature.engine.inputMany([...batch, s({ id: "9" })]);
+    expect(again.map(({ isNew }) => isNew)).toEqual([false, false, false, true]);
+    expect(again.slice(0, 3).map(({ instance }) => instance)).toEqual(first.map(({ instance }) => instance));
+  });
+
   test("hold one version of a line at most, and no more than a batch may have", async () => {
     await using nature = createTestNature({ metas, relations, engine: { maxBatch: 2 } });
     await expect(nature.engine.inputMany([s(), s({ states: ["y"] })])).rejects.toMatchObject({ code: "instance.invalid" });
