@@ -58,6 +58,7 @@ export class SqliteDatabase {
       this.#begin = raw(database, "BEGIN IMMEDIATE");
       this.#commit = raw(database, "COMMIT");
     } catch (thrown) {
+      if (database?.inTransaction) database.exec("ROLLBACK");
       database?.close();
       lock?.close();
       throw databaseError(thrown, `the store in ${options.folder} cannot be opened`);

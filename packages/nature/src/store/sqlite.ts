@@ -121,7 +121,9 @@ class StoreThread {
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
     if (this.#pending.size === 0) this.#worker.unref();
-    if ("error" in answer) pending?.reject(fromWire(answer.error));
+    // A start that failed is told when the thread is gone, and with it what it held.
+    if ("error" in answer && answer.id === 0) void this.#worker.terminate().then(() => pending?.reject(fromWire(answer.error)));
+    else if ("error" in answer) pending?.reject(fromWire(answer.error));
     else pending?.resolve(answer.value as never);
   }
 

@@ -23,8 +23,8 @@ export class TaskIds {
 
   /** @throws store.unavailable – no block could be had for half a million ids */
   next(): number {
-    if (this.#next === this.#end) this.#turn();
     if (this.#end - this.#next <= TASK_BLOCK / 2 && this.#spare === undefined && !this.#isAsking) void this.#ask();
+    if (this.#next === this.#end) this.#turn();
     return this.#next++;
   }
 

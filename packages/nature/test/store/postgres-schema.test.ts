@@ -1,0 +1,83 @@
+import pg from "pg";
+import { describe, expect, test } from "vitest";
+import { openPostgresStore } from "../../src/store/postgres.ts";
+import { instanceOf, put } from "../../src/testing/store-conformance-tools.ts";
+import { administer, sharedPostgres, testDatabase } from "../postgres/database.ts";
+
+const server = await sharedPostgres();
+const skip = "reason" in server ? server.reason : undefined;
+const serverUrl = "url" in server ? server.url : "";
+
+async function rows(url: string, text: string): Promise<unknown[][]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return (await client.query({ text, rowMode: "array" })).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+describe("the tables of a store on PostgreSQL", () => {
+  test("are made once, when several nodes open the same new database at the same time", async (context) => {
+    if (skip !== undefined) return context.skip(skip);
+    await using database = await testDatabase(serverUrl);
+    const stores = await Promise.all(
+      Array.from({ length: 6 }, () => openPostgresStore({ url: database.url, maxConnections: 2 })),
+    );
+    try {
+      const applied = await rows(database.url, "SELECT migration_name, applied_steps_count FROM _prisma_migrations");
+      expect(applied).toEqual([["20261126000000_first", 1]]);
+      const results = await Promise.all(stores.map((store, id) => put(store, instanceOf({ id: String(id) }))));
+      expect(results.flat().every(({ status }) => status === "done")).toBe(true);
+      expect(new Set(stores.map((store) => store.newTaskId())).size).toBe(6);
+    } finally {
+      await Promise.all(stores.map((store) => store.close()));
+    }
+  });
+
+  test("compare text by its bytes whatever the collation of their database is (S6)", async (context) => {
+    if (skip !== undefined) return context.skip(skip);
+    const name = `icu_${process.pid}`;
+    await administer(
+      serverUrl,
+      `CREATE DATABASE ${name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8'`,
+    );
+    const url = new URL(serverUrl);
+    url.pathname = `/${name}`;
+    try {
+      await using store = await openPostgresStore({ url: url.href, maxConnections: 2 });
+      const paras = ["a", "B", "ä", "_", "Z", "z", "-"];
+      await put(store, ...paras.map((para) => instanceOf({ para })));
+      const byBytes = paras.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      expect((await store.range({ limit: 10 })).map(({ para }) => para)).toEqual(byBytes);
+      expect((await store.reads.range({})).items.map(({ para }) => para)).toEqual(byBytes);
+      expect((await store.latest(paras.map((para) => instanceOf({ para })))).map((one) => one?.para)).toEqual(paras);
+    } finally {
+      await administer(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  });
+
+  test("of a newer program, or of another text, are refused and left as they are", async (context) => {
+    if (skip !== undefined) return context.skip(skip);
+    await using database = await testDatabase(serverUrl);
+    const open = () => openPostgresStore({ url: database.url, maxConnections: 2 });
+    await (await open()).close();
+    await administer(
+      database.url,
+      "INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', 'y', '29990101000000_more')",
+    );
+    await expect(open()).rejects.toMatchObject({ code: "store.unusable", retryable: false });
+    await administer(database.url, "DELETE FROM _prisma_migrations WHERE id = 'x'; UPDATE _prisma_migrations SET checksum = 'z'");
+    await expect(open()).rejects.toMatchObject({ code: "store.unusable", retryable: false });
+  });
+
+  test("refuse options that are none before anything is opened", async () => {
+    const bad = { code: "config.invalid" };
+    await expect(openPostgresStore({ url: "mysql://u:secret@h/d" })).rejects.toMatchObject(bad);
+    await expect(openPostgresStore({ url: "mysql://u:secret@h/d" })).rejects.not.toThrow(/secret/);
+    await expect(openPostgresStore({ url: "" })).rejects.toMatchObject(bad);
+    await expect(openPostgresStore({ url: "postgresql://h/d", maxConnections: 0 })).rejects.toMatchObject(bad);
+    await expect(openPostgresStore({ url: "postgresql://h/d", pool: 3 } as never)).rejects.toMatchObject(bad);
+  });
+});
