@@ -87,6 +87,6 @@ function syntax(text: string, at: number, what: string): Error {
   // Characters, not code units: what a person counts.
   const column = [...text.slice(0, at)].length + 1;
   return natureError("meta.syntax", `meta-string ${JSON.stringify(text)}, column ${column}: ${what}`, {
-    details: { text, column },
+    details: { text, line: 1, column },
   });
 }

@@ -27,7 +27,7 @@ export type StateList = readonly StateItem[];
 const MAX_DEPTH = 100;
 const SPECIAL = /[,|[\]]/;
 
-/** Parses an expression; blank text has no states. @throws meta.syntax – `details.column` counts characters from 1 */
+/** Parses an expression; blank text has no states. @throws meta.syntax – `details.line` and `details.column` count from 1, in characters */
 export function parseStates(text: string): StateList {
   return text.trim() === "" ? [] : new Parser(text).parse();
 }
@@ -66,7 +66,7 @@ class Parser {
     const { name, start } = this.#name();
     if (!this.#takes("[")) return { name, group: undefined };
     const group = this.#list(depth + 1);
-    if (!this.#takes("]")) throw this.#error(this.#at, `the bracket of ${name} (column ${this.#column(start)}) is not closed`);
+    if (!this.#takes("]")) throw this.#error(this.#at, `the bracket of ${name} (${this.#place(start).text}) is not closed`);
     this.#skipBlanks();
     const next = this.#text[this.#at];
     if (next !== undefined && !SPECIAL.test(next)) throw this.#error(this.#at, "expected , | or ] behind a bracket");
@@ -81,7 +81,7 @@ class Parser {
     if (name === "") throw this.#error(start, "expected the name of a state");
     if (name.includes("\0") || !name.isWellFormed()) throw this.#error(start, "the name holds what no database can store");
     const before = this.#names.get(name);
-    if (before !== undefined) throw this.#error(start, `${name} stands at column ${this.#column(before)} already`);
+    if (before !== undefined) throw this.#error(start, `${name} stands at ${this.#place(before).text} already`);
     this.#names.set(name, start);
     return { name, start };
   }
@@ -97,15 +97,18 @@ class Parser {
     while (/\s/.test(this.#text[this.#at] ?? "")) this.#at++;
   }
 
-  /** Characters, not code units: what a person counts. */
-  #column(at: number): number {
-    return [...this.#text.slice(0, at)].length + 1;
+  /** Counted in characters, not code units: what a person counts. */
+  #place(at: number): { readonly line: number; readonly column: number; readonly text: string } {
+    const before = this.#text.slice(0, at).split("\n");
+    const line = before.length;
+    const column = [...(before.at(-1) as string)].length + 1;
+    return { line, column, text: line === 1 ? `column ${column}` : `line ${line}, column ${column}` };
   }
 
   #error(at: number, what: string): Error {
-    const column = this.#column(at);
+    const { line, column, text: place } = this.#place(at);
     const text = this.#text;
-    return natureError("meta.syntax", `states ${JSON.stringify(text)}, column ${column}: ${what}`, { details: { text, column } });
+    return natureError("meta.syntax", `states ${JSON.stringify(text)}, ${place}: ${what}`, { details: { text, line, column } });
   }
 }
 
