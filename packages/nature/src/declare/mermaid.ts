@@ -169,5 +169,5 @@ function domainLines(nodes: readonly MetaNode[]): string[] {
 
 /** Text that Mermaid takes for nothing but text. */
 function escaped(text: string): string {
-  return text.replace(/\p{Cc}/gu, " ").replace(/[#"<>&`\\]/g, (char) => `#${char.charCodeAt(0)};`);
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, " ").replace(/[#"<>&`\\]/g, (char) => `#${char.charCodeAt(0)};`);
 }

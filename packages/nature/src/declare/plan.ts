@@ -88,7 +88,9 @@ function compare<T extends Meta | Relation>(
     if (isDeepStrictEqual(before, after)) unchanged++;
     else {
       // What an added one is called stands in its name, and that it is enabled goes without saying.
-      const fields = differences(before ?? { enabled: true }, after).filter(({ path }) => !["meta", "from", "to"].includes(path));
+      const fields = differences(before ?? (kind === "meta" ? {} : { enabled: true }), after).filter(
+        ({ path }) => !["meta", "from", "to"].includes(path),
+      );
       changes.push({ action: before === undefined ? "add" : "change", kind, name, before, after, fields } as PlannedChange);
     }
   }
