@@ -5,6 +5,7 @@ import { canonicalMeta } from "../meta/meta-string.ts";
 import { parseStates, printStates } from "../meta/state-expression.ts";
 import type { Relation } from "../relation/relation.ts";
 import { optionalFlag, optionalList, optionalObject, optionalText, refuse } from "../shape.ts";
+import type { Declarations } from "./catalog.ts";
 
 /**
  * The one form of what is declared: meta-strings canonical, states in their one spelling, members with their default value left out, the
@@ -109,6 +110,24 @@ export function normalRelation(given: Relation, path: string = relationName(give
   const normal = relationForm(path, given) as Relation;
   if (normal.from === undefined) refuse(`${path}.from`, given.from, "a meta-string");
   return normal.to === undefined ? refuse(`${path}.to`, given.to, "a meta-string") : normal;
+}
+
+/**
+ * What a database holds, in its normal form. Rows that somebody put there by hand may be of no form at all: they stay as they are, for a
+ * catalog to name them and for an edit to mend them.
+ */
+export function normalRows({ metas, relations }: Declarations): Declarations {
+  const attempt = <T>(given: T, form: (given: T) => T): T => {
+    try {
+      return form(given);
+    } catch {
+      return given;
+    }
+  };
+  return {
+    metas: metas.map((meta) => attempt(meta, (given) => normalMeta(given))),
+    relations: relations.map((relation) => attempt(relation, (given) => normalRelation(given))),
+  };
 }
 
 /** The name of a relation: there is one from a meta to another. */

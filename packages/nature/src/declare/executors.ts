@@ -1,8 +1,5 @@
-import type { Converter, Executor } from "../executor/executor.ts";
+import type { LocalExecutor } from "../executor/local.ts";
 import type { ExecutorSpec, Protocol } from "../relation/relation.ts";
-
-/** A function of this process: one that converts, or what converts and filters. */
-export type LocalFunction = Converter | Executor;
 
 /** What the settings of an executor may be: text as it is, anything else as JSON. */
 export type ExecutorSettings = string | object;
@@ -29,7 +26,7 @@ export type ForeignExecutor<R extends Role = Role> =
   | ({ readonly protocol: "builtin"; readonly url: BuiltIns[R] } & Common);
 
 /** The executors of a flow, by names of its own: functions of this process, or where others are. */
-export type FlowExecutors = Readonly<Record<string, LocalFunction | ForeignExecutor>>;
+export type FlowExecutors = Readonly<Record<string, LocalExecutor | ForeignExecutor>>;
 
 /** The names of those that can have a role; none where no executors are given. */
 export type NamesFor<Executors, R extends Role> = string extends keyof Executors
@@ -54,7 +51,7 @@ export type ExecutorUse<Executors, R extends Role> = NamedExecutor<NamesFor<Exec
 export type NamedExecutor<Name extends string = string> = Name | ({ readonly name: Name } & Common);
 
 /** Whether it is told where to find it, rather than given. */
-export function isForeign(given: LocalFunction | ForeignExecutor): given is ForeignExecutor {
+export function isForeign(given: LocalExecutor | ForeignExecutor): given is ForeignExecutor {
   return typeof given === "object" && "protocol" in given;
 }
 

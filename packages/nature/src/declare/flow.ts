@@ -3,6 +3,7 @@ import { nearest } from "@metanode/core/internal";
 import { Catalog, type Declarations } from "../catalog/catalog.ts";
 import { normalMeta, normalRelation } from "../catalog/normal.ts";
 import { natureError } from "../errors.ts";
+import type { LocalExecutor } from "../executor/local.ts";
 import type { Meta } from "../meta/meta.ts";
 import { canonicalMeta, type MetaString, NULL_META } from "../meta/meta-string.ts";
 import type { Condition, ExecutorSpec, Relation, RelationSettings, Selector, TargetDemand } from "../relation/relation.ts";
@@ -11,8 +12,8 @@ import {
   type FlowExecutors,
   type ForeignExecutor,
   isForeign,
-  type LocalFunction,
   type NamedExecutor,
+  type Role,
   toExecutorSpec,
 } from "./executors.ts";
 import type { KeyOf, KnownMetas, MetaOptions, MetaSpecs, SourceOf, StatesOf } from "./meta-spec.ts";
@@ -62,7 +63,7 @@ export interface Flow<Metas extends MetaSpecs = MetaSpecs> extends Declarations 
   /** The metas as they were given, to be used in another flow: `metas: { ...shop.specs, … }`. */
   readonly specs: Metas;
   /** Functions for the protocol `local`, by name. */
-  readonly executors: Readonly<Record<string, LocalFunction>>;
+  readonly executors: Readonly<Record<string, LocalExecutor>>;
 }
 
 /**
@@ -103,7 +104,7 @@ export function defineFlow<const Metas extends MetaSpecs, const Executors extend
     names: names as Flow<Metas>["names"],
     specs: parts.metas,
     executors: Object.fromEntries(
-      Object.entries(given).filter((entry): entry is [string, LocalFunction] => !isForeign(entry[1])),
+      Object.entries(given).filter((entry): entry is [string, LocalExecutor] => !isForeign(entry[1])),
     ),
   };
 }
@@ -155,26 +156,37 @@ function relationOf(given: {
 }): Relation {
   const { from, to, executors } = given;
   const { enabled = true, executor, before, after, ...settings } = given.settings;
-  const spec = (use: LooseUse): ExecutorSpec => specOf(use, executors);
+  const spec = (use: LooseUse, role: Role): ExecutorSpec => specOf(use, role, executors);
   return {
     from,
     to,
     enabled,
     settings: {
       ...settings,
-      ...(executor === undefined ? {} : { executor: spec(executor) }),
-      ...(before === undefined ? {} : { before: before.map(spec) }),
-      ...(after === undefined ? {} : { after: after.map(spec) }),
+      ...(executor === undefined ? {} : { executor: spec(executor, "convert") }),
+      ...(before === undefined ? {} : { before: before.map((use) => spec(use, "before")) }),
+      ...(after === undefined ? {} : { after: after.map((use) => spec(use, "after")) }),
     },
   };
 }
 
-function specOf(use: LooseUse, executors: FlowExecutors): ExecutorSpec {
+function specOf(use: LooseUse, role: Role, executors: FlowExecutors): ExecutorSpec {
   if (typeof use === "object" && "protocol" in use) return toExecutorSpec(use);
   const { name, settings, timeoutMs } = typeof use === "string" ? { name: use } : use;
   const found = lookUp(executors, name, "executor");
-  const own = isForeign(found) ? found : ({ protocol: "local", url: name } as const);
-  return toExecutorSpec({ ...own, ...defined({ settings, timeoutMs }) });
+  const more = defined({ settings, timeoutMs });
+  if (isForeign(found)) return toExecutorSpec({ ...found, ...more });
+  const roles = typeof found === "function" ? ["convert"] : Object.keys(found);
+  if (!roles.includes(role)) {
+    throw natureError(
+      "executor.unknown",
+      `the executor ${JSON.stringify(name)} can be used as ${roles.join(" and ")}, not as ${role}`,
+      {
+        details: { executor: name, roles },
+      },
+    );
+  }
+  return toExecutorSpec({ protocol: "local", url: name, ...more });
 }
 
 function lookUp<T>(table: Readonly<Record<string, T>>, key: string, kind: "meta" | "executor"): T {

@@ -7,7 +7,7 @@ export type { Declarations } from "../catalog/catalog.ts";
 export { formatMetaString, type MetaName, parseMetaString } from "../meta/meta-string.ts";
 export { printStates } from "../meta/state-expression.ts";
 export { type ResolvedStates, type StateConflict, StateRules, stateRules } from "../meta/state-set.ts";
-export type { ExecutorSettings, ExecutorUse, FlowExecutors, ForeignExecutor, LocalFunction } from "./executors.ts";
+export type { ExecutorSettings, ExecutorUse, FlowExecutors, ForeignExecutor } from "./executors.ts";
 export { type DeclarationFile, FILE_FORMAT, fromFile, toFile } from "./file.ts";
 export { defineFlow, type Flow, type FlowParts, type FlowRelationSettings, type Relate } from "./flow.ts";
 export { type JoinedFlows, joinFlows } from "./join.ts";

@@ -3,7 +3,7 @@ import { coreError } from "@metanode/core/errors";
 import type { Declarations } from "../catalog/catalog.ts";
 import { relationName } from "../catalog/normal.ts";
 import { natureError } from "../errors.ts";
-import type { LocalFunction } from "./executors.ts";
+import type { LocalExecutor } from "../executor/local.ts";
 import { checked, type Flow } from "./flow.ts";
 
 /** Several flows as one: what a node is given. */
@@ -24,7 +24,7 @@ export function joinFlows(...flows: readonly JoinedFlows[]): JoinedFlows {
     relationName,
     (name) => natureError("relation.exists", `two flows declare relation ${name} differently`),
   );
-  const executors: Record<string, LocalFunction> = {};
+  const executors: Record<string, LocalExecutor> = {};
   for (const [name, one] of flows.flatMap((flow) => Object.entries(flow.executors))) {
     if (Object.hasOwn(executors, name) && executors[name] !== one) {
       throw coreError("config.invalid", `two flows have different executors named ${name}; rename one`, {

@@ -1,3 +1,4 @@
+import { protocolOf } from "../executor/nature-json.ts";
 import type { MetaSettings } from "../meta/meta.ts";
 import type { Condition, ExecutorSpec, Protocol, RelationSettings } from "../relation/relation.ts";
 import { refuse } from "../shape.ts";
@@ -140,17 +141,7 @@ function fromNatureCondition(prefix: string, members: Members): Condition | unde
   return Object.keys(condition).length === 0 ? undefined : condition;
 }
 
-/** Protocols by Nature's names. Its documents say that letters of either case are the same. */
-const PROTOCOLS: Readonly<Record<string, Protocol>> = {
-  http: "http",
-  https: "https",
-  localrust: "local",
-  local: "local",
-  builtin: "builtin",
-  processor: "processor",
-  actor: "actor",
-  stream: "stream",
-};
+const PROTOCOLS: readonly string[] = ["http", "https", "local", "builtin", "processor", "actor", "stream"];
 const NATURE_NAMES: Partial<Record<Protocol, string>> = { http: "http", https: "https", local: "localRust", builtin: "builtIn" };
 
 /** Built-ins by the names of older versions. */
@@ -173,8 +164,9 @@ function toNatureExecutor({ protocol, url, settings, timeoutMs }: ExecutorSpec, 
 
 function fromNatureExecutor(given: unknown, path: string, notes: Notes): ExecutorSpec {
   const members = new Members(given, path, notes);
-  const name = members.text("protocol") ?? "";
-  const protocol = PROTOCOLS[name.toLowerCase()] ?? refuse(`${path}.protocol`, name, "one of http, https, localRust, builtIn");
+  const name = members.any("protocol");
+  const protocol = protocolOf(name, members.path("protocol"));
+  if (!PROTOCOLS.includes(protocol)) refuse(members.path("protocol"), name, "one of http, https, localRust, builtIn");
   const url = members.text("url") ?? "";
   const known = (protocol === "builtin" && OLD_BUILT_INS[url]) || url;
   if (known !== url) notes.add("changed", `${path}.url`, `the built-in ${url} is called ${known} today`);

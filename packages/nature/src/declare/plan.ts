@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Declarations } from "../catalog/catalog.ts";
-import { normalMeta, normalRelation, relationName } from "../catalog/normal.ts";
+import { normalMeta, normalRelation, normalRows, relationName } from "../catalog/normal.ts";
 import type { Meta } from "../meta/meta.ts";
 import type { Relation } from "../relation/relation.ts";
 
@@ -48,15 +48,16 @@ export function planChanges(
   current: Declarations & { readonly version?: number },
   { prune = false }: PlanOptions = {},
 ): ChangePlan {
+  const there = normalRows(current);
   const metas = compare<Meta>(
     "meta",
     declared.metas.map((one) => normalMeta(one)),
-    current.metas.map((one) => normalMeta(one)),
+    there.metas,
   );
   const relations = compare<Relation>(
     "relation",
     declared.relations.map((one) => normalRelation(one)),
-    current.relations.map((one) => normalRelation(one)),
+    there.relations,
   );
   const removals = [...relations.removals, ...metas.removals];
   return {

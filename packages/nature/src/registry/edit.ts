@@ -20,12 +20,13 @@ export type Edit =
     };
 
 /**
- * What is declared after some edits, in their order. Whether it fits together is not looked at.
+ * What is declared after some edits, in their order. What there is comes in its normal form, as far as it has one;
+ * whether all fits together is not looked at.
  * @throws meta.exists, meta.unknown, relation.exists, relation.unknown, meta.syntax, config.invalid
  */
 export function edited({ metas, relations }: Declarations, edits: readonly Edit[]): Declarations {
-  const byMeta = new Map(metas.map((meta) => [canonicalMeta(meta.meta), meta]));
-  const byRelation = new Map(relations.map((relation) => [nameOf(relation), relation]));
+  const byMeta = new Map(metas.map((meta) => [meta.meta, meta]));
+  const byRelation = new Map(relations.map((relation) => [relationName(relation), relation]));
   for (const edit of edits) {
     if ("from" in edit || "relation" in edit) editRelation(byRelation, edit);
     else editMeta(byMeta, edit);
@@ -49,7 +50,7 @@ function editMeta(metas: Map<MetaString, Meta>, edit: MetaEdit): void {
     metas.set(meta.meta, meta);
     return;
   }
-  const name = canonicalMeta(edit.meta);
+  const name = metas.has(edit.meta) ? edit.meta : canonicalMeta(edit.meta);
   const found = need(metas, name, "meta");
   if (edit.op === "delete-meta") metas.delete(name);
   else metas.set(name, normalMeta({ ...found, enabled: edit.op === "enable-meta" }));
@@ -66,14 +67,12 @@ function editRelation(relations: Map<string, Relation>, edit: RelationEdit): voi
     relations.set(name, relation);
     return;
   }
-  const name = nameOf(edit);
+  const { from, to } = edit;
+  const given = relationName(edit);
+  const name = relations.has(given) ? given : relationName({ from: canonicalMeta(from), to: canonicalMeta(to) });
   const found = need(relations, name, "relation");
   if (edit.op === "delete-relation") relations.delete(name);
   else relations.set(name, normalRelation({ ...found, enabled: edit.op === "enable-relation" }));
-}
-
-function nameOf({ from, to }: Pick<Relation, "from" | "to">): string {
-  return relationName({ from: canonicalMeta(from), to: canonicalMeta(to) });
 }
 
 function need<T>(table: ReadonlyMap<string, T>, name: string, kind: "meta" | "relation"): T {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock, type Timer } from "@metanode/core/clock";
 import { coreError } from "@metanode/core/errors";
 import { Catalog, type CatalogProblem } from "../catalog/catalog.ts";
-import { normalMeta, normalRelation } from "../catalog/normal.ts";
+import { normalRows } from "../catalog/normal.ts";
 import type { Meta } from "../meta/meta.ts";
 import { canonicalMeta, type MetaString } from "../meta/meta-string.ts";
 import type { Relation } from "../relation/relation.ts";
@@ -188,7 +188,7 @@ export class Registry implements Disposable {
   async #load(): Promise<void> {
     const read = await this.#parts.store.loadRegistry();
     if (read.version <= this.version) return;
-    const stored = normal(read);
+    const stored = { version: read.version, ...normalRows(read) };
     const catalog = new Catalog(stored);
     for (const problem of catalog.problems) this.#parts.onProblem?.(problem);
     this.#exchange(stored, catalog);
@@ -218,22 +218,6 @@ export class Registry implements Disposable {
     this.#queue = done.catch(() => undefined);
     return done;
   }
-}
-
-/** Rows that somebody put into the database by hand may be in another form, or in none: those stay as they are, and the catalog names them. */
-function normal({ version, metas, relations }: StoredRegistry): StoredRegistry {
-  const attempt = <T>(given: T, form: (given: T) => T): T => {
-    try {
-      return form(given);
-    } catch {
-      return given;
-    }
-  };
-  return {
-    version,
-    metas: metas.map((meta) => attempt(meta, (given) => normalMeta(given))),
-    relations: relations.map((relation) => attempt(relation, (given) => normalRelation(given))),
-  };
 }
 
 function conflict(expected: number, found: number): Error {

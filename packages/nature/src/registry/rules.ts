@@ -5,7 +5,7 @@ import { Catalog, type Declarations } from "../catalog/catalog.ts";
 import { relationName } from "../catalog/normal.ts";
 import { natureError } from "../errors.ts";
 import { type LoadedMeta, loadMeta, type Meta } from "../meta/meta.ts";
-import { canonicalMeta, formatMetaString, type MetaString, parseMetaString } from "../meta/meta-string.ts";
+import { formatMetaString, type MetaString, parseMetaString } from "../meta/meta-string.ts";
 import type { StateRules } from "../meta/state-set.ts";
 
 /**
@@ -29,9 +29,9 @@ export interface MetaUses {
   readonly metas: readonly MetaString[];
 }
 
-/** What needs a meta, be it enabled or not. */
+/** What needs a meta, be it enabled or not. All in its normal form. */
 export function usesOf(meta: MetaString, { metas, relations }: Declarations): MetaUses {
-  const is = (name: string | undefined): boolean => name !== undefined && canonicalMeta(name) === meta;
+  const is = (name: string | undefined): boolean => name === meta;
   return {
     relations: relations.filter(({ from, to }) => is(from) || is(to)).map(relationName),
     metas: metas

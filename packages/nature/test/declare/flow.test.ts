@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Catalog } from "../../src/catalog/catalog.ts";
 import { defineFlow, type JoinedFlows, joinFlows, meta } from "../../src/declare/index.ts";
+import { createTestNature } from "../../src/testing/index.ts";
 import { emall } from "./emall.ts";
 
 describe("the shop of the specification, declared as code", () => {
@@ -43,6 +44,35 @@ describe("the shop of the specification, declared as code", () => {
     });
     expect(from(orderState, orderSign)?.settings).toMatchObject({ delayMs: 1_000, idBridge: true });
     expect(Object.keys(emall.executors)).toEqual(["orderReceivable", "payCount", "stockOutApplication", "goExpress", "autoSign"]);
+  });
+});
+
+describe("a flow that is run as it is", () => {
+  test("carries an order to its account, and three payments at once to the state paid", async () => {
+    await using nature = createTestNature({
+      ...emall,
+      resolvers: { http: { resolve: () => ({ convert: () => ({ type: "none" }) }) } },
+    });
+    const { names } = emall;
+    const { instance: order } = await nature.input({ meta: names.order, content: '{"price":1000}' });
+    await nature.settle();
+    const pay = (paid: number) =>
+      nature.input({ meta: names.payment, content: JSON.stringify({ paid }), sysContext: { "target.id": order.id } });
+    await Promise.all([100, 200, 700].map(pay));
+    await nature.settle();
+    const accounts = nature.instances(names.orderAccount);
+    expect(accounts.map(({ version, states }) => [version, states])).toEqual([
+      [1, ["unpaid"]],
+      [2, ["partial"]],
+      [3, ["partial"]],
+      [4, ["paid"]],
+    ]);
+    expect(JSON.parse(accounts[3]?.content ?? "")).toMatchObject({ total_paid: 1_000, diff: 0 });
+    expect(nature.instances(names.orderState).map(({ version, states }) => [version, states])).toEqual([
+      [1, ["new"]],
+      [2, ["paid"]],
+    ]);
+    expect(nature.failed()).toEqual([]);
   });
 });
 

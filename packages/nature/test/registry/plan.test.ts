@@ -4,9 +4,12 @@ import { normalMeta, normalRelation } from "../../src/catalog/normal.ts";
 import { planChanges, planText } from "../../src/declare/plan.ts";
 import { applyChanges } from "../../src/registry/apply.ts";
 import { openRegistry } from "../../src/registry/registry.ts";
+import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { MemoryDisk } from "../../src/testing/memory-disk.ts";
+import { openMemoryStore } from "../../src/testing/memory-store.ts";
 import { declarations } from "../declare/arbitrary.ts";
 import { emall } from "../declare/emall.ts";
-import { MemoryRegistryStore } from "./memory-store.ts";
+import { testFolder } from "../store/sqlite-harness.ts";
 
 const nothing = { metas: [], relations: [] };
 
@@ -73,7 +76,7 @@ describe("a plan", () => {
   test("that is applied leaves nothing to be planned", async () => {
     await fc.assert(
       fc.asyncProperty(declarations, declarations, fc.boolean(), async (before, after, prune) => {
-        const registry = await openRegistry({ store: new MemoryRegistryStore() });
+        const registry = await openRegistry({ store: openMemoryStore(new MemoryDisk()) });
         await applyChanges(registry, planChanges(before, registry.declared));
         const plan = planChanges(after, registry.declared, { prune });
         // Without pruning, what stays may need what is changed; then all is refused and nothing is done.
@@ -97,7 +100,7 @@ describe("a plan", () => {
   });
 
   test("is applied whole, through JSON and in one edit", async () => {
-    const registry = await openRegistry({ store: new MemoryRegistryStore() });
+    const registry = await openRegistry({ store: openMemoryStore(new MemoryDisk()) });
     const first = JSON.parse(JSON.stringify(planChanges(emall, registry.declared)));
     expect(await applyChanges(registry, first)).toEqual({ version: 1, changed: 16 });
     const second = await applyChanges(registry, planChanges(changed, registry.declared, { prune: true }));
@@ -106,8 +109,25 @@ describe("a plan", () => {
     expect(registry.catalog.has("B:sale/orderSign:1")).toBe(false);
   });
 
+  test("is empty against what a database gives back of it after a restart", async () => {
+    await using folder = await testFolder();
+    {
+      await using store = await openSqliteStore({ folder: folder.path });
+      await applyChanges(await openRegistry({ store }), planChanges(emall, nothing));
+    }
+    await using store = await openSqliteStore({ folder: folder.path });
+    const registry = await openRegistry({ store });
+    const plan = planChanges(emall, registry.declared, { prune: true });
+    expect(plan).toEqual({ version: 1, changes: [], unchanged: 16, leftAlone: [] });
+    expect(await applyChanges(registry, plan)).toEqual({ version: 1, changed: 0 });
+    // What it did not change, it did not touch either.
+    await registry.changeMeta({ meta: "B:sale/order:1", description: "wanted" });
+    expect(registry.version).toBe(2);
+    expect((await store.loadRegistry()).metas[0]).toMatchObject({ meta: "B:sale/order:1", description: "wanted" });
+  });
+
   test("is refused when the registry was edited since it was made", async () => {
-    const registry = await openRegistry({ store: new MemoryRegistryStore() });
+    const registry = await openRegistry({ store: openMemoryStore(new MemoryDisk()) });
     const plan = planChanges(emall, registry.declared);
     await registry.createMeta({ meta: "B:else:1" });
     await expect(applyChanges(registry, plan)).rejects.toThrow(expect.objectContaining({ code: "state.conflict" }));
