@@ -1,4 +1,3 @@
-import { natureError } from "../errors.ts";
 import { type Note, Notes } from "./nature-note.ts";
 import { NATURE_COLUMNS, type NatureRows } from "./nature-rows.ts";
 import { SqlTokens } from "./sql-tokens.ts";
@@ -68,16 +67,16 @@ function readInsert(tokens: SqlTokens, rows: Record<Table, Row[]>, notes: Notes)
     return;
   }
   const columns = tokens.takes("(") ? namesUntilClosed(tokens) : NATURE_COLUMNS[table];
-  if (!tokens.takesWord("VALUES", "VALUE")) throw syntax(tokens, "expected VALUES");
+  if (!tokens.takesWord("VALUES", "VALUE")) tokens.fail("expected VALUES");
   do {
     const { line } = tokens;
-    if (!tokens.takes("(")) throw syntax(tokens, "expected ( before the values of a row");
+    if (!tokens.takes("(")) tokens.fail("expected ( before the values of a row");
     const values = valuesUntilClosed(tokens);
     if (values.length === columns.length) rows[table].push(rowOf(columns, values));
     else notes.about(`line ${line}`).add("refused", "", `has ${values.length} values for ${columns.length} columns`);
   } while (tokens.takes(","));
   // What may follow (ON DUPLICATE KEY UPDATE …) changes no row of an empty table; anything else is a row that would get lost.
-  if (!tokens.isAtEndOfStatement && !tokens.takesWord("ON", "AS")) throw syntax(tokens, "expected , or ; behind a row");
+  if (!tokens.isAtEndOfStatement && !tokens.takesWord("ON", "AS")) tokens.fail("expected , or ; behind a row");
 }
 
 function rowOf(columns: readonly string[], values: readonly unknown[]): Row {
@@ -89,7 +88,7 @@ function namesUntilClosed(tokens: SqlTokens): string[] {
   const names: string[] = [];
   do names.push(tokens.name());
   while (tokens.takes(","));
-  if (!tokens.takes(")")) throw syntax(tokens, "expected , or ) behind a column");
+  if (!tokens.takes(")")) tokens.fail("expected , or ) behind a column");
   return names;
 }
 
@@ -97,11 +96,6 @@ function valuesUntilClosed(tokens: SqlTokens): unknown[] {
   const values: unknown[] = [];
   do values.push(tokens.value());
   while (tokens.takes(","));
-  if (!tokens.takes(")")) throw syntax(tokens, "expected , or ) behind a value");
+  if (!tokens.takes(")")) tokens.fail("expected , or ) behind a value");
   return values;
-}
-
-function syntax(tokens: SqlTokens, what: string): Error {
-  const { line, column, text } = tokens.place;
-  return natureError("meta.syntax", `SQL, line ${line}, column ${column}: ${what}`, { details: { text, line, column } });
 }

@@ -1,11 +1,5 @@
 import { natureError } from "../errors.ts";
-
-/** A place in a text, counted from 1 in characters, and the text. */
-export interface SqlPlace {
-  readonly line: number;
-  readonly column: number;
-  readonly text: string;
-}
+import { placeOf } from "../meta/place.ts";
 
 const SPACE = /(?:\s+|--(?:[ \t][^\n]*|(?=\n|$))|#[^\n]*|\/\*[\s\S]*?(?:\*\/|$))+/y;
 const WORD = /[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*/y;
@@ -30,12 +24,6 @@ export class SqlTokens {
 
   get isAtEnd(): boolean {
     return this.#at >= this.#text.length;
-  }
-
-  /** Where the next piece is. */
-  get place(): SqlPlace {
-    const before = this.#text.slice(0, this.#at).split("\n");
-    return { line: before.length, column: [...(before.at(-1) as string)].length + 1, text: this.#text };
   }
 
   get line(): number {
@@ -72,7 +60,7 @@ export class SqlTokens {
 
   /** The name of a table or column. @throws meta.syntax */
   name(): string {
-    return this.#take(QUOTED_NAME)?.[1]?.replaceAll("``", "`") ?? this.word() ?? this.#fail("expected a name");
+    return this.#take(QUOTED_NAME)?.[1]?.replaceAll("``", "`") ?? this.word() ?? this.fail("expected a name");
   }
 
   /** A plain value: text, a number, NULL; undefined for DEFAULT and for a call such as NOW(). @throws meta.syntax */
@@ -81,13 +69,13 @@ export class SqlTokens {
     if (string !== undefined) return unescaped(string[1] ?? string[2] ?? "", string[1] === undefined ? '""' : "''");
     const number = this.#take(NUMBER)?.[0];
     if (number !== undefined) return Number(number);
-    const word = this.word()?.toUpperCase() ?? this.#fail("expected a value");
+    const word = this.word()?.toUpperCase() ?? this.fail("expected a value");
     if (word === "NULL") return null;
     if (word === "TRUE" || word === "FALSE") return word === "TRUE" ? 1 : 0;
     if (this.takes("(") && !this.takes(")")) {
       do this.value();
       while (this.takes(","));
-      if (!this.takes(")")) this.#fail("expected )");
+      if (!this.takes(")")) this.fail("expected )");
     }
     return undefined;
   }
@@ -96,7 +84,7 @@ export class SqlTokens {
   endStatement(): void {
     const rest = this.#match(REST)?.[0];
     // It stops before a quote that is not closed.
-    if (!this.isAtEnd && !rest?.endsWith(";")) this.#fail("the quote is not closed");
+    if (!this.isAtEnd && !rest?.endsWith(";")) this.fail("the quote is not closed");
     this.#match(SPACE);
   }
 
@@ -113,9 +101,10 @@ export class SqlTokens {
     return found;
   }
 
-  #fail(what: string): never {
-    const { line, column, text } = this.place;
-    throw natureError("meta.syntax", `SQL, line ${line}, column ${column}: ${what}`, { details: { text, line, column } });
+  /** Says what was expected where the next piece is. */
+  fail(what: string): never {
+    const place = placeOf(this.#text, this.#at);
+    throw natureError("meta.syntax", `SQL, line ${place.line}, column ${place.column}: ${what}`, { details: { ...place } });
   }
 }
 

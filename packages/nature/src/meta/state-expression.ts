@@ -1,4 +1,5 @@
 import { natureError } from "../errors.ts";
+import { placeOf, placeText } from "./place.ts";
 
 /**
  * The states of a meta, as an expression:
@@ -66,7 +67,7 @@ class Parser {
     const { name, start } = this.#name();
     if (!this.#takes("[")) return { name, group: undefined };
     const group = this.#list(depth + 1);
-    if (!this.#takes("]")) throw this.#error(this.#at, `the bracket of ${name} (${this.#place(start).text}) is not closed`);
+    if (!this.#takes("]")) throw this.#error(this.#at, `the bracket of ${name} (${this.#place(start)}) is not closed`);
     this.#skipBlanks();
     const next = this.#text[this.#at];
     if (next !== undefined && !SPECIAL.test(next)) throw this.#error(this.#at, "expected , | or ] behind a bracket");
@@ -81,7 +82,7 @@ class Parser {
     if (name === "") throw this.#error(start, "expected the name of a state");
     if (name.includes("\0") || !name.isWellFormed()) throw this.#error(start, "the name holds what no database can store");
     const before = this.#names.get(name);
-    if (before !== undefined) throw this.#error(start, `${name} stands at ${this.#place(before).text} already`);
+    if (before !== undefined) throw this.#error(start, `${name} stands at ${this.#place(before)} already`);
     this.#names.set(name, start);
     return { name, start };
   }
@@ -97,18 +98,13 @@ class Parser {
     while (/\s/.test(this.#text[this.#at] ?? "")) this.#at++;
   }
 
-  /** Counted in characters, not code units: what a person counts. */
-  #place(at: number): { readonly line: number; readonly column: number; readonly text: string } {
-    const before = this.#text.slice(0, at).split("\n");
-    const line = before.length;
-    const column = [...(before.at(-1) as string)].length + 1;
-    return { line, column, text: line === 1 ? `column ${column}` : `line ${line}, column ${column}` };
+  #place(at: number): string {
+    return placeText(placeOf(this.#text, at));
   }
 
   #error(at: number, what: string): Error {
-    const { line, column, text: place } = this.#place(at);
-    const text = this.#text;
-    return natureError("meta.syntax", `states ${JSON.stringify(text)}, ${place}: ${what}`, { details: { text, line, column } });
+    const text = `states ${JSON.stringify(this.#text)}, ${this.#place(at)}: ${what}`;
+    return natureError("meta.syntax", text, { details: { ...placeOf(this.#text, at) } });
   }
 }
 
