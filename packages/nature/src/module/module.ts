@@ -81,7 +81,8 @@ class NatureOnNode implements NatureModule {
 
   health(): ModuleHealth {
     const nature = this.#nature;
-    if (nature === undefined || this.#host === undefined) return { status: "failing", reasons: ["the workflows are not running"] };
+    if (nature === undefined || this.#host === undefined)
+      return { status: "failing", reasons: ["the workflows are not running"] };
     const nowMs = this.#host.clock.now();
     const { awaySinceMs } = nature.engine;
     if (awaySinceMs !== undefined) {
