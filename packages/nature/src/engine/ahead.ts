@@ -93,7 +93,11 @@ function step({ options }: AheadGround, world: ConvertWorld, job: Job): readonly
 
 function needsMore({ catalog }: ConvertWorld, { mission, upstream }: Job): boolean {
   if (mission.before.length + mission.after.length > 0 || mission.downSelector !== undefined) return true;
-  return mission.executor.protocol !== "auto" && catalog.meta(upstream.meta).settings.master !== undefined;
+  return (
+    mission.executor.protocol !== "auto" &&
+    catalog.has(upstream.meta) &&
+    catalog.meta(upstream.meta).settings.master !== undefined
+  );
 }
 
 function isPlain({ meta }: Target): boolean {

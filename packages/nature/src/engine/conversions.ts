@@ -364,8 +364,7 @@ export class Conversions {
       credential,
       timeoutMs: options.executorTimeoutMs,
       stopping: this.#stopping,
-      // Another engine may have written a version of it.
-      master: ({ id, para }, meta) => stored.latestNow({ meta, id, para }),
+      master: ({ id, para }, meta) => stored.latest({ meta, id, para }, true),
       prompt: this.#prompt,
       fault,
     };

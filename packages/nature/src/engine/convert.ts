@@ -19,7 +19,7 @@ export interface ConvertWorld extends RunGround {
   readonly catalog: Catalog;
   readonly resolvers: Resolvers;
   readonly credential: (taskId: number) => string;
-  readonly master: (upstream: Instance, masterMeta: string) => Promise<Instance | undefined>;
+  readonly master: (upstream: Instance, masterMeta: string) => Maybe<Instance | undefined>;
   readonly fault: FaultHook | undefined;
   readonly prompt: Prompt;
 }
@@ -107,7 +107,8 @@ async function applyAfter(world: ConvertWorld, mission: Mission, given: readonly
 
 /** Executors are given the instance whose id the upstream shares. */
 function masterOf(world: ConvertWorld, { mission, upstream }: Work): Maybe<Instance | undefined> {
-  if (mission.executor.protocol === "auto") return undefined;
+  // A meta that was disabled since has none; what was accepted goes on.
+  if (mission.executor.protocol === "auto" || !world.catalog.has(upstream.meta)) return undefined;
   const { master } = world.catalog.meta(upstream.meta).settings;
   return master === undefined ? undefined : world.master(upstream, master);
 }

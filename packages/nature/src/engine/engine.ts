@@ -14,6 +14,7 @@ import type { EngineReport } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
 import { type FlowResult, Flows, type Wait, type WaitOptions } from "./flows.ts";
 import { type InputOptions, type InputResult, Inputs } from "./inputs.ts";
+import { within } from "./limit.ts";
 import { Lines } from "./lines.ts";
 import { type EngineStats, Measures, type RelationMeasures } from "./measures.ts";
 import { backoffOf, type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./options.ts";
@@ -109,6 +110,8 @@ export class Engine {
       this.#conversions.abort();
       this.#stored.giveUp();
     });
+    // Inputs that were taken are answered.
+    if (graceMs > 0) await within(this.#options.clock, graceMs, this.#stored.idle());
     this.#flows.close();
   }
 

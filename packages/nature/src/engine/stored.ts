@@ -16,8 +16,9 @@ import type { ResolvedEngineOptions } from "./options.ts";
 
 /** Units, lines or keys in one statement. */
 const MAX_BATCH = 512;
-/** Lines whose last version is remembered. */
+/** What is remembered of lines, at most. */
 const MAX_LINES = 10_000;
+const MAX_LINES_LENGTH = 32 * 1_048_576;
 
 /** A task in memory, with what it works on. */
 export class Job {
@@ -60,8 +61,8 @@ export interface PlanGround {
 }
 
 /**
- * The engine's side of the store: one batch at a time for writes, one for each kind of read, and the last versions of lines that this
- * engine has seen. A remembered version may be old when other engines write; its use ends in a conflict then, and it is forgotten.
+ * The engine's side of the store: one batch at a time for writes, one for each kind of read. Where no other engine can write, the last versions
+ * of lines are remembered; where others can, only what never changes: data without states.
  */
 export class Stored {
   readonly #options: ResolvedEngineOptions;
@@ -74,6 +75,8 @@ export class Stored {
   readonly #retries: Batcher<Retry, undefined>;
   readonly #failures: Batcher<Failure, undefined>;
   readonly #lines = new Map<string, Instance>();
+  /** The content of all that is remembered. */
+  #linesLength = 0;
   #awaySinceMs: number | undefined;
 
   constructor(store: WorkStore, options: ResolvedEngineOptions, ground: PlanGround) {
@@ -102,18 +105,15 @@ export class Stored {
   /** The last version of a line. What is remembered is there at once. */
   latest(line: Omit<Locator, "version">, insists = false): Maybe<Instance | undefined> {
     const key = lineKeyOf(line);
-    return this.#lines.get(key) ?? this.#readLatest(key, line, insists);
+    const known = this.#lines.get(key);
+    const isCertain = known !== undefined && (known.version === 0 || !this.#store.isShared);
+    return isCertain ? known : this.#readLatest(key, line, insists);
   }
 
   async #readLatest(key: string, line: Omit<Locator, "version">, insists: boolean): Promise<Instance | undefined> {
     const found = await this.#latest.add(line, insists);
-    if (found !== undefined && found.version > 0) this.#remember(key, found);
+    if (found !== undefined) this.#remember(key, found);
     return found;
-  }
-
-  /** The last version of a line as it is in the database now, whoever wrote it. */
-  latestNow(line: Omit<Locator, "version">): Promise<Instance | undefined> {
-    return this.#latest.add(line, true);
   }
 
   load(key: Locator, insists = false): Promise<Instance | undefined> {
@@ -131,7 +131,7 @@ export class Stored {
       const { instance } = unit.instances[at] as NewInstance;
       if (instance.version === 0) continue;
       if (result.status === "done" && result.stored[at] === true) this.#remember(lineKeyOf(instance), instance);
-      else this.#lines.delete(lineKeyOf(instance));
+      else this.#forget(lineKeyOf(instance));
     }
     return result;
   }
@@ -155,10 +155,12 @@ export class Stored {
   /** Another engine may have written since. */
   forgetLines(): void {
     this.#lines.clear();
+    this.#linesLength = 0;
   }
 
   async idle(): Promise<void> {
-    await Promise.all([this.#commits.idle(), this.#retries.idle(), this.#failures.idle()]);
+    const all = [this.#commits, this.#latest, this.#loads, this.#outcomes, this.#retries, this.#failures];
+    await Promise.all(all.map((batcher) => batcher.idle()));
   }
 
   /** Who waits for the database to come back is told now that it is away. */
@@ -233,9 +235,20 @@ export class Stored {
   }
 
   #remember(key: string, instance: Instance): void {
-    this.#lines.delete(key);
+    this.#forget(key);
+    if (this.#store.isShared && instance.version > 0) return;
     this.#lines.set(key, instance);
-    if (this.#lines.size > MAX_LINES) this.#lines.delete(this.#lines.keys().next().value as string);
+    this.#linesLength += instance.content.length;
+    while (this.#lines.size > MAX_LINES || this.#linesLength > MAX_LINES_LENGTH) {
+      this.#forget(this.#lines.keys().next().value as string);
+    }
+  }
+
+  #forget(key: string): void {
+    const known = this.#lines.get(key);
+    if (known === undefined) return;
+    this.#lines.delete(key);
+    this.#linesLength -= known.content.length;
   }
 }
 

@@ -134,6 +134,7 @@ interface Parts {
 
 class HostedPostgresStore implements Store {
   readonly dialect = "postgresql";
+  readonly isShared = true;
   readonly #connections: Connections;
   readonly #admin: PostgresAdmin;
   readonly #gate: SlotGate;

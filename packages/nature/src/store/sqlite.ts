@@ -142,6 +142,7 @@ class StoreThread {
 
 class HostedSqliteStore implements Store {
   readonly dialect = "sqlite";
+  readonly isShared = false;
   readonly #thread: StoreThread;
   readonly #clock: Clock;
   readonly #ids: TaskIds;

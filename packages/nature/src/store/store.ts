@@ -87,6 +87,8 @@ export interface FailedTask extends Task {
 
 /** The part of a store that the engine works with; every method takes many at once. */
 export interface WorkStore {
+  /** Whether other engines may work with the same data at the same time: what one has read may be old then. */
+  readonly isShared: boolean;
   /**
    * Stores units of work, all in one transaction, as if one after the other.
    * @throws store.unavailable – most likely nothing of them is stored; if the connection broke while it answered, all may be. To repeat it is

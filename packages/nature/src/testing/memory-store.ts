@@ -65,6 +65,11 @@ export class MemoryStore implements Store {
     this.#end = 0;
   }
 
+  /** Whether there is another handle on the disk, or was one that is not known to be dead. */
+  get isShared(): boolean {
+    return this.disk.leases.size > 1;
+  }
+
   /** As `kill -9` of the engine's process: from now on nothing happens through this handle, and nothing is answered. */
   kill(): void {
     this.#state = "dead";

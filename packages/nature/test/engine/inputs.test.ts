@@ -74,6 +74,14 @@ describe("an input with states", () => {
     expect(one.instances("B:s:1")).toHaveLength(30);
   });
 
+  test("that follows what another engine has stored meanwhile is no gap", async () => {
+    await using one = open();
+    await one.input(s({ version: 1 }));
+    await using other = createTestNature({ metas, relations, disk: one.disk, clock: one.clock });
+    await other.input(s({ version: 2 }));
+    expect((await one.input(s({ version: 3 }))).isNew).toBe(true);
+  });
+
   test("and an origin is stored once per origin, however often it is sent, and answered with what is stored", async () => {
     await using nature = open();
     const origin = { meta: "S:message:1", id: "42", para: "", version: 0 };
