@@ -1,4 +1,5 @@
 import { settle, VirtualClock } from "@metanode/core/testing";
+import { builtIns } from "../builtin/built-ins.ts";
 import { Catalog, type Declarations } from "../catalog/catalog.ts";
 import { Engine, type EngineParts } from "../engine/engine.ts";
 import type { EngineReport } from "../engine/engine-report.ts";
@@ -18,7 +19,7 @@ import { type MemoryStore, type MemoryStoreOptions, openMemoryStore } from "./me
 export interface TestNatureOptions extends Partial<Declarations> {
   /** Functions behind executors of protocol `local`, by name. */
   readonly executors?: Readonly<Record<string, LocalExecutor>>;
-  /** Executors of other protocols. */
+  /** Executors of other protocols; built-ins are there. */
   readonly resolvers?: Resolvers;
   /** Settings of the engine; the clock and the jitter are the kit's. */
   readonly engine?: Omit<EngineOptions, "clock" | "random">;
@@ -156,10 +157,16 @@ export class TestNature implements AsyncDisposable {
 
   #openEngine(): Engine {
     const { executors = {}, resolvers = {}, engine = {}, fault, onStored } = this.#options;
+    const store = this.#store;
+    const all: Resolvers = {
+      local: defineExecutors(executors),
+      builtin: builtIns({ store, resolvers: () => all }),
+      ...resolvers,
+    };
     const parts: EngineParts = {
-      store: this.#store,
+      store,
       catalog: () => this.#catalog,
-      resolvers: { local: defineExecutors(executors), ...resolvers },
+      resolvers: all,
       credential: (taskId) => `credential of ${taskId}`,
       onReport: (report) => this.reports.push(report),
       ...(onStored === undefined ? {} : { onStored }),
