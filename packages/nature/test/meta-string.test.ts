@@ -43,7 +43,9 @@ describe("a meta-string", () => {
     ["B:a: 1", 5],
     ["B:😀:x", 5],
   ])("%s is refused at column %d (M-1, M-2, M-4, M-5)", (text, column) => {
-    expect(() => parseMetaString(text)).toThrow(expect.objectContaining({ code: "meta.syntax", details: { text, column } }));
+    expect(() => parseMetaString(text)).toThrow(
+      expect.objectContaining({ code: "meta.syntax", details: { text, line: 1, column } }),
+    );
   });
 
   test("that is no text is refused, as JSON may bring it", () => {

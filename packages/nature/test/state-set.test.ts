@@ -46,7 +46,7 @@ const tree: fc.Arbitrary<StateList> = fc.letrec<{ list: StateList; group: StateL
 /** The same with names that are unique. */
 function named(list: StateList, next = { n: 0 }): StateList {
   return list.map((item) =>
-    item.map(({ name, group }) => ({ name: `${name}${next.n++}`, group: group === undefined ? undefined : named(group, next) })),
+    item.map(({ name, group }) => ({ name: `${name}.${next.n++}`, group: group === undefined ? undefined : named(group, next) })),
   );
 }
 
@@ -133,6 +133,15 @@ describe("the algebra of states", () => {
     ["я|я", 3],
     ["a[]", 3],
   ])("refuses %s at column %d", (text, column) => {
-    expect(() => parseStates(text)).toThrow(expect.objectContaining({ code: "meta.syntax", details: { text, column } }));
+    expect(() => parseStates(text)).toThrow(expect.objectContaining({ code: "meta.syntax", details: { text, line: 1, column } }));
+  });
+
+  test("says the line of an expression of several, and the column in it", () => {
+    expect(() => parseStates("new |\n  paid[cash,\n  яя, new]")).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("line 3, column 7: new stands at column 1 already"),
+        details: expect.objectContaining({ line: 3, column: 7 }),
+      }),
+    );
   });
 });

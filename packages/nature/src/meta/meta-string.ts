@@ -1,4 +1,5 @@
 import { natureError } from "../errors.ts";
+import { placeOf, placeText } from "./place.ts";
 
 /**
  * `TYPE:key:version`, the name of a meta. B business, S system, D dynamic, N null, M multi-target, L loop; T template, P
@@ -29,7 +30,7 @@ const VERSION = /^\+?\d+$/;
 /**
  * The parts of a meta-string, in their canonical form: one leading and one trailing `/` of the key are dropped, the version
  * loses leading zeros, and whatever begins with `N:` is `N::1`.
- * @throws meta.syntax – `details.column` counts characters from 1
+ * @throws meta.syntax – `details.line` and `details.column` count from 1, in characters
  * @source spec of the workflow model, M-1 to M-5
  */
 export function parseMetaString(text: string): MetaName {
@@ -84,9 +85,8 @@ function isMetaType(text: string): text is MetaType {
 }
 
 function syntax(text: string, at: number, what: string): Error {
-  // Characters, not code units: what a person counts.
-  const column = [...text.slice(0, at)].length + 1;
-  return natureError("meta.syntax", `meta-string ${JSON.stringify(text)}, column ${column}: ${what}`, {
-    details: { text, column },
+  const place = placeOf(text, at);
+  return natureError("meta.syntax", `meta-string ${JSON.stringify(text)}, ${placeText(place)}: ${what}`, {
+    details: { ...place },
   });
 }

@@ -1,4 +1,5 @@
 import { natureError } from "../errors.ts";
+import { placeOf, placeText } from "./place.ts";
 
 /**
  * The states of a meta, as an expression:
@@ -27,7 +28,7 @@ export type StateList = readonly StateItem[];
 const MAX_DEPTH = 100;
 const SPECIAL = /[,|[\]]/;
 
-/** Parses an expression; blank text has no states. @throws meta.syntax – `details.column` counts characters from 1 */
+/** Parses an expression; blank text has no states. @throws meta.syntax – `details.line` and `details.column` count from 1, in characters */
 export function parseStates(text: string): StateList {
   return text.trim() === "" ? [] : new Parser(text).parse();
 }
@@ -66,7 +67,7 @@ class Parser {
     const { name, start } = this.#name();
     if (!this.#takes("[")) return { name, group: undefined };
     const group = this.#list(depth + 1);
-    if (!this.#takes("]")) throw this.#error(this.#at, `the bracket of ${name} (column ${this.#column(start)}) is not closed`);
+    if (!this.#takes("]")) throw this.#error(this.#at, `the bracket of ${name} (${this.#place(start)}) is not closed`);
     this.#skipBlanks();
     const next = this.#text[this.#at];
     if (next !== undefined && !SPECIAL.test(next)) throw this.#error(this.#at, "expected , | or ] behind a bracket");
@@ -81,7 +82,7 @@ class Parser {
     if (name === "") throw this.#error(start, "expected the name of a state");
     if (name.includes("\0") || !name.isWellFormed()) throw this.#error(start, "the name holds what no database can store");
     const before = this.#names.get(name);
-    if (before !== undefined) throw this.#error(start, `${name} stands at column ${this.#column(before)} already`);
+    if (before !== undefined) throw this.#error(start, `${name} stands at ${this.#place(before)} already`);
     this.#names.set(name, start);
     return { name, start };
   }
@@ -97,15 +98,13 @@ class Parser {
     while (/\s/.test(this.#text[this.#at] ?? "")) this.#at++;
   }
 
-  /** Characters, not code units: what a person counts. */
-  #column(at: number): number {
-    return [...this.#text.slice(0, at)].length + 1;
+  #place(at: number): string {
+    return placeText(placeOf(this.#text, at));
   }
 
   #error(at: number, what: string): Error {
-    const column = this.#column(at);
-    const text = this.#text;
-    return natureError("meta.syntax", `states ${JSON.stringify(text)}, column ${column}: ${what}`, { details: { text, column } });
+    const text = `states ${JSON.stringify(this.#text)}, ${this.#place(at)}: ${what}`;
+    return natureError("meta.syntax", text, { details: { ...placeOf(this.#text, at) } });
   }
 }
 
