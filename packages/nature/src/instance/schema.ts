@@ -20,7 +20,10 @@ export function validatorOf(schema: object): Validator {
 
 function compile(schema: object): Validator {
   // Loaded with the first schema: most metas have none, and it is not small.
-  ajv ??= new (createRequire(import.meta.url)("ajv/dist/2020.js").default as typeof AjvClass)({ strict: false });
+  ajv ??= new (createRequire(import.meta.url)("ajv/dist/2020.js").default as typeof AjvClass)({
+    strict: false,
+    addUsedSchema: false,
+  });
   let validate: ValidateFunction;
   try {
     validate = ajv.compile(schema);
@@ -32,4 +35,22 @@ function compile(schema: object): Validator {
     const first = validate.errors?.[0];
     return { path: first?.instancePath ?? "", text: first?.message ?? "breaks the schema" };
   };
+}
+
+/** Keywords that make an object a JSON Schema rather than any other JSON. */
+const KEYWORDS = [
+  ..."$schema $id $ref $defs type properties required additionalProperties items prefixItems enum const".split(" "),
+  ..."allOf anyOf oneOf not if minimum maximum minLength maxLength pattern format".split(" "),
+];
+
+/** Whether a value is a JSON Schema that says something. */
+export function isSchema(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  if (!KEYWORDS.some((keyword) => Object.hasOwn(value, keyword))) return false;
+  try {
+    validatorOf(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
