@@ -115,6 +115,39 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
       "kernel",
     ],
   },
+  "packages/nature": {
+    errors: [],
+    "byte-order": [],
+    shape: [],
+    meta: ["errors", "byte-order", "shape"],
+    instance: ["errors", "byte-order", "shape", "meta"],
+    relation: ["errors", "byte-order", "shape", "meta", "instance"],
+    catalog: ["errors", "byte-order", "shape", "meta", "instance", "relation"],
+    executor: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog"],
+    // Declarations as data and as code: nothing that works or stores.
+    declare: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog", "executor"],
+    // Made by Prisma's generator.
+    generated: [],
+    store: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog", "generated"],
+    registry: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog", "declare", "store"],
+    builtin: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog", "executor", "store"],
+    engine: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog", "executor", "store"],
+    module: [
+      "errors",
+      "byte-order",
+      "shape",
+      "meta",
+      "instance",
+      "relation",
+      "catalog",
+      "executor",
+      "declare",
+      "store",
+      "registry",
+      "builtin",
+      "engine",
+    ],
+  },
 };
 
 /** Rooms that stand above all others of their package. */

@@ -1,7 +1,7 @@
 import { asMetanodeError, errorRow, type MetanodeError } from "@metanode/core/errors";
 import "@metanode/actors/errors"; // its codes, for their exit statuses
 import { Exit } from "./exit.ts";
-import { failureLine, problemOf } from "./failure.ts";
+import { failureLine, failurePlace, problemOf } from "./failure.ts";
 import { runCommandLine } from "./program.ts";
 
 /** What a program gets from the shell when it writes to a pipe that nobody reads any more: 128 + SIGPIPE. */
@@ -29,7 +29,8 @@ async function report(thrown: unknown, words: readonly string[]): Promise<number
   if (thrown instanceof Exit) return thrown.status;
   const error = asMetanodeError(thrown);
   const format = formatOf(words);
-  if (format === "table") process.stderr.write(`${failureLine(error)}\n`);
+  const place = failurePlace(error);
+  if (format === "table") process.stderr.write(`${failureLine(error)}\n${place === undefined ? "" : `${place}\n`}`);
   else process.stderr.write(await encodeProblem(error, format));
   const isVerbose = words.some((word) => word === "-v" || word === "--verbose");
   if (isVerbose || error.code === "core.internal") process.stderr.write(`${error.stack ?? ""}\n`);

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import "@metanode/actors/errors";
 import { errorTable } from "@metanode/core/errors";
+import "@metanode/nature/errors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { CommandSpec } from "../src/command.ts";

@@ -4,6 +4,7 @@ import { contextCommands } from "./contexts.ts";
 import { deadLetterCommands } from "./dead-letters.ts";
 import { helpCommands, hiddenCommands } from "./help.ts";
 import { messageCommands } from "./messages.ts";
+import { metaCommands } from "./metas.ts";
 import { nodeCommands } from "./node.ts";
 import { processorCommands } from "./processors.ts";
 
@@ -15,12 +16,14 @@ export const commandTable: CommandTable = {
     { title: "Processors", commands: processorCommands },
     { title: "Actors", commands: actorCommands },
     { title: "Dead letters", commands: deadLetterCommands },
+    { title: "Workflows", commands: metaCommands },
     { title: "This machine", commands: [...contextCommands, ...helpCommands] },
   ],
   families: [
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
     { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
     { word: "dead-letter", summary: "read, edit, replay and drop the messages that were given up on" },
+    { word: "meta", summary: "check metas and states, draw metas and relations, convert their files" },
     { word: "context", summary: "name several nodes and switch between them" },
   ],
   // Before or after a command's own words. `--no-color` and `--help` are the parser's.

@@ -33,6 +33,7 @@ async function namesOf(invocation: Invocation): Promise<string[]> {
     case "context":
       return Object.keys((await readContexts()).contexts);
     default:
+      await import("@metanode/nature/errors");
       return [...errorTable().keys()];
   }
 }

@@ -18,6 +18,8 @@ const EXIT_MEANINGS: Readonly<Record<number, string>> = {
 /** `metanode explain` */
 export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
+  // Its codes stand in the table once it is loaded.
+  await import("@metanode/nature/errors");
   const code = invocation.optionalArg(0);
   if (code === undefined) {
     const all = [...errorTable()].map(([name, row]) => ({ code: name, ...row }));

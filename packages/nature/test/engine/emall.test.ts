@@ -46,7 +46,9 @@ describe("the e-mall (§11.1)", () => {
     const again = await mall.input(payments[1] as (typeof payments)[0]);
     expect(again.isNew).toBe(false);
     await mall.settle();
-    expect(mall.instances(ACCOUNT).map(({ version, states, content }) => [version, states[0], JSON.parse(content).total_paid])).toEqual([
+    expect(
+      mall.instances(ACCOUNT).map(({ version, states, content }) => [version, states[0], JSON.parse(content).total_paid]),
+    ).toEqual([
       [1, "unpaid", 0],
       [2, "partial", 100],
       [3, "partial", 300],
