@@ -1,6 +1,7 @@
 import { VirtualClock } from "@metanode/core/testing";
 import { describe, expect, test } from "vitest";
 import { type Converted, type ConvertWorld, convert } from "../src/engine/convert.ts";
+import { Prompt } from "../src/engine/prompt.ts";
 import { resolveTarget } from "../src/engine/target.ts";
 import type { ConvertRequest, ConvertResult, Executor, FilterRequest } from "../src/executor/executor.ts";
 import { defineExecutors } from "../src/executor/local.ts";
@@ -36,6 +37,7 @@ function openWorld(executors: Record<string, Executor>) {
     },
     stopping: new Set(),
     fault: undefined,
+    prompt: new Prompt(),
   };
   const run = async (given: Partial<Mission> = {}, last?: Instance): Promise<Converted> => {
     const work = mission({ to: "B:c:1", ...given });

@@ -5,14 +5,17 @@ import type { ConvertResult, SelfRoute } from "../executor/executor.ts";
 import type { Resolvers } from "../executor/executors.ts";
 import { type Instance, keyOf, lineKeyOf } from "../instance/instance.ts";
 import { LOOP_ID } from "../instance/sys-context.ts";
+import { runAhead } from "./ahead.ts";
 import { applyBefore, type Converted, type ConvertWorld, conclude, convert } from "./convert.ts";
 import type { EngineReport } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
+import { following } from "./following.ts";
 import type { Lines } from "./lines.ts";
 import { andThen, isLater, type Maybe } from "./maybe.ts";
 import type { Measures } from "./measures.ts";
 import { backoffOf, type ResolvedEngineOptions } from "./options.ts";
 import { toInstances } from "./outputs.ts";
+import { Prompt } from "./prompt.ts";
 import { SavedCache } from "./saved-cache.ts";
 import { routedInstances } from "./self-route.ts";
 import { isAway, type Job, type Planned, type Stored } from "./stored.ts";
@@ -39,8 +42,8 @@ export interface ConversionGround {
 const SAVED_LIMIT = 100_000;
 /** Other writers in a row, after which a task waits for its next try. */
 const MAX_CONFLICTS = 100;
-/** How long a task waits in memory when the database is away before its work could be stored. */
-const AWAY_WAIT_MS = 500;
+/** How long a task waits in memory that could neither be done nor be put back. */
+const KEEP_MS = 500;
 /** From this number of passes on a loop is told of, each time it has become ten times as long. */
 const LONG_LOOP = 1_000;
 
@@ -59,6 +62,7 @@ export class Conversions {
   readonly #queue: () => TaskQueue;
   readonly #saved: SavedCache;
   readonly #stopping = new Set<(reason: Error) => void>();
+  readonly #prompt = new Prompt();
   readonly #stop = natureError("executor.environment", "the engine stops");
   #world: ConvertWorld | undefined;
 
@@ -85,10 +89,11 @@ export class Conversions {
   }
 
   /** Puts tasks back as they were, for another engine. */
-  async giveBack(jobs: readonly Job[]): Promise<void> {
-    const dueMs = Math.floor(this.#ground.options.clock.now());
-    const error = "its engine stopped";
-    await Promise.all(jobs.map(({ task }) => this.#ground.stored.retry({ taskId: task.id, dueMs, error, counts: false })));
+  giveBack(jobs: readonly Job[]): Promise<void> {
+    return this.#ground.stored.giveBack(
+      jobs.map(({ task }) => task),
+      "its engine stopped",
+    );
   }
 
   /**
@@ -96,6 +101,7 @@ export class Conversions {
    * @throws what a try of the task would have ended with: the task is given up then
    */
   async answer(job: Job, result: ConvertResult): Promise<Settled> {
+    job.isCounted = job.task.attempts > 0;
     if (result.type === "environment") {
       await this.#again(job, natureError("executor.environment", result.message));
       return "done";
@@ -137,6 +143,7 @@ export class Conversions {
     fault?.("task.target");
     const line = lineOf(target) ?? job.metOn;
     if (line !== undefined && job.line === undefined && !this.#enter(job, line)) return;
+    if (job.begun !== undefined) return andThen(takeBegun(job), (converted) => this.#settle(job, target, converted));
     const { meta, id, para = "" } = target;
     const last = meta.isStateful && id !== undefined ? stored.latest({ meta: meta.meta, id, para }, true) : undefined;
     return andThen(last, (there) => {
@@ -166,7 +173,10 @@ export class Conversions {
       return this.#end(job, this.#instead(job, converted.instead));
     }
     // The executor has run: what is left takes nobody's place.
-    return andThen(this.#plan(job, target, converted), (planned) => void this.#store(job, planned));
+    return andThen(this.#plan(job, target, converted), (planned) => {
+      const { planned: all, done } = runAhead(this.#ground, this.#worldNow(), planned);
+      void this.#store(job, all, done);
+    });
   }
 
   async #instead(job: Job, result: Exclude<ConvertResult, { type: "instances" | "none" | "self-route" }>): Promise<void> {
@@ -213,12 +223,12 @@ export class Conversions {
   }
 
   /** Stores what a try came to, and lets go of the task. */
-  async #store(job: Job, planned: readonly Planned[]): Promise<void> {
+  async #store(job: Job, planned: readonly Planned[], ahead: readonly Job[]): Promise<void> {
     const queue = this.#queue();
     queue.storingBegins();
     let settled: Settled = "done";
     try {
-      settled = await this.#commit(job, planned);
+      settled = await this.#commit(job, planned, ahead);
       if (settled === "conflict" && ++job.conflicts >= MAX_CONFLICTS) {
         settled = "done";
         throw tooManyConflicts();
@@ -231,24 +241,32 @@ export class Conversions {
     queue.storingEnds();
   }
 
-  async #commit(job: Job, planned: readonly Planned[]): Promise<Settled> {
-    const { stored, measures, options, fault } = this.#ground;
+  async #commit(job: Job, planned: readonly Planned[], ahead: readonly Job[] = []): Promise<Settled> {
+    const { stored, measures, follow, ended, fault } = this.#ground;
     const { task, upstream } = job;
     fault?.("task.ready");
     const result = await stored.commit({ taskId: task.id, instances: planned.map(({ entry }) => entry) }, true);
-    fault?.("task.stored");
     if (result.status === "conflict") measures.count("conflicts", upstream.meta, task.to);
     if (result.status !== "done") return result.status;
-    measures.converted(upstream.meta, task.to, options.clock.now() - task.dueMs);
-    for (const { entry } of planned) this.#remember(entry.instance);
     const fresh = planned.filter((_, at) => result.stored[at]);
-    this.#ground.follow(fresh);
-    fault?.("task.followed");
-    this.#ground.ended(
+    // It is on the disk: whatever happens from here on, the task is done.
+    await following(this.#ground, fresh, () => {
+      fault?.("task.stored");
+      this.#measure([job, ...ahead]);
+      for (const { entry } of planned) this.#remember(entry.instance);
+      follow(fresh);
+      fault?.("task.followed");
+    });
+    ended(
       job,
       fresh.some(({ jobs }) => jobs.length > 0),
     );
     return "done";
+  }
+
+  #measure(jobs: readonly Job[]): void {
+    const nowMs = this.#ground.options.clock.now();
+    for (const { task } of jobs) this.#ground.measures.converted(task.upstream.meta, task.to, nowMs - task.dueMs);
   }
 
   #remember(instance: Instance): void {
@@ -264,20 +282,21 @@ export class Conversions {
   async #caught(job: Job, thrown: unknown): Promise<void> {
     try {
       if (thrown === this.#stop || (this.#queue().isStopping && isAway(thrown))) await this.giveBack([job]);
-      else if (isAway(thrown)) return this.#parkWhileAway(job);
+      else if (isAway(thrown)) return this.#keep(job);
       else await this.#failedTry(job, thrown);
     } catch (error) {
-      this.#ground.report({ kind: "store", text: `${nameOf(job)} could not be put back; it is when its lease runs out`, error });
+      this.#ground.report({ kind: "store", text: `${nameOf(job)} could not be put back; it is kept and begins anew`, error });
+      return this.#keep(job);
     }
     this.#leave(job);
   }
 
-  /** No try that counts: it begins anew when the database may be back. */
-  #parkWhileAway(job: Job): void {
+  /** No try that counts: it stays in memory, and begins anew when the database may be back. */
+  #keep(job: Job): void {
     const queue = this.#queue();
     this.#leave(job);
     queue.park(job);
-    this.#ground.options.clock.setTimer(AWAY_WAIT_MS, () => void queue.unpark(job));
+    this.#ground.options.clock.setTimer(KEEP_MS, () => void queue.unpark(job));
   }
 
   async #failedTry(job: Job, thrown: unknown): Promise<void> {
@@ -297,13 +316,13 @@ export class Conversions {
   async #again(job: Job, error: Error): Promise<void> {
     const { options, measures, report, stored, fault } = this.#ground;
     const { task } = job;
-    const attempts = task.attempts + 1;
+    const attempts = task.attempts + (job.isCounted ? 0 : 1);
     if (attempts >= options.maxAttempts) return this.#giveUp(job, error.message);
     fault?.("task.retry");
     measures.count("retried", task.upstream.meta, task.to);
     report({ kind: "retry", text: `${nameOf(job)}: ${error.message}`, error });
     const dueMs = Math.ceil(options.clock.now() + backoffOf(options, attempts));
-    await stored.retry({ taskId: task.id, dueMs, error: error.message, counts: true });
+    await stored.retry({ taskId: task.id, dueMs, error: error.message, counts: !job.isCounted });
     this.#queue().pollAt(dueMs);
   }
 
@@ -347,6 +366,7 @@ export class Conversions {
       stopping: this.#stopping,
       // Another engine may have written a version of it.
       master: ({ id, para }, meta) => stored.latestNow({ meta, id, para }),
+      prompt: this.#prompt,
       fault,
     };
     return this.#world;
@@ -356,6 +376,14 @@ export class Conversions {
 /** The line of versions that a task works on, if it is known before its executor has run. */
 function lineOf({ meta, id, para = "" }: Target): string | undefined {
   return meta.isStateful && id !== undefined ? lineKeyOf({ meta: meta.meta, id, para }) : undefined;
+}
+
+/** What a task's executor answered before the task was stored. */
+function takeBegun(job: Job): Maybe<Converted> {
+  const { begun } = job;
+  job.begun = undefined;
+  if (begun === undefined || "error" in begun) throw begun?.error;
+  return begun.converted;
 }
 
 function isCarrier({ meta }: Target, instance: Instance): boolean {

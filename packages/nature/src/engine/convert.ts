@@ -10,7 +10,8 @@ import { meets } from "../relation/selector.ts";
 import type { FaultHook } from "./fault.ts";
 import { ConvertLimit, deadlineOf, FilterLimit, inTime, type RunGround } from "./limit.ts";
 import { runningResult } from "./loop.ts";
-import { andThen, type Maybe } from "./maybe.ts";
+import { andThen, isLater, type Maybe } from "./maybe.ts";
+import type { Prompt } from "./prompt.ts";
 import type { Target } from "./target.ts";
 
 /** What a conversion needs of its surroundings. */
@@ -20,6 +21,7 @@ export interface ConvertWorld extends RunGround {
   readonly credential: (taskId: number) => string;
   readonly master: (upstream: Instance, masterMeta: string) => Promise<Instance | undefined>;
   readonly fault: FaultHook | undefined;
+  readonly prompt: Prompt;
 }
 
 /** One task at work. */
@@ -121,9 +123,11 @@ function runConverter(
   const material = { from: working, last: last ?? runningResult(target, upstream), master, taskId };
   const limit = { deadlineMs: deadlineOf(world, spec), settings: spec.settings ?? "" };
   const request = new ConvertLimit(limit, material, world.credential);
-  return andThen(inTime(world, spec, request, converter(request)), (given) => {
-    check(spec, answerProblem(given));
-    return given;
+  const given = inTime(world, spec, request, converter(request));
+  world.prompt.learn(spec, !isLater(given));
+  return andThen(given, (answer) => {
+    check(spec, answerProblem(answer));
+    return answer;
   });
 }
 

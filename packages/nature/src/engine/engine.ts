@@ -16,7 +16,7 @@ import { type FlowResult, Flows, type Wait, type WaitOptions } from "./flows.ts"
 import { type InputOptions, type InputResult, Inputs } from "./inputs.ts";
 import { Lines } from "./lines.ts";
 import { type EngineStats, Measures, type RelationMeasures } from "./measures.ts";
-import { type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./options.ts";
+import { backoffOf, type EngineOptions, type ResolvedEngineOptions, resolveEngineOptions } from "./options.ts";
 import { isAway, Job, type Planned, Stored } from "./stored.ts";
 import { type QueueLoad, TaskQueue } from "./task-queue.ts";
 
@@ -78,14 +78,12 @@ export class Engine {
       stored: this.#stored,
       lines: new Lines(),
       fault: parts.fault,
+      report,
       follow: (planned: readonly Planned[]) => this.#follow(planned),
     };
     const { resolvers, credential } = parts;
     const ended = (job: Job, hasFollowers: boolean): void => this.#ended(job, hasFollowers);
-    this.#conversions = new Conversions(
-      { ...ground, resolvers, credential, measures: this.#measures, report, ended },
-      () => this.#queue,
-    );
+    this.#conversions = new Conversions({ ...ground, resolvers, credential, measures: this.#measures, ended }, () => this.#queue);
     this.#queue = new TaskQueue(parts.store, this.#options, {
       run: (job) => this.#conversions.run(job),
       giveBack: (jobs) => this.#conversions.giveBack(jobs),
@@ -93,7 +91,7 @@ export class Engine {
       fenced: () => this.#stored.forgetLines(),
       report,
     });
-    this.#inputs = new Inputs(ground);
+    this.#inputs = new Inputs({ ...ground, follow: (planned) => this.#follow(planned, true) });
     this.#flows = new Flows({ clock, outcome: (key) => this.#stored.outcome(key) });
   }
 
@@ -174,11 +172,7 @@ export class Engine {
         wait = this.#flows.open(instance, options);
       };
       const result = this.#counted(await this.#inputs.one(input, { onAccepted }));
-      if (result.isNew && wait !== undefined) {
-        // Nothing follows from some.
-        if (options.meta === undefined) void wait.look();
-        return { input: result, flow: await wait.result };
-      }
+      if (result.isNew && wait !== undefined) return { input: result, flow: await wait.result };
       wait?.cancel();
       return { input: result, flow: await this.waitFor(result.instance, options) };
     } catch (error) {
@@ -219,10 +213,22 @@ export class Engine {
       // Somebody was faster, perhaps with the same answer.
       if (task === undefined && tries > 0) return;
       if (task === undefined) throw unknownTask(taskId);
-      const [job] = await this.#reload([task]);
-      if (job === undefined) throw unknownTask(taskId);
-      this.#parts.fault?.("callback.taken");
+      const job = await this.#taken(task);
       if ((await this.#conversions.answer(job, result)) !== "lost") return;
+    }
+  }
+
+  /** The job of a task that a callback has taken. */
+  async #taken(task: Task): Promise<Job> {
+    try {
+      this.#parts.fault?.("callback.taken");
+      const [job] = await this.#reload([task]);
+      if (job === undefined) throw unknownTask(task.id);
+      return job;
+    } catch (error) {
+      await this.#stored.giveBack([task], (error as Error).message);
+      this.#queue.wake();
+      throw error;
     }
   }
 
@@ -270,7 +276,7 @@ export class Engine {
   }
 
   /** What was stored leads to further work. */
-  #follow(planned: readonly Planned[]): void {
+  #follow(planned: readonly Planned[], areInputs = false): void {
     const { stats } = this.#measures;
     const nowMs = this.#options.clock.now();
     stats.stored += planned.length;
@@ -285,8 +291,14 @@ export class Engine {
       for (const { mine, dueMs } of tasks) if (!mine && dueMs > nowMs) this.#queue.pollAt(dueMs);
       jobs.push(...own);
     }
-    if (!this.#flows.isEmpty) this.#flows.stored(planned.map(({ entry }) => entry.instance));
+    if (!this.#flows.isEmpty) this.#tellFlows(planned, areInputs);
     this.#queue.add(jobs);
+  }
+
+  #tellFlows(planned: readonly Planned[], areInputs: boolean): void {
+    this.#flows.stored(planned.map(({ entry }) => entry.instance));
+    if (!areInputs) return;
+    for (const { entry } of planned) if (entry.tasks.length === 0) this.#flows.rested(entry.instance);
   }
 
   #ended({ task }: Job, hasFollowers: boolean): void {
@@ -303,26 +315,28 @@ export class Engine {
 
   async #reload(tasks: readonly Task[]): Promise<Job[]> {
     const jobs = await Promise.all(tasks.map((task) => this.#job(task)));
-    this.#parts.fault?.("tasks.claimed");
     return jobs.filter((job) => job !== undefined);
   }
 
-  /** A task with what it works on. One that cannot be read is given up. */
+  /** A task with what it works on. One that cannot be read now is put back, and one that never can is given up. */
   async #job(task: Task): Promise<Job | undefined> {
     const failedMs = Math.floor(this.#options.clock.now());
     try {
+      this.#parts.fault?.("tasks.claimed");
       const upstream = await this.#stored.load(task.upstream, true);
       if (upstream !== undefined) return new Job(task, upstream, JSON.parse(task.mission) as Mission);
       const error = `${keyOf(task.upstream)} is not stored any more`;
       await this.#stored.fail({ taskId: task.id, code: "instance.unknown", error, failedMs });
     } catch (error) {
       const { message } = error as Error;
-      if (isAway(error)) {
-        await this.#stored.retry({ taskId: task.id, dueMs: failedMs, error: message, counts: false });
-        return undefined;
+      if (error instanceof SyntaxError) {
+        await this.#stored.fail({ taskId: task.id, code: "instance.invalid", error: message, failedMs });
+      } else {
+        this.#report({ kind: "store", text: `task ${task.id} cannot be read now`, error });
+        const dueMs = failedMs + backoffOf(this.#options, task.attempts + 1);
+        await this.#stored.retry({ taskId: task.id, dueMs, error: message, counts: !isAway(error) });
+        this.#queue.pollAt(dueMs);
       }
-      this.#report({ kind: "failed", text: `task ${task.id} cannot be read`, error });
-      await this.#stored.fail({ taskId: task.id, code: "instance.invalid", error: message, failedMs });
     }
     return undefined;
   }
@@ -335,7 +349,11 @@ export class Engine {
   }
 
   #report(report: EngineReport): void {
-    this.#parts.onReport?.(report);
+    try {
+      this.#parts.onReport?.(report);
+    } catch {
+      // Whoever listens is asked to see to its own errors; there is nobody left to tell.
+    }
   }
 }
 

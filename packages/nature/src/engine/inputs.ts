@@ -4,7 +4,9 @@ import type { Catalog } from "../catalog/catalog.ts";
 import { natureError } from "../errors.ts";
 import type { SelfRouteConverter } from "../executor/executor.ts";
 import { type Instance, type InstanceInput, keyOf, type Locator, lineKeyOf } from "../instance/instance.ts";
+import type { EngineReport } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
+import { following } from "./following.ts";
 import { type Accepted, accept, saysTheSame, withOrigin } from "./intake.ts";
 import type { Lines } from "./lines.ts";
 import type { ResolvedEngineOptions } from "./options.ts";
@@ -26,6 +28,7 @@ export interface IntakeGround {
   readonly stored: Stored;
   readonly lines: Lines;
   readonly fault: FaultHook | undefined;
+  readonly report: (report: EngineReport) => void;
   /** What was new is on the disk: on with what follows from it. */
   readonly follow: (planned: readonly Planned[]) => void;
 }
@@ -134,12 +137,16 @@ export class Inputs {
       for (let tries = 0; ; tries++) {
         const placed = await Promise.all(accepted.map((one) => this.#place(one)));
         for (const { instance, there } of placed) if (there === undefined) onAccepted?.(instance);
-        if (placed.every(({ there }) => there !== undefined)) {
-          return placed.map(({ there }) => ({ instance: there as Instance, isNew: false }));
+        const missing = placed.filter(({ there }) => there === undefined).map(({ instance }) => instance);
+        const results =
+          missing.length === 0 ? [] : await this.#tryToPut(missing.map((one) => this.#ground.stored.plan(catalog, one)));
+        if (results !== undefined) {
+          const stored = results.values();
+          return placed.map(({ there }) =>
+            there === undefined ? (stored.next().value as InputResult) : { instance: there, isNew: false },
+          );
         }
-        const results = await this.#tryToPut(placed.map(({ instance }) => this.#ground.stored.plan(catalog, instance)));
-        if (results !== undefined) return results;
-        if (tries >= MAX_CONFLICTS) throw conflict(placed.map(({ instance }) => instance));
+        if (tries >= MAX_CONFLICTS) throw conflict(missing);
       }
     });
   }
@@ -181,8 +188,11 @@ export class Inputs {
     const { stored, fault, follow } = this.#ground;
     const result = await stored.commit({ instances: planned.map(({ entry }) => entry) });
     if (result.status !== "done") return undefined;
-    fault?.("input.stored");
-    follow(planned.filter((_, at) => result.stored[at]));
+    const fresh = planned.filter((_, at) => result.stored[at]);
+    await following(this.#ground, fresh, () => {
+      fault?.("input.stored");
+      follow(fresh);
+    });
     return Promise.all(
       planned.map(async ({ entry: { instance } }, at): Promise<InputResult> => {
         if (result.stored[at] === true) return { instance, isNew: true };

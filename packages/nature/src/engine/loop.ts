@@ -1,4 +1,5 @@
 import { natureError } from "../errors.ts";
+import { idOfOutput } from "../instance/hash.ts";
 import type { Instance } from "../instance/instance.ts";
 import { PARA_SEPARATOR } from "../instance/instance.ts";
 import { LOOP_FINISHED, LOOP_ID, LOOP_NEXT, LOOP_TASK } from "../instance/sys-context.ts";
@@ -48,11 +49,13 @@ export function afterPass(pass: Pass, placed: readonly Placed[]): Placed[] {
   if (Object.hasOwn(working, LOOP_FINISHED)) {
     const isLast = isOnlyOne && upstream.meta === target.meta.meta;
     const n = passNumber(target.meta, upstream);
-    return placed.map((one) => ({
-      ...one,
-      para: isLast ? withoutPass(one.para, n) : one.para,
-      sysContext: withoutLoop(one.sysContext),
-    }));
+    return placed.map((one, index) => {
+      const para = isLast ? withoutPass(one.para, n) : one.para;
+      // The number of its pass was all that its para said, and nothing else tells it from the results of other loops.
+      const isBare = one.id === "0" && para === "";
+      const id = isBare ? idOfOutput({ from: upstream, to: `${target.meta.meta} ${one.meta}`, index }) : one.id;
+      return { ...one, id, para, sysContext: withoutLoop(one.sysContext) };
+    });
   }
   const only = placed.length === 1 ? placed[0] : undefined;
   if (isOnlyOne && only !== undefined) return [carrier(pass, only)];

@@ -26,6 +26,11 @@ export interface EngineOptions {
   maxContextBytes?: number;
   /** Passes of a loop after which it is one that failed; 0 = any number. @default 0 */
   maxPasses?: number;
+  /**
+   * Steps that may be run ahead of the disk, where functions of this process answer at once: they are stored together with what they were made
+   * from, and a crash before that repeats them all. 0 = each step is on the disk before the next one begins. @default 16
+   */
+  maxAhead?: number;
   /** Instances that can be put in together. @default 10_000 */
   maxBatch?: number;
   /** How long a key is remembered as stored for metas with `cacheSaved`, in milliseconds. @default 90_000 */
@@ -51,6 +56,7 @@ const KNOWN: readonly (keyof EngineOptions)[] = [
   "maxContentBytes",
   "maxContextBytes",
   "maxPasses",
+  "maxAhead",
   "maxBatch",
   "savedTtlMs",
   "clock",
@@ -79,6 +85,7 @@ export function resolveEngineOptions(given: EngineOptions = {}): ResolvedEngineO
     maxContentBytes: int("maxContentBytes", 65_535),
     maxContextBytes: int("maxContextBytes", 65_535),
     maxPasses: int("maxPasses", 0, 0),
+    maxAhead: int("maxAhead", 16, 0),
     maxBatch: int("maxBatch", 10_000),
     savedTtlMs: int("savedTtlMs", 90_000),
     clock: given.clock ?? systemClock,

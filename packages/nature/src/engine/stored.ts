@@ -8,6 +8,7 @@ import type { Mission } from "../relation/mission.ts";
 import { type MissionPlan, planMissions } from "../relation/missions.ts";
 import type { Failure, NewInstance, NewTask, Outcome, Retry, Task, Unit, UnitResult, WorkStore } from "../store/store.ts";
 import { Batcher } from "./batcher.ts";
+import type { Converted } from "./convert.ts";
 import type { EngineReport } from "./engine-report.ts";
 import { nextPass } from "./loop.ts";
 import type { Maybe } from "./maybe.ts";
@@ -27,6 +28,10 @@ export class Job {
   line: string | undefined = undefined;
   /** The line on which it met another writer. */
   metOn: string | undefined = undefined;
+  /** What its executor has answered already, ahead of the disk. */
+  begun: { readonly converted: Maybe<Converted> } | { readonly error: unknown } | undefined = undefined;
+  /** Whether this try was counted already, when its wait for a callback began. */
+  isCounted = false;
   /** Other writers that it met. */
   conflicts = 0;
 
@@ -133,12 +138,18 @@ export class Stored {
 
   /** Puts a task back. While the database is away the store keeps it, and does it later (S7). */
   async retry(retry: Retry): Promise<void> {
-    await this.#retries.add(retry).catch(unlessAway);
+    await this.#retries.add({ ...retry, error: storable(retry.error) }).catch(unlessAway);
+  }
+
+  /** Puts tasks back as they were, for whoever claims them next. */
+  async giveBack(tasks: readonly Pick<Task, "id">[], why: string): Promise<void> {
+    const dueMs = Math.floor(this.#options.clock.now());
+    await Promise.all(tasks.map(({ id }) => this.retry({ taskId: id, dueMs, error: why, counts: false })));
   }
 
   /** Gives a task up. While the database is away the store keeps it, and does it later (S7). */
   async fail(failure: Failure): Promise<void> {
-    await this.#failures.add(failure).catch(unlessAway);
+    await this.#failures.add({ ...failure, error: storable(failure.error) }).catch(unlessAway);
   }
 
   /** Another engine may have written since. */
@@ -180,16 +191,15 @@ export class Stored {
     const upstream = { meta: instance.meta, id: instance.id, para: instance.para, version: instance.version };
     const jobs: Job[] = [];
     const tasks = missions.map(({ mission, dueMs, text }): NewTask => {
-      const due = Math.ceil(dueMs);
       const task: NewTask = {
         id: this.#store.newTaskId(),
         upstream,
         to: mission.to,
         mission: text ?? JSON.stringify(mission),
         createdMs: Math.floor(nowMs),
-        dueMs: due,
+        dueMs: Math.ceil(dueMs),
         attempts: 0,
-        mine: due <= nowMs + 1 && this.#ground.hasRoom(),
+        mine: dueMs <= nowMs && this.#ground.hasRoom(),
       };
       if (task.mine) jobs.push(new Job(task, instance, mission));
       return task;
@@ -232,6 +242,13 @@ export class Stored {
 /** Whether an error says that the database cannot be reached, or cannot store now. */
 export function isAway(error: unknown): boolean {
   return hasCode(error, "store.unavailable");
+}
+
+const MAX_ERROR_LENGTH = 2_000;
+
+/** What executors throw may say anything; databases take only characters, and people read only so much. */
+function storable(text: string): string {
+  return text.slice(0, MAX_ERROR_LENGTH).toWellFormed().replaceAll("\0", "\ufffd");
 }
 
 function unlessAway(error: unknown): void {

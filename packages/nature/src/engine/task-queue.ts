@@ -159,8 +159,8 @@ export class TaskQueue {
     this.#poll?.cancel();
     const unbegun = this.#takeUnbegun();
     const { clock } = this.#options;
-    const isDone = await within(clock, graceMs, Promise.all([this.idle(), this.#worker.giveBack(unbegun)]));
-    if (!isDone) {
+    const done = Promise.all([this.idle(), this.#worker.giveBack(unbegun)]);
+    if (graceMs === 0 || !(await within(clock, graceMs, done))) {
       abort();
       await within(clock, LAST_GRACE_MS, this.idle());
     }

@@ -1,6 +1,9 @@
 import { byBytes } from "../byte-order.ts";
 import type { InstanceData, InstanceId, Locator } from "./instance.ts";
 
+/** Longer text is encoded as a whole. */
+const MAX_ASCII = 256;
+
 /**
  * Ids from data: SipHash-1-3 with keys of 0, as the workflow model's own implementation makes them, so that the same data has the same id there and
  * here. Two 32-bit halves per word: BigInt would cost ten times as much.
@@ -22,6 +25,14 @@ class SipHash13 {
 
   write(bytes: Uint8Array): void {
     for (let i = 0; i < bytes.length; i++) this.byte(bytes[i] as number);
+  }
+
+  /** Writes short text whose characters are bytes; false = it is none, and nothing was written. Encoding it would cost more than hashing it. */
+  ascii(value: string): boolean {
+    if (value.length > MAX_ASCII) return false;
+    for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7f) return false;
+    for (let i = 0; i < value.length; i++) this.byte(value.charCodeAt(i));
+    return true;
   }
 
   byte(value: number): void {
@@ -99,7 +110,7 @@ const utf8 = new TextEncoder();
 const END = 0xff;
 
 function text(hash: SipHash13, value: string): void {
-  hash.write(utf8.encode(value));
+  if (!hash.ascii(value)) hash.write(utf8.encode(value));
   hash.byte(END);
 }
 

@@ -23,7 +23,7 @@ describe("the e-mall (§11.1)", () => {
   test("carries an order from its coming to its signature", async () => {
     await using mall = openMall();
     const { instance: order, isNew } = await mall.input({ meta: "B:sale/order:1", content: ORDER });
-    expect(isNew).toBe(true);
+    expect([order.id, isNew]).toEqual(["6548010827999420547", true]);
     expect((await mall.input({ meta: "B:sale/order:1", content: ORDER })).instance.id).toBe(order.id);
     await mall.settle();
     const fromOrder = { meta: "B:sale/order:1", id: order.id, para: "", version: 0 };
