@@ -2,7 +2,11 @@
 
 export { builtIns } from "./builtin/built-ins.ts";
 export { Catalog } from "./catalog/catalog.ts";
-export { defineFlow, type Flow, type JoinedFlows, joinFlows, type LeafStates, type MetaSpec, meta } from "./declare/index.ts";
+// Not by way of the folder's index: it loads what reads and draws declarations as well, which a program that runs them has no use for.
+export { defineFlow, type Flow } from "./declare/flow.ts";
+export { type JoinedFlows, joinFlows } from "./declare/join.ts";
+export type { LeafStates } from "./declare/leaf-states.ts";
+export { type MetaSpec, meta } from "./declare/meta-spec.ts";
 export { Engine } from "./engine/engine.ts";
 export type { EngineReport } from "./engine/engine-report.ts";
 export type { NatureErrorCode } from "./errors.ts";
