@@ -1,5 +1,8 @@
 /** For siblings in this repository, without promises. */
 
+import type { Store } from "./store/full-store.ts";
+import type { PostgresStoreOptions } from "./store/postgres.ts";
+
 export { builtIns } from "./builtin/built-ins.ts";
 export type { Catalog, CatalogProblem, Declarations } from "./catalog/catalog.ts";
 export { normalMeta, normalRelation, relationName } from "./catalog/normal.ts";
@@ -31,7 +34,12 @@ export type { Mission } from "./relation/mission.ts";
 export type { Relation } from "./relation/relation.ts";
 export type { Backlog } from "./store/admin.ts";
 export type { Store } from "./store/full-store.ts";
-export { openPostgresStore } from "./store/postgres.ts";
 export type { MetaCount, ReadPage, StoreReads, TaskView } from "./store/reads.ts";
 export { openSqliteStore } from "./store/sqlite.ts";
 export type { FailedTask, Task } from "./store/store.ts";
+
+/** A store on PostgreSQL. What it takes is loaded with the first one: its client costs 12 MB. */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const postgres = await import("./store/postgres.ts");
+  return postgres.openPostgresStore(options);
+}

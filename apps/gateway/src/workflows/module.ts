@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import type { Kernel } from "@metanode/actors";
 import { findProcess } from "@metanode/actors/module";
 import { coreError, hasCode, type ModuleHealth, type ModuleHost, type NodeModule } from "@metanode/core";
@@ -126,7 +127,9 @@ class HostedWorkflows implements WorkflowsModule {
 
   #openStore({ openPostgresStore, openSqliteStore }: Library, { clock, folder }: ModuleHost): Promise<Store> {
     const { databaseUrl } = this.#values;
-    return databaseUrl === undefined ? openSqliteStore({ folder, clock }) : openPostgresStore({ url: databaseUrl, clock });
+    return databaseUrl === undefined
+      ? openSqliteStore({ folder: join(folder, "nature"), clock })
+      : openPostgresStore({ url: databaseUrl, clock });
   }
 
   #createEngine(library: Library, given: Omit<Workflows, "engine"> & { host: ModuleHost; flows: JoinedFlows }): Engine {
