@@ -30,11 +30,12 @@ describe("the program", () => {
     {
       await using first = startProgram(folder);
       await first.ready;
-      warehouse.answer = '{"type":"EnvError","msg":"closed"}';
+      warehouse.answer = "";
       const relation = `/relations/${encodeURIComponent("B:third/waybill:1")}/${encodeURIComponent("B:sale/orderSign:1")}`;
       const settings = { executor: { protocol: "http", url: warehouse.url } };
       expect((await send("PUT", relation, { settings })).status).toBe(200);
       expect((await send("POST", "/instances", { meta: "B:third/waybill:1", id: "7", para: "kept" })).status).toBe(201);
+      await vi.waitFor(() => expect(warehouse.requests).toHaveLength(1), 10_000);
       first.child.kill("SIGKILL");
       expect(await first.exited).toBe("SIGKILL");
     }
@@ -47,7 +48,7 @@ describe("the program", () => {
         const page = await client(`/instances?meta=${encodeURIComponent("B:sale/orderSign:1")}`);
         expect(await page.json()).toMatchObject({ items: [{ content: "signed", from: { meta: "B:third/waybill:1", id: "7" } }] });
       },
-      { timeout: 30_000, interval: 50 },
+      { timeout: 15_000, interval: 50 },
     );
   });
 

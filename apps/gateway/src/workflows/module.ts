@@ -5,14 +5,19 @@ import { findProcess } from "@metanode/actors/module";
 import { coreError, hasCode, type ModuleHealth, type ModuleHost, type NodeModule } from "@metanode/core";
 import type {
   Ask,
+  ConvertResult,
   Credentials,
   Engine,
   EngineReport,
   HttpExecutors,
+  Instance,
   JoinedFlows,
+  Locator,
   Registry,
   Resolvers,
   Store,
+  StoreReads,
+  Task,
 } from "@metanode/nature/internal";
 import type { NatureValues } from "../config/types.ts";
 import { loadFlows } from "./flows.ts";
@@ -24,8 +29,26 @@ import { exposeMetrics } from "./metrics.ts";
  * W3. Stopping: the engine finishes or gives back what it has, then the store closes.
  */
 
-/** Workflows at work. */
+/** Workflows at work, as far as the HTTP face uses them. */
 export interface Workflows {
+  readonly engine: Engine;
+  readonly registry: Registry;
+  /** What is stored, for people. */
+  readonly reads: StoreReads;
+  /** One stored instance, without the client for people's reads. */
+  instance(key: Locator): Promise<Instance | undefined>;
+  /** The last version of a line. */
+  latest(line: Omit<Locator, "version">): Promise<Instance | undefined>;
+  /** A task that is not done yet. */
+  task(id: number): Promise<Task | undefined>;
+  /** The answer of an executor that took its time. @throws task.credential, task.unknown, executor.logic, instance.* */
+  callback(taskId: number, credential: string, result: ConvertResult): Promise<void>;
+  /** The same for executors of Nature, whose number cannot be guessed. */
+  sealedCallback(sealedTaskId: number, result: ConvertResult): Promise<void>;
+}
+
+/** What is open. */
+interface Means {
   readonly engine: Engine;
   readonly registry: Registry;
   readonly store: Store;
@@ -63,7 +86,8 @@ class HostedWorkflows implements WorkflowsModule {
   readonly name = "nature";
   readonly #values: NatureValues;
   readonly #surroundings: WorkflowsSurroundings;
-  #running: Workflows | undefined;
+  #running: Means | undefined;
+  #workflows: Workflows | undefined;
   #http: HttpExecutors | undefined;
 
   constructor(values: NatureValues, surroundings: WorkflowsSurroundings) {
@@ -72,8 +96,8 @@ class HostedWorkflows implements WorkflowsModule {
   }
 
   get workflows(): Workflows {
-    if (this.#running === undefined) throw coreError("node.closed", "the workflows of this node are not running");
-    return this.#running;
+    if (this.#workflows === undefined) throw coreError("node.closed", "the workflows of this node are not running");
+    return this.#workflows;
   }
 
   async start(host: ModuleHost): Promise<void> {
@@ -92,6 +116,7 @@ class HostedWorkflows implements WorkflowsModule {
       const engine = this.#createEngine(library, { host, store, registry, credentials, flows });
       engine.start();
       this.#running = { engine, registry, store, credentials };
+      this.#workflows = faceOf(library, this.#running);
       exposeMetrics(host.metrics, () => this.#running?.engine);
     } catch (error) {
       this.#http?.close();
@@ -118,6 +143,7 @@ class HostedWorkflows implements WorkflowsModule {
   async stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
+    this.#workflows = undefined;
     if (running === undefined) return;
     await running.engine.stop(0);
     running.registry[Symbol.dispose]();
@@ -132,7 +158,7 @@ class HostedWorkflows implements WorkflowsModule {
       : openPostgresStore({ url: databaseUrl, clock });
   }
 
-  #createEngine(library: Library, given: Omit<Workflows, "engine"> & { host: ModuleHost; flows: JoinedFlows }): Engine {
+  #createEngine(library: Library, given: Omit<Means, "engine"> & { host: ModuleHost; flows: JoinedFlows }): Engine {
     const { host, store, registry, credentials, flows } = given;
     const { callbackUrl, kernel } = this.#surroundings;
     this.#http = library.createHttpExecutors({ credentials, callbackUrl: () => this.#values.callbackUrl ?? callbackUrl() });
@@ -155,6 +181,24 @@ class HostedWorkflows implements WorkflowsModule {
       { concurrency: this.#values.concurrency, clock: host.clock },
     );
   }
+}
+
+function faceOf({ natureError }: Library, { engine, registry, store, credentials }: Means): Workflows {
+  return {
+    engine,
+    registry,
+    reads: store.reads,
+    instance: async (key) => (await store.load([key]))[0],
+    latest: async (line) => (await store.latest([line]))[0],
+    task: (id) => store.task(id),
+    callback: async (taskId, credential, result) => {
+      if (!credentials.verify(taskId, credential)) {
+        throw natureError("task.credential", `the credential is not that of task ${taskId}`, { details: { taskId } });
+      }
+      await engine.callback(taskId, result);
+    },
+    sealedCallback: (sealed, result) => engine.callback(credentials.open(sealed), result),
+  };
 }
 
 /** Declares what files declare; what they do not name stays. */

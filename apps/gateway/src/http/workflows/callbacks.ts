@@ -56,41 +56,30 @@ export function callbackRoute(api: Api, context: HttpContext): void {
   api.post("/callbacks", { schema }, async (request, reply) => {
     const workflows = workflowsOf(context);
     const body = request.body as Record<string, unknown>;
-    const { taskId, result } =
-      "task_id" in body ? await naturesAnswer(workflows, body) : await ownAnswer(workflows, body, request);
-    await workflows.engine.callback(taskId, result);
+    await ("task_id" in body ? naturesAnswer(workflows, body) : ownAnswer(workflows, body, request));
     return reply.code(204).send();
   });
 }
 
 /** A callback as executors of Nature send it. @throws instance.invalid, task.unknown */
-export async function naturesAnswer(
-  { credentials }: Workflows,
-  { task_id, result }: Record<string, unknown>,
-): Promise<{ taskId: number; result: ConvertResult }> {
+export async function naturesAnswer(workflows: Workflows, { task_id, result }: Record<string, unknown>): Promise<void> {
   const { digitsOf, fromNatureResult, natureError } = await library();
   const sealed = Number(typeof task_id === "string" ? task_id : digitsOf(task_id));
   if (!Number.isSafeInteger(sealed) || sealed < 0) {
     throw natureError("task.unknown", `task_id is ${String(task_id)}, expected the number that came with the request`);
   }
-  return { taskId: credentials.open(sealed), result: fromNatureResult(result) };
+  await workflows.sealedCallback(sealed, fromNatureResult(result));
 }
 
-async function ownAnswer(
-  { credentials }: Workflows,
-  body: Record<string, unknown>,
-  { headers }: FastifyRequest,
-): Promise<{ taskId: number; result: ConvertResult }> {
+async function ownAnswer(workflows: Workflows, body: Record<string, unknown>, { headers }: FastifyRequest): Promise<void> {
   const { natureError } = await library();
   const taskId = Number(body.taskId ?? headers["metanode-task"]);
   const credential = body.credential ?? headers["metanode-credential"];
-  const isFitting =
-    Number.isSafeInteger(taskId) && taskId >= 0 && typeof credential === "string" && credentials.verify(taskId, credential);
-  if (!isFitting) {
+  if (!Number.isSafeInteger(taskId) || taskId < 0 || typeof credential !== "string") {
     throw natureError(
       "task.credential",
-      "the credential does not fit the task; send metanode-task and metanode-credential back as they came",
+      "a callback shows which task it answers; send metanode-task and metanode-credential back as they came",
     );
   }
-  return { taskId, result: body.result as ConvertResult };
+  await workflows.callback(taskId, credential, body.result as ConvertResult);
 }

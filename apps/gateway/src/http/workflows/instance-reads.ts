@@ -51,7 +51,7 @@ export function instanceReadRoutes(api: Api, context: HttpContext): void {
   };
   api.get("/instances/:key/versions", { schema: versionsSchema }, async ({ params, query }) => {
     const { version: _all, ...line } = await locatorOf(params.key);
-    return pageView(await workflowsOf(context).store.reads.versions(line, pageOf(query)), instanceView);
+    return pageView(await workflowsOf(context).reads.versions(line, pageOf(query)), instanceView);
   });
   lineageRoutes(api, context);
 }
@@ -69,7 +69,7 @@ function queryRoute(api: Api, context: HttpContext): void {
   };
   api.get("/instances", { schema }, async ({ query }) => {
     const { order, limit, cursor, meta: name, createdGe, createdLt, ...bounds } = query;
-    const { reads } = workflowsOf(context).store;
+    const { reads } = workflowsOf(context);
     const { canonicalMeta } = await library();
     const meta = name === undefined ? undefined : canonicalMeta(name);
     const given = Object.entries({ ...bounds, createdGe, createdLt }).filter(([, value]) => value !== undefined);
@@ -102,7 +102,7 @@ function lineageRoutes(api: Api, context: HttpContext): void {
   };
   api.get("/instances/:key/downstream", { schema: downSchema }, async ({ params, query }) => {
     const key = await exactOf(context, params.key);
-    return pageView(await workflowsOf(context).store.reads.downstream(key, pageOf(query)), instanceView);
+    return pageView(await workflowsOf(context).reads.downstream(key, pageOf(query)), instanceView);
   });
   const upSchema = {
     operationId: "listUpstream",
@@ -117,17 +117,17 @@ function lineageRoutes(api: Api, context: HttpContext): void {
   };
   api.get("/instances/:key/upstream", { schema: upSchema }, async ({ params, query }) => {
     const key = await exactOf(context, params.key);
-    const items = await workflowsOf(context).store.reads.upstream(key, query.limit);
+    const items = await workflowsOf(context).reads.upstream(key, query.limit);
     return { items: items.map(instanceView) };
   });
 }
 
 /** The instance of a key; without a version the last one. @throws instance.unknown */
 async function find(context: HttpContext, text: string): Promise<Instance> {
-  const { store } = workflowsOf(context);
+  const workflows = workflowsOf(context);
   const { natureError } = await library();
   const { version, ...line } = await locatorOf(text);
-  const [found] = version === undefined ? await store.latest([line]) : await store.load([{ ...line, version }]);
+  const found = await (version === undefined ? workflows.latest(line) : workflows.instance({ ...line, version }));
   if (found !== undefined) return found;
   throw natureError("instance.unknown", `no instance ${text} is stored`, { details: { key: text } });
 }

@@ -1,5 +1,5 @@
 import { natureError } from "@metanode/nature/errors";
-import type { Instance } from "@metanode/nature/internal";
+import type { Instance, StoreReads } from "@metanode/nature/internal";
 import type { Workflows } from "../../workflows/module.ts";
 import { library } from "./access.ts";
 
@@ -48,12 +48,12 @@ export async function conditionOf(body: unknown): Promise<Condition> {
 
 /** One instance by its whole key, or null. */
 export async function readById(
-  { store }: Workflows,
+  workflows: Workflows,
   { meta, id, para, version }: Condition,
   isText: boolean,
 ): Promise<object | null> {
   if (meta === undefined) return wrong("other.meta", "a meta-string");
-  const [found] = await store.load([{ meta, id, para, version }]);
+  const found = await workflows.instance({ meta, id, para, version });
   return found === undefined ? null : shapeOf(found, isText);
 }
 
@@ -62,7 +62,7 @@ export async function readById(
  * `key_le` of a line with a huge version and a limit of 1 gives the last one; all else comes in the order of keys, so that it can be read
  * page by page.
  */
-export async function readRange({ store }: Workflows, { meta, timeGe, timeLt, bounds, limit }: Condition): Promise<object[]> {
+export async function readRange({ reads }: Workflows, { meta, timeGe, timeLt, bounds, limit }: Condition): Promise<object[]> {
   if (limit === 0) return [];
   const times = {
     ...(timeGe === undefined ? {} : { createdGeMs: timeGe }),
@@ -70,15 +70,14 @@ export async function readRange({ store }: Workflows, { meta, timeGe, timeLt, bo
   };
   const query = { ...bounds, ...times, ...(meta === undefined ? {} : { meta }) };
   const line = lineOf(Object.values(bounds));
-  const found = line === undefined ? await prefixed(store, query, limit) : await lastOf(store, { ...query, line }, limit);
+  const found = line === undefined ? await prefixed(reads, query, limit) : await lastOf(reads, { ...query, line }, limit);
   return Promise.all(found.map((one) => shapeOf(one, false)));
 }
 
-type Store = Workflows["store"];
-type Query = Omit<Parameters<Store["range"]>[0], "limit">;
+type Query = Omit<Parameters<StoreReads["range"]>[0], "limit" | "cursor">;
 
 /** All parts of a bound but the last have to be equal; that is what tells it from a plain order of keys. */
-async function prefixed(store: Store, query: Query, limit: number): Promise<readonly Instance[]> {
+async function prefixed(reads: StoreReads, query: Query, limit: number): Promise<readonly Instance[]> {
   const prefixes = ["keyGt", "keyGe", "keyLt", "keyLe"].flatMap((name) => {
     const bound = query[name as "keyGt"];
     return bound === undefined ? [] : [bound.split("|").slice(0, -1)];
@@ -88,12 +87,12 @@ async function prefixed(store: Store, query: Query, limit: number): Promise<read
     return prefixes.every((prefix) => prefix.every((part, at) => (at === 1 && part === "" ? "0" : part) === parts[at]));
   };
   const [first] = prefixes;
-  if (first === undefined) return store.range({ ...query, limit });
+  if (first === undefined) return (await reads.range({ ...query, limit })).items;
   // Bounds of different beginnings contradict each other.
   if (prefixes.some((prefix) => prefix.slice(0, first.length).some((part, at) => part !== (first[at] ?? part)))) return [];
   const longest = prefixes.reduce((a, b) => (b.length > a.length ? b : a), first);
   const begin = longest.length === 0 ? {} : beginOf(query, longest);
-  return (await store.range({ ...query, ...begin, limit })).filter(isWithin);
+  return (await reads.range({ ...query, ...begin, limit })).items.filter(isWithin);
 }
 
 /** Without a lower bound, the range begins where its beginning does. */
@@ -112,7 +111,7 @@ function lineOf(bounds: readonly string[]): readonly [meta: string, id: string, 
 }
 
 async function lastOf(
-  store: Store,
+  reads: StoreReads,
   { line, ...query }: Query & { line: readonly [string, string, string] },
   limit: number,
 ): Promise<readonly Instance[]> {
@@ -131,7 +130,7 @@ async function lastOf(
   const found: Instance[] = [];
   let cursor: string | undefined;
   do {
-    const page = await store.reads.versions(
+    const page = await reads.versions(
       { meta, id, para },
       cursor === undefined ? { limit: MAX_LIMIT } : { limit: MAX_LIMIT, cursor },
     );

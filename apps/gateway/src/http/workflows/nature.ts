@@ -23,9 +23,7 @@ export async function natureRoutes(api: Api, context: HttpContext): Promise<void
   readLossless(api);
   // What an executor calls back with shows what it has to show by itself.
   route(api, context, { path: "/callback", isOpen: true }, async (body) => {
-    const workflows = workflowsOf(context);
-    const { taskId, result } = await naturesAnswer(workflows, objectOf(body));
-    await workflows.engine.callback(taskId, result);
+    await naturesAnswer(workflowsOf(context), objectOf(body));
     return null;
   });
   for (const isText of [false, true]) {

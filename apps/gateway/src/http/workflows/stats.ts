@@ -64,7 +64,7 @@ export function statsRoute(api: Api, context: HttpContext): void {
     response: { 200: answer("Numbers", StatsView), ...problems("usage.invalid", "resource.not_found", "store.unavailable") },
   };
   api.get("/workflows/stats", { schema }, async ({ query }) => {
-    const { engine, registry, store } = workflowsOf(context);
+    const { engine, registry, reads } = workflowsOf(context);
     const { declared, catalog } = registry;
     const { oldestDueMs, ...backlog } = await engine.backlog();
     return {
@@ -80,12 +80,12 @@ export function statsRoute(api: Api, context: HttpContext): void {
         const meanMs = latency.count === 0 ? 0 : latency.sumMs / latency.count;
         return { from, to, converted, retried, failed, conflicts, meanMs };
       }),
-      counts: query.counts === "true" ? await countsOf(store.reads) : undefined,
+      counts: query.counts === "true" ? await countsOf(reads) : undefined,
     };
   });
 }
 
-async function countsOf(reads: ReturnType<typeof workflowsOf>["store"]["reads"]) {
+async function countsOf(reads: ReturnType<typeof workflowsOf>["reads"]) {
   const counts = await reads.counts();
   return counts.map(({ meta, instances, states }) => ({ meta, instances, states: states.map((one) => ({ ...one })) }));
 }

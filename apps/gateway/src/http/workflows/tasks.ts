@@ -75,7 +75,7 @@ function waitingRoutes(api: Api, context: HttpContext): void {
     response: { 200: answer("One page", pageSchema(TaskSchema)), ...problems(...READ) },
   };
   api.get("/tasks", { schema: listSchema }, async ({ query }) =>
-    pageView(await workflowsOf(context).store.reads.tasks(await queryOf(query)), taskView),
+    pageView(await workflowsOf(context).reads.tasks(await queryOf(query)), taskView),
   );
   const getSchema = {
     operationId: "getTask",
@@ -85,7 +85,7 @@ function waitingRoutes(api: Api, context: HttpContext): void {
     response: { 200: answer("The task", TaskSchema), ...problems(...READ, "task.unknown") },
   };
   api.get("/tasks/:id", { schema: getSchema }, async ({ params }) => {
-    const task = await workflowsOf(context).store.task(taskIdOf(params.id));
+    const task = await workflowsOf(context).task(taskIdOf(params.id));
     if (task === undefined) throw await unknown(params.id, "waits; it is probably done, or among those that failed");
     return taskView(task);
   });
@@ -100,7 +100,7 @@ function failedRoutes(api: Api, context: HttpContext): void {
     response: { 200: answer("One page", pageSchema(FailedTaskSchema)), ...problems(...READ) },
   };
   api.get("/tasks/failed", { schema: listSchema }, async ({ query }) =>
-    pageView(await workflowsOf(context).store.reads.failedTasks(await queryOf(query)), failedTaskView),
+    pageView(await workflowsOf(context).reads.failedTasks(await queryOf(query)), failedTaskView),
   );
   const getSchema = {
     operationId: "getFailedTask",
