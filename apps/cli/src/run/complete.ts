@@ -26,6 +26,10 @@ async function namesOf(invocation: Invocation): Promise<string[]> {
       const { items } = await ask<{ name?: string }>(invocation, paths.actors, { limit: 1_000 });
       return items.flatMap(({ name }) => name ?? []);
     }
+    case "meta": {
+      const { items } = await ask<{ meta: string }>(invocation, paths.metas);
+      return items.map(({ meta }) => meta);
+    }
     case "type": {
       const { items } = await ask<{ type: string }>(invocation, paths.types);
       return items.map(({ type }) => type);
