@@ -44,11 +44,12 @@ function insideOut(names: readonly string[], edges: readonly Edge[]): Arc[] | un
   const ends = new Map<string, number>(); // the bunch that begins at a node
   const sizes: number[] = []; // how many nodes a bunch ends at
   for (const [from, tos] of successors) {
-    const bunch = begins.get(tos[0] ?? "") ?? sizes.push(tos.length) + END;
+    const known = begins.get(tos[0] ?? "");
+    const bunch = known ?? sizes.push(tos.length) + END;
     if (sizes[bunch - END - 1] !== tos.length) return undefined;
     ends.set(from, bunch);
     for (const to of tos) {
-      if ((begins.get(to) ?? bunch) !== bunch) return undefined;
+      if (begins.get(to) !== known) return undefined;
       begins.set(to, bunch);
     }
   }
