@@ -1,4 +1,4 @@
-import { nearest } from "@metanode/core/internal/options";
+import { nearest, rejectUnknownKeys } from "@metanode/core/internal/options";
 import { streamError } from "../errors.ts";
 import { type Diagnostic, diagnosticOf, type Finding, Positions, quoted } from "./diagnostic.ts";
 import { type Token, tokenize } from "./lexer.ts";
@@ -31,8 +31,9 @@ const MAX_DIAGNOSTICS = 100;
 /** Similar names are looked for this often, in expressions with more mistakes no longer. */
 const MAX_SUGGESTIONS = 20;
 
-/** Checks an expression; never throws. */
+/** Checks an expression; no text makes it throw. @throws {MetanodeError} config.invalid – an option is unknown. */
 export function checkExpression(text: string, options: ExpressionOptions = {}): ExpressionCheck {
+  rejectUnknownKeys("options", options, ["names", "maxEdges"]);
   const { tokens, findings: lexical } = tokenize(text);
   const { tree, findings: unexpected } = parseTokens(text, tokens);
   // Stable: of two at one place that of the lexer comes first.

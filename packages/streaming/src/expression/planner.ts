@@ -1,3 +1,4 @@
+import { intWithin, rejectUnknownKeys } from "@metanode/core/internal/options";
 import { streamError } from "../errors.ts";
 import type { ExpressionTree, GroupTree } from "./tree.ts";
 
@@ -21,8 +22,13 @@ export interface PlanOptions {
   readonly maxEdges?: number;
 }
 
-/** Edges of a graph when nothing else is said. */
-export const DEFAULT_MAX_EDGES = 1_000_000;
+const DEFAULT_MAX_EDGES = 1_000_000;
+
+/** The limit of edges that is asked for. @throws {MetanodeError} config.invalid – it is no whole number of 1 or more, or an option is unknown. */
+export function maxEdgesOf(options: PlanOptions): number {
+  rejectUnknownKeys("options", options, ["maxEdges", "names"]);
+  return intWithin("options.maxEdges", options.maxEdges ?? DEFAULT_MAX_EDGES, 1);
+}
 
 /** Names in order, joined without copying: lists grow by nesting, and copying at each level would be quadratic. */
 type Rope = string | readonly Rope[];
@@ -41,7 +47,7 @@ interface Frame {
  * @throws {MetanodeError} stream.too_large – more than `maxEdges` edges.
  */
 export function planTree(tree: ExpressionTree, options: PlanOptions = {}): Wiring {
-  const maxEdges = options.maxEdges ?? DEFAULT_MAX_EDGES;
+  const maxEdges = maxEdgesOf(options);
   const edges: Edge[] = [];
   const frames: Frame[] = [];
   let whole: { ins: Rope; outs: Rope } | undefined;

@@ -1,7 +1,7 @@
 import { streamError } from "../errors.ts";
 import { checkExpression } from "../expression/check.ts";
 import type { Diagnostic } from "../expression/diagnostic.ts";
-import { DEFAULT_MAX_EDGES, type Edge, type PlanOptions, planTree, startOrderOf, type Wiring } from "../expression/planner.ts";
+import { type Edge, maxEdgesOf, type PlanOptions, planTree, startOrderOf, type Wiring } from "../expression/planner.ts";
 import type { ExpressionTree } from "../expression/tree.ts";
 import { analyseEdges } from "./analysis.ts";
 import { canonicalGraph } from "./canonical.ts";
@@ -37,7 +37,7 @@ export function compileGraph(document: GraphDocument, options: PlanOptions = {})
     reader.say("bad-form", `the document needs \`expression\` or \`edges\`, and not both`);
     throw issuesError("stream.graph", reader.issues);
   }
-  const parts = { reader, name, nodes, maxEdges: options.maxEdges ?? DEFAULT_MAX_EDGES };
+  const parts = { reader, name, nodes, maxEdges: maxEdgesOf(options) };
   if (given.edges !== undefined) return fromEdges(parts, given.edges);
   return fromExpression(parts, given.expression);
 }

@@ -31,6 +31,11 @@ export class Reader {
     this.say(kind, `${where}${this.#nodeText()} is ${shown(found)}, expected ${expected}`);
   }
 
+  /** Says that a list has nothing in it. */
+  empty(expected: string): void {
+    this.say("bad-value", `${this.path}${this.#nodeText()} is empty, expected ${expected}`);
+  }
+
   /** Says something about this place in words of its own. */
   say(kind: GraphIssue["kind"], message: string, more: Partial<GraphIssue> = {}): void {
     this.issues.push({

@@ -1,6 +1,6 @@
 import { nearest } from "@metanode/core/internal/options";
 import { checkExpression } from "../expression/check.ts";
-import { DEFAULT_MAX_EDGES, type PlanOptions } from "../expression/planner.ts";
+import { maxEdgesOf, type PlanOptions } from "../expression/planner.ts";
 import { expressionIssue, graphOfTree } from "./compile.ts";
 import type { CompiledGraph, GraphIssue, GraphNode, Placement } from "./form.ts";
 import { issuesError, shown } from "./issues.ts";
@@ -44,7 +44,7 @@ export function importScheme(document: unknown, options: PlanOptions = {}): Comp
   if (reader.issues.length > 0 || check.tree === undefined) {
     throw issuesError("stream.scheme", reader.issues, { errors: found });
   }
-  const compiled = graphOfTree(check.tree, { name, nodes, maxEdges: options.maxEdges ?? DEFAULT_MAX_EDGES });
+  const compiled = graphOfTree(check.tree, { name, nodes, maxEdges: maxEdgesOf(options) });
   const lint = check.warnings.map((warning) => expressionIssue(warning, "dataflow"));
   return { graph: compiled.graph, warnings: [...lint, ...warnings, ...compiled.warnings] };
 }
@@ -91,8 +91,7 @@ function readNode(reader: Reader, item: Readonly<Record<string, unknown>>): Omit
   const action = reader.at("action").text(item.action);
   const addresses = reader.at("addresses");
   const placement = addresses.list(item.addresses, readPlacement);
-  if (Array.isArray(item.addresses) && placement.length === 0)
-    addresses.say("bad-value", `${addresses.path} (node ${shown(item.name)}) is empty, expected one address or more`);
+  if (Array.isArray(item.addresses) && placement.length === 0) addresses.empty("one address or more");
   const args = optional("args")(item.args, (one, given) => one.text(given));
   const env = item.env === undefined || item.env === null ? {} : readEnv(reader.at("env"), item.env);
   const egress = optional("conn_whitelist")(item.conn_whitelist, (one, given) => one.text(given));

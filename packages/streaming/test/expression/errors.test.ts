@@ -247,4 +247,16 @@ describe("large expressions", () => {
     expect(() => planExpression("(a || b); (c || d)", { maxEdges: 3 })).toThrow("more than 3 edges");
     expect(planExpression("(a || b); (c || d)", { maxEdges: 4 }).edges).toHaveLength(4);
   });
+
+  test.each([0, 1.5, Number.NaN, "4"])("cannot have the limit %j", (maxEdges) => {
+    expect(() => planExpression("a", { maxEdges: maxEdges as number })).toThrow(
+      expect.objectContaining({ code: "config.invalid" }),
+    );
+  });
+
+  test("are not checked with an option that there is not", () => {
+    expect(() => checkExpression("a", { nmes: ["b"] } as object)).toThrow(
+      "options.nmes is not a known setting; did you mean names?",
+    );
+  });
 });
