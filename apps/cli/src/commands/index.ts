@@ -6,6 +6,7 @@ import { helpCommands, hiddenCommands } from "./help.ts";
 import { messageCommands } from "./messages.ts";
 import { nodeCommands } from "./node.ts";
 import { processorCommands } from "./processors.ts";
+import { streamCommands } from "./streams.ts";
 
 /** Every command. Help, completion scripts and the README say what stands here. */
 export const commandTable: CommandTable = {
@@ -14,12 +15,14 @@ export const commandTable: CommandTable = {
     { title: "Messages", commands: messageCommands },
     { title: "Processors", commands: processorCommands },
     { title: "Actors", commands: actorCommands },
+    { title: "Streams", commands: streamCommands },
     { title: "Dead letters", commands: deadLetterCommands },
     { title: "This machine", commands: [...contextCommands, ...helpCommands] },
   ],
   families: [
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
     { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
+    { word: "stream", summary: "plan graphs of stages, and import them" },
     { word: "dead-letter", summary: "read, edit, replay and drop the messages that were given up on" },
     { word: "context", summary: "name several nodes and switch between them" },
   ],
