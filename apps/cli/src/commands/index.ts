@@ -9,6 +9,7 @@ import { metaCommands } from "./metas.ts";
 import { nodeCommands } from "./node.ts";
 import { processorCommands } from "./processors.ts";
 import { registryCommands } from "./registry.ts";
+import { streamCommands } from "./streams.ts";
 import { taskCommands } from "./tasks.ts";
 
 /** Every command. Help, completion scripts and the README say what stands here. */
@@ -18,6 +19,7 @@ export const commandTable: CommandTable = {
     { title: "Messages", commands: messageCommands },
     { title: "Processors", commands: processorCommands },
     { title: "Actors", commands: actorCommands },
+    { title: "Streams", commands: streamCommands },
     { title: "Dead letters", commands: deadLetterCommands },
     { title: "Workflows", commands: [...registryCommands, ...metaCommands, ...instanceCommands, ...taskCommands] },
     { title: "This machine", commands: [...contextCommands, ...helpCommands] },
@@ -25,6 +27,7 @@ export const commandTable: CommandTable = {
   families: [
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
     { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
+    { word: "stream", summary: "plan graphs of stages, and import them" },
     { word: "dead-letter", summary: "read, edit, replay and drop the messages that were given up on" },
     { word: "meta", summary: "read and change what is declared on a node; check, draw and convert declarations" },
     { word: "relation", summary: "read and change the relations between metas" },

@@ -1,4 +1,5 @@
 import { errorTable } from "@metanode/core/errors";
+import "@metanode/streaming/errors"; // its codes
 import { paths } from "../api/paths.ts";
 import type { Items } from "../api/views.ts";
 import { readContexts } from "../contexts.ts";
