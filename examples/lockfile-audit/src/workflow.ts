@@ -1,12 +1,11 @@
 import {
-  Catalog,
   type ConvertRequest,
   type ConvertResult,
-  defineExecutors,
   defineFlow,
-  Engine,
   type InstanceInput,
   meta,
+  type Nature,
+  openNature,
   openSqliteStore,
   type Store,
 } from "@metanode/nature";
@@ -84,23 +83,22 @@ function cut(text: string): string {
 
 /** The flow at work. */
 export interface Workflow extends AsyncDisposable {
-  readonly engine: Engine;
+  readonly nature: Nature;
   readonly store: Store;
 }
 
 /** Opens the flow on a database in a folder. @throws {MetanodeError} node.data_in_use, store.unavailable, store.unusable */
 export async function openWorkflow(folder: string): Promise<Workflow> {
   const store = await openSqliteStore({ folder });
-  const catalog = new Catalog(packageFlow);
-  const resolvers = { local: defineExecutors(packageFlow.executors) };
-  // No executor here answers later, so none has anything to show.
-  const engine = new Engine({ store, catalog: () => catalog, resolvers, credential: () => "" });
-  engine.start();
+  const nature = await openNature({ store, flows: [packageFlow] }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   return {
-    engine,
+    nature,
     store,
     async [Symbol.asyncDispose]() {
-      await engine.stop();
+      await nature.stop();
       await store.close();
     },
   };
