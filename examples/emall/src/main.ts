@@ -39,13 +39,13 @@ async function main(): Promise<void> {
     );
 
     story.say("A customer orders a phone and two batteries. The order is sent twice, as clients do that are not sure.");
-    const { instance: order } = await mall.engine.input(orderInput(ORDER));
-    await mall.engine.input(orderInput(ORDER));
+    const { instance: order } = await mall.nature.input(orderInput(ORDER));
+    await mall.nature.input(orderInput(ORDER));
     await reached.line("B:finance/orderAccount:1", 1);
 
     story.say("Three payments come at the same moment, and one of them once more.");
     const payments = [paymentInput(order.id, "a", 100), paymentInput(order.id, "b", 200), paymentInput(order.id, "c", 700)];
-    await Promise.all([...payments, ...payments.slice(1, 2)].map((payment) => mall.engine.input(payment)));
+    await Promise.all([...payments, ...payments.slice(1, 2)].map((payment) => mall.nature.input(payment)));
     await reached.line(STATE, 2);
 
     story.say(
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
     await reached.line(STATE, 3);
 
     story.say("The parcel leaves the house. That is said from outside, as version 4 of the order's state.");
-    await mall.engine.input(outboundInput(order.id));
+    await mall.nature.input(outboundInput(order.id));
     await reached.line(STATE, 5);
 
     story.say("Nobody signs for it, so a second later the mall does.");

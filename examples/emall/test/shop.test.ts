@@ -225,7 +225,7 @@ describe("two engines on one database", () => {
     async () => {
       await using mall = await openShop(postgres);
       const other = await mall.another();
-      const engines = [mall.engine, other.engine, mall.engine];
+      const engines = [mall.engine, other.nature.engine, mall.engine];
       for (let run = 0; run < 20; run++) {
         const { id } = await mall.input(orderInput({ ...ORDER, address: `a.b.${run}` }));
         await mall.stored((one) => one.meta === ACCOUNT && one.id === id);

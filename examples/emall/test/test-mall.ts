@@ -6,7 +6,7 @@ import type { DatabaseKind, TestDatabase } from "./databases.ts";
 /** Flows at work on a real database, on a clock that the test moves. */
 export interface TestMall extends AsyncDisposable {
   readonly clock: VirtualClock;
-  readonly engine: Workflows["engine"];
+  readonly engine: Workflows["nature"]["engine"];
   /** What was told to people. */
   readonly reports: readonly EngineReport[];
   input(input: InstanceInput): Promise<Instance>;
@@ -35,10 +35,11 @@ export async function openTestMall(kind: DatabaseKind, flows: (clock: VirtualClo
       onReport: (report) => reports.push(report),
     });
   const opened = [await open()];
-  const { engine, store } = opened[0] as Workflows;
+  const { nature, store } = opened[0] as Workflows;
+  const { engine } = nature;
   const settle = async (): Promise<void> => {
     for (;;) {
-      await Promise.all(opened.map((one) => one.engine.idle()));
+      await Promise.all(opened.map((one) => one.nature.engine.idle()));
       const { owned, due } = await engine.backlog();
       if (owned + due === 0) return;
       // Timers of this very moment, such as the look for what was just put back.

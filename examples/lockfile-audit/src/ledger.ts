@@ -53,12 +53,12 @@ export class Ledger implements AsyncDisposable {
   async review(names: readonly string[]): Promise<string[]> {
     if (names.length === 0) return [];
     const unknown = new Set(names);
-    const { engine, reviewInput } = await this.#opening;
+    const { nature, reviewInput } = await this.#opening;
     for (const { id, states, content } of await this.#latest()) {
       const { name, version } = JSON.parse(content) as PackageFacts;
       if (!states.includes("flagged") || !names.includes(`${name}@${version}`)) continue;
       unknown.delete(`${name}@${version}`);
-      await engine.input(reviewInput(id));
+      await nature.input(reviewInput(id));
     }
     return [...unknown];
   }
@@ -85,8 +85,8 @@ export class Ledger implements AsyncDisposable {
   async #latest(): Promise<Instance[]> {
     this.#flush();
     await this.#writing;
-    const { engine, store } = await this.#opening;
-    await engine.idle();
+    const { nature, store } = await this.#opening;
+    await nature.engine.idle();
     const lines = await store.latest([...this.#lines.values()]);
     return lines.filter((one) => one !== undefined);
   }
@@ -100,11 +100,11 @@ export class Ledger implements AsyncDisposable {
   }
 
   async #put(outcomes: readonly Outcome[]): Promise<void> {
-    const { engine, packageInput } = await this.#opening;
+    const { nature, packageInput } = await this.#opening;
     if (this.#isClosing) return;
     // A package that is installed in several places is one.
     const inputs = new Map(outcomes.map(packageInput).map((input) => [input.content, input]));
-    for (const { instance } of await engine.inputMany([...inputs.values()])) this.#lines.set(instance.id, instance);
+    for (const { instance } of await nature.inputMany([...inputs.values()])) this.#lines.set(instance.id, instance);
   }
 }
 

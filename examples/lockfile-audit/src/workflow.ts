@@ -83,16 +83,19 @@ function cut(text: string): string {
 
 /** The flow at work. */
 export interface Workflow extends AsyncDisposable {
-  readonly engine: Nature["engine"];
+  readonly nature: Nature;
   readonly store: Store;
 }
 
 /** Opens the flow on a database in a folder. @throws {MetanodeError} node.data_in_use, store.unavailable, store.unusable */
 export async function openWorkflow(folder: string): Promise<Workflow> {
   const store = await openSqliteStore({ folder });
-  const nature = await openNature({ store, flows: [packageFlow] });
+  const nature = await openNature({ store, flows: [packageFlow] }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   return {
-    engine: nature.engine,
+    nature,
     store,
     async [Symbol.asyncDispose]() {
       await nature.stop();
