@@ -132,6 +132,22 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     registry: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog", "declare", "store"],
     builtin: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog", "executor", "store"],
     engine: ["errors", "byte-order", "shape", "meta", "instance", "relation", "catalog", "executor", "store"],
+    // Workflows on their own, without a node.
+    nature: [
+      "errors",
+      "byte-order",
+      "shape",
+      "meta",
+      "instance",
+      "relation",
+      "catalog",
+      "executor",
+      "declare",
+      "store",
+      "registry",
+      "builtin",
+      "engine",
+    ],
     module: [
       "errors",
       "byte-order",
@@ -146,6 +162,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
       "registry",
       "builtin",
       "engine",
+      "nature",
     ],
   },
 };

@@ -1,7 +1,27 @@
-/** What reads, writes, compares and draws declarations is published by `@metanode/nature/declare`. */
+/**
+ * Data-driven workflows: immutable, versioned instances of declared metas flow along declared relations, by executors.
+ *
+ * ```ts
+ * await using nature = await openNature({ folder: "data", flows: [shop] });
+ * await nature.input({ meta: shop.names.order, content: JSON.stringify(order) });
+ * ```
+ *
+ * What reads, writes, compares and draws declarations is published by `@metanode/nature/declare`, how workflows plug into a node by
+ * `@metanode/nature/module`, how they are tried by `@metanode/nature/testing`.
+ */
 
 export { defineFlow, type Flow, type JoinedFlows, joinFlows, type LeafStates, meta } from "./declare/index.ts";
+export type { EngineReport } from "./engine/engine-report.ts";
+export type { FlowResult, WaitOptions } from "./engine/flows.ts";
+export type { InputResult } from "./engine/inputs.ts";
+export type { EngineStats, RelationMeasures } from "./engine/measures.ts";
+export type { EngineOptions } from "./engine/options.ts";
 export type { NatureErrorCode } from "./errors.ts";
+export type { ConvertRequest, ConvertResult, Output } from "./executor/executor.ts";
+export { defineExecutors, jsonConverter, type LocalExecutor, refuse, tryLater } from "./executor/local.ts";
+export type { Instance, InstanceInput, Locator } from "./instance/instance.ts";
+export type { Meta } from "./meta/meta.ts";
+export { type Nature, type NatureOptions, openNature } from "./nature/index.ts";
 export {
   applyChanges,
   type Edit,
@@ -12,3 +32,6 @@ export {
   type Registry,
   type RegistryParts,
 } from "./registry/index.ts";
+export type { Relation } from "./relation/relation.ts";
+export type { Store } from "./store/full-store.ts";
+export type { StoreReads } from "./store/reads.ts";

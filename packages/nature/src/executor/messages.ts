@@ -7,6 +7,8 @@ import { remoteExecutors } from "./remote.ts";
 /** Who finds the member for a message: a node, or its router. */
 export interface MessageCaller {
   call(message: MessageInit, options?: CallOptions): Promise<unknown>;
+  /** Durably: resolves when it is stored. Absent = what is only to be told cannot be. */
+  send?(message: MessageInit): Promise<unknown>;
 }
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -19,19 +21,23 @@ const MAX_SUBJECT_LENGTH = 4_096;
  * idempotency key, and the deadline and trace of the work. A type that nobody handles is tried again: processors come and go.
  */
 export function messageExecutors(caller: MessageCaller): ExecutorResolver {
-  return remoteExecutors("processor", async (type, data, { subject, idempotencyKey, traceparent, deadlineMs, signal }) => {
+  return remoteExecutors("processor", async (type, data, options) => {
+    const { subject, idempotencyKey, traceparent, deadlineMs, signal, mode } = options;
     const isTraced = traceparent !== undefined && TRACEPARENT.test(traceparent);
     const isSubject = subject !== undefined && subject.length <= MAX_SUBJECT_LENGTH && !BAD_SUBJECT.test(subject);
     const message: MessageInit = {
       type,
       data,
-      deadline: deadlineMs,
+      // What is handled later has its own time.
+      ...(mode === "send" ? {} : { deadline: deadlineMs }),
       ...(isSubject ? { subject } : {}),
       ...(idempotencyKey === undefined ? {} : { idempotencykey: idempotencyKey }),
       ...(isTraced ? { traceparent } : {}),
     };
     try {
-      return await caller.call(message, { signal });
+      if (mode === "call") return await caller.call(message, { signal });
+      if (caller.send !== undefined) return await caller.send(message);
+      throw natureError("executor.logic", `message type ${type} is to be told, but there is nobody who sends durably`);
     } catch (error) {
       if (!hasCode(error, "message.unknown_type")) throw error;
       throw natureError("executor.environment", (error as Error).message, { cause: error, details: { type } });

@@ -1,6 +1,6 @@
 import { rejectUnknownKeys } from "@metanode/core/internal";
 import { natureError } from "../errors.ts";
-import { type Instance, lineKeyOf } from "../instance/instance.ts";
+import { type Instance, keyOf, lineKeyOf } from "../instance/instance.ts";
 import { answerProblem, instanceProblem, outputsProblem, type Problem, shown } from "./answer.ts";
 import type { ConvertResult, Executor, ExecutorResolver, Output } from "./executor.ts";
 
@@ -29,7 +29,12 @@ export interface AskOptions {
   /** Milliseconds since the Unix epoch. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Whether an answer is wanted, or it is enough that it will be handled. */
+  readonly mode: Mode;
 }
+
+/** `send` hands an instance over for good and wants no answer; the task is done when it is taken. */
+export type Mode = "call" | "send";
 
 /**
  * Hands work to something that this package does not know: an actor, a graph, a message type. Its answer is a ConvertResult to `convert`, an
@@ -40,8 +45,12 @@ export type Ask = (target: string, data: unknown, options: AskOptions) => Promis
 const TRACEPARENT = "traceparent";
 
 /**
- * Executors that are reached by asking. Settings of a converter that are JSON with `"pass": "content"` mean one that knows nothing of
- * workflows: it gets the upstream's content as a JSON value, and its answer is the content of one instance.
+ * Executors that are reached by asking. Settings of a converter may be JSON:
+ *
+ *  - `"pass": "content"` means one that knows nothing of workflows: it gets the upstream's content as a JSON value, and its answer is the
+ *    content of one instance.
+ *  - `"mode": "send"` means one that is told and not asked: it gets the upstream as it is stored (or its content), and nothing comes of it
+ *    here. Only message types take that.
  */
 export function remoteExecutors(protocol: string, ask: Ask): ExecutorResolver {
   return { resolve: (target) => remoteExecutor({ protocol, target, ask }) };
@@ -57,14 +66,21 @@ function remoteExecutor(remote: Remote): Executor {
   const { target, ask } = remote;
   return {
     convert: async ({ from, last, master, taskId, credential, settings, signal, deadlineMs }) => {
+      const { passesContent, mode } = usageOf(settings);
       const options: AskOptions = {
         subject: lineKeyOf(from),
-        idempotencyKey: `task-${taskId}`,
+        // What is told is told once, by whatever task.
+        idempotencyKey: mode === "send" ? keyOf(from) : `task-${taskId}`,
         traceparent: from.context[TRACEPARENT],
         deadlineMs,
         signal,
+        mode,
       };
-      if (passesContent(settings)) return contentResult(await ask(target, contentOf(from), options));
+      if (mode === "send") {
+        await ask(target, passesContent ? contentOf(from) : from, options);
+        return { type: "instances", instances: [] };
+      }
+      if (passesContent) return contentResult(await ask(target, contentOf(from), options));
       const request: RemoteRequest = {
         role: "convert",
         from,
@@ -84,12 +100,14 @@ function remoteExecutor(remote: Remote): Executor {
         traceparent: instance.context[TRACEPARENT],
         deadlineMs,
         signal,
-      };
+        mode: "call",
+      } as const;
       return checked<Instance>(remote, await ask(target, request, options), instanceProblem);
     },
     after: async (instances, { settings, to, signal, deadlineMs }) => {
       const request: RemoteRequest = { role: "after", instances, to, settings };
-      const options = { subject: undefined, idempotencyKey: undefined, traceparent: undefined, deadlineMs, signal };
+      const nothing = { subject: undefined, idempotencyKey: undefined, traceparent: undefined };
+      const options: AskOptions = { ...nothing, deadlineMs, signal, mode: "call" };
       return checked<readonly Output[]>(remote, await ask(target, request, options), outputsProblem);
     },
   };
@@ -103,19 +121,29 @@ function checked<T>({ protocol, target }: Remote, given: unknown, problemOf: (gi
   });
 }
 
-function passesContent(settings: string): boolean {
-  if (!settings.trimStart().startsWith("{")) return false;
-  let given: unknown;
+interface Usage {
+  readonly passesContent: boolean;
+  readonly mode: Mode;
+}
+
+const PLAIN: Usage = { passesContent: false, mode: "call" };
+
+function usageOf(settings: string): Usage {
+  if (!settings.trimStart().startsWith("{")) return PLAIN;
+  let given: { pass?: unknown; mode?: unknown };
   try {
     given = JSON.parse(settings);
   } catch {
-    return false;
+    return PLAIN;
   }
-  const { pass } = given as { pass?: unknown };
-  if (pass === undefined) return false;
-  rejectUnknownKeys("settings", given as object, ["pass"]);
-  if (pass === "content") return true;
-  throw natureError("executor.logic", `settings.pass is ${shown(pass)}, expected "content", or no such setting`);
+  const { pass, mode = "call" } = given;
+  if (pass === undefined && given.mode === undefined) return PLAIN;
+  rejectUnknownKeys("settings", given, ["pass", "mode"]);
+  if (pass !== undefined && pass !== "content")
+    throw natureError("executor.logic", `settings.pass is ${shown(pass)}, expected "content", or no such setting`);
+  if (mode !== "call" && mode !== "send")
+    throw natureError("executor.logic", `settings.mode is ${shown(mode)}, expected "call" or "send"`);
+  return { passesContent: pass === "content", mode };
 }
 
 function contentOf({ content }: Instance): unknown {

@@ -94,31 +94,37 @@ function model(shape: Shape, contents: readonly number[]): { plain: Map<string, 
     const data = { content: String(content), context: {}, sysContext: {}, states: [] };
     all[0]?.push({ meta: metaOf(0), id: idOfData(data), para: "", version: 0 });
   }
+  // All metas before one are complete when it is looked at: relations lead forward only.
   for (const [at, isStateful] of shape.stateful.entries()) {
-    // All metas before this one are complete: relations lead forward only.
     for (const { from, outputs, isNamed } of shape.relations.filter(({ to }) => to === at)) {
       for (const upstream of all[from] ?? []) {
         if (isStateful) {
           const line = `${metaOf(at)}|${isNamed ? upstream.id : lineId(keyOf(upstream), at)}|`;
           lines.set(line, [...(lines.get(line) ?? []), keyOf(upstream)]);
-        } else {
-          for (let index = 0; index < outputs; index++) {
-            const id = idOfOutput({ from: upstream, to: metaOf(at), index });
-            const one = { meta: metaOf(at), id, para: "", version: 0 };
-            plain.set(keyOf(one), keyOf(upstream));
-            all[at]?.push(one);
-          }
+          continue;
         }
+        const made = outputsOf(upstream, at, outputs);
+        for (const one of made) plain.set(keyOf(one), keyOf(upstream));
+        all[at]?.push(...made);
       }
     }
-    if (!isStateful) continue;
-    for (const [line, versions] of lines) {
-      const [meta = "", id = ""] = line.split("|");
-      if (meta !== metaOf(at)) continue;
-      for (let version = 1; version <= versions.length; version++) all[at]?.push({ meta, id, para: "", version });
-    }
+    if (isStateful) all[at]?.push(...versionsOf(lines, at));
   }
   return { plain, lines };
+}
+
+function outputsOf(upstream: Locator, to: number, count: number): Locator[] {
+  return Array.from({ length: count }, (_, index) => {
+    const id = idOfOutput({ from: upstream, to: metaOf(to), index });
+    return { meta: metaOf(to), id, para: "", version: 0 };
+  });
+}
+
+function versionsOf(lines: ReadonlyMap<string, readonly string[]>, at: number): Locator[] {
+  return [...lines].flatMap(([line, upstreams]) => {
+    const [meta = "", id = ""] = line.split("|");
+    return meta === metaOf(at) ? upstreams.map((_, n) => ({ meta, id, para: "", version: n + 1 })) : [];
+  });
 }
 
 /** The shape as declarations and executors. `tries` is outside of the engines, and survives them. */
@@ -140,7 +146,7 @@ function declare(shape: Shape, tries: Map<string, number>) {
       }));
       return { type: "instances", instances };
     };
-    executors[name] = isSlow ? async (request) => (await turn(), work(request)) : work;
+    executors[name] = isSlow ? (request) => turn().then(() => work(request)) : work;
     const useUpstreamId = isStateful && isNamed;
     return relation(metaOf(from), metaOf(to), { executor: { protocol: "local", url: name }, delayMs, useUpstreamId });
   });
@@ -192,6 +198,6 @@ test("random workflows come to what the model comes to, whoever is killed on the
       }
       for (const nature of natures) await nature[Symbol.asyncDispose]();
     }),
-    { numRuns: Number(process.env["PROPERTY_RUNS"] ?? 60) },
+    { numRuns: 150 },
   );
 }, 600_000);
