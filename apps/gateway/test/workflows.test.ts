@@ -340,7 +340,7 @@ describe("a node with workflows", () => {
       ]),
     });
     const metrics = await (await fetch(`${subject.gateway.url}/metrics`)).text();
-    expect(metrics).toMatch(/^metanode_workflow_instances_total [1-9]/m);
+    expect(metrics).toMatch(/^metanode_nature_stored_total [1-9]/m);
     expect(await get("/node")).toMatchObject({ health: { modules: { nature: { status: "ok" } } } });
   });
 
