@@ -21,7 +21,6 @@ export interface RemoteWorld {
   openProcesses(): Promise<TwoNodes>;
   /** Two nodes in one process, joined in memory, where there is such a thing. */
   openMemory?(): Promise<TwoNodes>;
-  readonly note?: string;
 }
 
 /** The measures of the bench of actors on two nodes. */
@@ -30,7 +29,7 @@ export const remoteMeasures: readonly Measure[] = [
     name: "send.remote",
     unit: "msg/s",
     better: "higher",
-    note: `one-way, one sender and one receiver in two processes, in rounds of ${BATCH}, counted when the last is handled`,
+    note: `one-way, one sender and one receiver in two processes, over gRPC on loopback, small integers to a name, in rounds of ${BATCH}, counted when the last is handled`,
   },
   {
     name: "send.remote.memory",
@@ -83,7 +82,6 @@ export function remoteContender(name: string, world: RemoteWorld): Contender {
             : { "send.remote.memory": (durationMs: number) => rounds(durationMs, () => sendRate(memory)) }),
           "call.remote": (durationMs) => rounds(durationMs, () => callTime(processes)),
         },
-        ...(world.note === undefined ? {} : { note: world.note }),
         close: async () => {
           await memory?.close();
           await processes.close();

@@ -57,11 +57,9 @@ export function joined(name: string, parts: readonly Contender[]): Contender {
         await close();
         throw error;
       }
-      const notes = running.flatMap(({ note }) => (note === undefined ? [] : [note]));
       return {
         samplers: Object.assign({}, ...running.map(({ samplers }) => samplers)),
         close,
-        ...(notes.length === 0 ? {} : { note: notes.join("; ") }),
       };
     },
   };

@@ -100,7 +100,8 @@ function checkDirection(repository: Repository, file: ModuleFile, target: Worksp
 }
 
 function checkSubpath(file: ModuleFile, target: Workspace, subpath: string, at: At): Violation[] {
-  if (subpath === internalSubpath && outsiders.some((pattern) => covers(pattern, file.home.location))) {
+  const isInternal = subpath === internalSubpath || subpath.startsWith(`${internalSubpath}/`);
+  if (isInternal && outsiders.some((pattern) => covers(pattern, file.home.location))) {
     const text = `${target.name}/internal is for packages and apps; ${file.home.location} may import only what users may`;
     return [at("internal-subpath", text)];
   }

@@ -165,6 +165,11 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
       "nature",
     ],
   },
+  "packages/streaming": {
+    errors: [],
+    expression: ["errors"],
+    graph: ["errors", "expression"],
+  },
 };
 
 /** Rooms that stand above all others of their package. */

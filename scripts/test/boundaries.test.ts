@@ -120,10 +120,12 @@ describe("the import rules", () => {
   });
 
   test("keep examples and benchmarks out of what is internal", () => {
-    const source = 'import "@metanode/core";\nimport "@metanode/core/internal";';
+    const source = 'import "@metanode/core";\nimport "@metanode/core/internal";\nimport "@metanode/core/internal/options";';
     expect(violations({ "examples/demo/src/main.ts": source, "bench/src/ours/log.ts": source })).toEqual([
       "bench/src/ours/log.ts:2 internal-subpath",
+      "bench/src/ours/log.ts:3 internal-subpath",
       "examples/demo/src/main.ts:2 internal-subpath",
+      "examples/demo/src/main.ts:3 internal-subpath",
     ]);
   });
 

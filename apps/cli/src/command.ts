@@ -28,7 +28,7 @@ export interface Example {
 }
 
 /** What a word can be completed to: names that the node or this machine knows, or files. */
-export type Completion = "processor" | "actor" | "type" | "context" | "code" | "file";
+export type Completion = "processor" | "actor" | "meta" | "type" | "context" | "code" | "file";
 
 /** A word after the command. */
 export interface ArgumentSpec {

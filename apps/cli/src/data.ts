@@ -55,3 +55,11 @@ export function payloadOf(bytes: Uint8Array, mediaType: string | undefined, what
   if (bare.startsWith("text/")) return { data: Buffer.from(bytes).toString("utf8"), ...named };
   return { data_base64: Buffer.from(bytes).toString("base64"), ...named };
 }
+
+/** A JSON object from an argument: the text itself, `@file`, or `-`; without one an empty object. @throws {MetanodeError} usage.invalid */
+export async function jsonObject(argument: string | undefined, what: string): Promise<Record<string, unknown>> {
+  if (argument === undefined) return {};
+  const value = parseJson(await readInput(argument), what);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw coreError("usage.invalid", `${what} is ${JSON.stringify(value).slice(0, 80)}, expected a JSON object`);
+}

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import "@metanode/actors/errors";
+import "@metanode/streaming/errors";
 import { errorTable } from "@metanode/core/errors";
 import "@metanode/nature/errors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

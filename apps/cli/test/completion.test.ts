@@ -47,7 +47,8 @@ describe("a completion script", () => {
 
 describe.skipIf(!isThere("bash"))("completion in bash (skipped where bash is missing)", () => {
   test("offers commands, the commands of a family, and the words of an option", () => {
-    expect(offered("metanode st")).toEqual(["status"]);
+    expect(offered("metanode st")).toEqual(["status", "stream"]);
+    expect(offered("metanode stream ")).toEqual(["plan", "import"]);
     expect(offered("metanode processor re")).toEqual(["replace", "remove", "restart"]);
     expect(offered("metanode status --output ")).toEqual(["table", "json", "yaml"]);
     expect(offered("metanode -o json completion ")).toEqual(["bash", "zsh", "fish"]);
@@ -81,7 +82,7 @@ describe.skipIf(!isThere("fish"))("completion in fish (skipped where fish is mis
       });
       return stdout.split("\n").flatMap((word) => (word === "" ? [] : [word.split("\t")[0] ?? ""]));
     };
-    expect(fish("metanode st")).toEqual(["status"]);
+    expect(fish("metanode st")).toEqual(["status", "stream"]);
     expect(fish("metanode processor res")).toEqual(["restart"]);
     expect(fish("metanode call text.u")).toEqual(["text.upper"]);
     expect(fish("metanode status --wat")).toEqual(["--watch"]);

@@ -20,7 +20,9 @@ import type { ConfigValues, GatewayConfig } from "./config/types.ts";
 import { resolveConfig } from "./config.ts";
 import type { Api } from "./http/context.ts";
 import { createServer } from "./http/server.ts";
+import { CALLBACK_PATH } from "./http/workflows/callbacks.ts";
 import { keepToken } from "./token.ts";
+import { type WorkflowsModule, workflowsModule } from "./workflows/module.ts";
 
 /*
  * G1. The node comes first, then the door: whoever can connect finds everything running.
@@ -46,6 +48,8 @@ export interface Gateway extends AsyncDisposable {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
   readonly actors: ActorsModule;
+  /** Absent where the configuration does not enable it. */
+  readonly nature: WorkflowsModule | undefined;
   /** Where it listens, for example `http://127.0.0.1:7400`. */
   readonly url: string;
   /** What callers of `/api` show. */
@@ -68,6 +72,13 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
   const { values } = resolveConfig(config);
   const hosted = processors(values.processors);
   const kernel = await loadActors(values.actors, applications);
+  // Work that was left begins before the door is open, and may ask whoever answers through it later.
+  const door = { url: values.listen.port === 0 ? "" : urlOf(values.listen.host, values.listen.port) };
+  const surroundings = {
+    kernel: () => kernel.kernel,
+    callbackUrl: () => (door.url === "" ? undefined : `${door.url}${CALLBACK_PATH}`),
+  };
+  const nature = values.nature.enabled ? workflowsModule(values.nature, surroundings) : undefined;
   const node = await createNode({
     name: values.name,
     folder: values.data,
@@ -75,13 +86,15 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
     maxMessageBytes: values.maxMessageBytes,
     hopLimit: values.hopLimit,
     durable: values.durable,
-    modules: [hosted, kernel, ...modules],
+    modules: [hosted, kernel, ...(nature === undefined ? [] : [nature]), ...modules],
     logger: logger ?? pino({ level: values.log.level }, pino.destination(2)),
     clock,
   });
   try {
     const token = values.token ?? keepToken(values.data, node.logger);
-    return await RunningGateway.open({ node, processors: hosted, actors: kernel, clock, token, values });
+    const gateway = await RunningGateway.open({ node, processors: hosted, actors: kernel, nature, clock, token, values });
+    door.url = gateway.url;
+    return gateway;
   } catch (error) {
     await node.close();
     throw error;
@@ -92,6 +105,7 @@ interface Parts {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
   readonly actors: ActorsModule;
+  readonly nature: WorkflowsModule | undefined;
   readonly clock: Clock;
   readonly token: string;
   readonly values: ConfigValues;
@@ -101,6 +115,7 @@ class RunningGateway implements Gateway {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
   readonly actors: ActorsModule;
+  readonly nature: WorkflowsModule | undefined;
   readonly token: string;
   readonly closed: Promise<MetanodeError | undefined>;
   readonly #clock: Clock;
@@ -111,10 +126,11 @@ class RunningGateway implements Gateway {
   #url = "";
   #ending: Promise<void> | undefined;
 
-  private constructor({ node, processors: hosted, actors, clock, token, values }: Parts) {
+  private constructor({ node, processors: hosted, actors, nature, clock, token, values }: Parts) {
     this.node = node;
     this.processors = hosted;
     this.actors = actors;
+    this.nature = nature;
     this.token = token;
     this.#clock = clock;
     this.#file = join(values.data, GATEWAY_FILE);
@@ -128,11 +144,13 @@ class RunningGateway implements Gateway {
   static async open(parts: Parts): Promise<RunningGateway> {
     const gateway = new RunningGateway(parts);
     const { host, port } = parts.values.listen;
-    const { node, processors: hosted, actors, clock, token } = parts;
+    const { node, processors: hosted, actors, nature, clock, token } = parts;
     const server = await createServer({
       node,
       processors: hosted,
       actors,
+      nature,
+      natureFace: parts.values.nature,
       clock,
       token,
       stopping: gateway.#stopping.signal,

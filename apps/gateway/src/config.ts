@@ -64,10 +64,32 @@ function merge(given: Given, file: { path: string; config: GatewayConfig } | und
     values[setting.path] = isGiven ? setting.check(value, { setting, source, base }) : undefined;
     sources.set(setting.path, source);
   }
+  values["nature.enabled"] ??= isNatureGiven(given.options, file?.config, sources);
+  if (values["nature.enabled"] === true) readSharedVariables(values, sources, given);
   const merged = atPath(values);
   checkProcessors(merged.processors);
   checkActors(merged.actors);
   return Object.freeze({ values: merged, sources, file: file?.path });
+}
+
+function isNatureGiven(
+  options: GatewayConfig,
+  file: GatewayConfig | undefined,
+  sources: ReadonlyMap<string, ValueSource>,
+): boolean {
+  if (options.nature !== undefined || file?.nature !== undefined) return true;
+  return [...sources].some(([path, { kind }]) => path.startsWith("nature.") && kind === "environment");
+}
+
+/** Variables that other programs know as well: where nobody asked for what they are for, they may hold anything. */
+function readSharedVariables(values: Record<string, unknown>, sources: Map<string, ValueSource>, { env, cwd }: Given): void {
+  for (const setting of SETTINGS) {
+    if (setting.alsoVariable === undefined || values[setting.path] !== undefined) continue;
+    const found = inVariable(setting, env, setting.alsoVariable);
+    if (found === undefined) continue;
+    values[setting.path] = setting.check(found.value, { setting, source: found.source, base: cwd });
+    sources.set(setting.path, found.source);
+  }
 }
 
 function pick(
@@ -77,16 +99,21 @@ function pick(
 ): { value: unknown; source: ValueSource } {
   const option = settingOf(options, setting.path);
   if (option !== undefined) return { value: option, source: { kind: "option", from: setting.path } };
-  const variable = variableOf(setting.path);
+  const found = inVariable(setting, env, variableOf(setting.path));
+  if (found !== undefined) return found;
+  const inFile = file === undefined ? undefined : settingOf(file.config, setting.path);
+  // Null stands for a default that cannot be written down.
+  const isSaid = inFile !== undefined && (inFile !== null || setting.defaultValue !== undefined);
+  if (file !== undefined && isSaid) return { value: inFile, source: { kind: "file", from: file.path } };
+  return { value: setting.defaultValue, source: { kind: "default" } };
+}
+
+function inVariable(setting: Setting, env: Given["env"], variable: string): { value: unknown; source: ValueSource } | undefined {
   const text = env[variable];
   // A variable that is set to nothing counts as not set: that is how compose files and shells clear one.
-  if (text !== undefined && text !== "") {
-    const source: ValueSource = { kind: "environment", from: variable };
-    return { value: setting.parse(text, { setting, source, base: "" }), source };
-  }
-  const inFile = file === undefined ? undefined : settingOf(file.config, setting.path);
-  if (file !== undefined && inFile !== undefined) return { value: inFile, source: { kind: "file", from: file.path } };
-  return { value: setting.defaultValue, source: { kind: "default" } };
+  if (text === undefined || text === "") return undefined;
+  const source: ValueSource = { kind: "environment", from: variable };
+  return { value: setting.parse(text, { setting, source, base: "" }), source };
 }
 
 function rejectUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {

@@ -38,6 +38,15 @@ describe("a configuration", () => {
       durable: { timeoutMs: 30_000, maxAttempts: 10, backoffMs: [100, 500, 2_000, 10_000, 30_000], maxInFlight: 256 },
       processors: [],
       actors: [],
+      nature: {
+        enabled: false,
+        databaseUrl: undefined,
+        flows: [],
+        concurrency: 64,
+        callbackUrl: undefined,
+        compat: false,
+        compatToken: true,
+      },
       token: undefined,
     });
   });
@@ -71,6 +80,33 @@ describe("a configuration", () => {
     ]);
   });
 
+  test.each<[what: string, yaml: string, env: Record<string, string>, enabled: boolean]>([
+    ["not where nobody says anything", "", {}, false],
+    ["where the file has the key, be it empty", "nature: {}", {}, true],
+    ["where a variable sets something about them", "", { METANODE_NATURE_COMPAT: "true" }, true],
+    ["not where they are said to be off", "nature: {enabled: false, concurrency: 2}", {}, false],
+    ["not by a variable that other programs know as well", "", { DATABASE_URL: "mysql://somewhere/else" }, false],
+  ])("enables workflows: %s", async (_what, yaml, env, enabled) => {
+    using folder = folderWith({ "metanode.yaml": yaml });
+    expect((await load(folder, { env })).values.nature.enabled).toBe(enabled);
+  });
+
+  test("takes the database of workflows from DATABASE_URL where nothing of its own says it, and shows neither", async () => {
+    using folder = folderWith({ "metanode.yaml": "nature: {flows: [shop.ts]}" });
+    const shared = "postgresql://me:hunter2@127.0.0.1/shared";
+    const config = await load(folder, { env: { DATABASE_URL: shared } });
+    expect(config.values.nature).toMatchObject({ databaseUrl: shared, flows: [folder.file("shop.ts")] });
+    expect(printConfig(config)).toContain("  databaseUrl: (hidden) # environment DATABASE_URL\n");
+    expect(printConfig(config)).not.toContain("hunter2");
+    const own = "postgres://me@127.0.0.1/own";
+    const env = { DATABASE_URL: shared, METANODE_NATURE_DATABASE_URL: own };
+    expect((await load(folder, { env })).values.nature.databaseUrl).toBe(own);
+    await expect(load(folder, { env: { DATABASE_URL: "mysql://somewhere/else" } })).rejects.toMatchObject({
+      code: "config.invalid",
+      details: { path: "nature.databaseUrl" },
+    });
+  });
+
   test("names its variables by one rule", () => {
     expect(SETTINGS.map(({ path }) => variableOf(path))).toEqual([
       "METANODE_NAME",
@@ -87,6 +123,13 @@ describe("a configuration", () => {
       "METANODE_DURABLE_MAX_IN_FLIGHT",
       "METANODE_PROCESSORS",
       "METANODE_ACTORS",
+      "METANODE_NATURE_ENABLED",
+      "METANODE_NATURE_DATABASE_URL",
+      "METANODE_NATURE_FLOWS",
+      "METANODE_NATURE_CONCURRENCY",
+      "METANODE_NATURE_CALLBACK_URL",
+      "METANODE_NATURE_COMPAT",
+      "METANODE_NATURE_COMPAT_TOKEN",
       "METANODE_TOKEN",
     ]);
   });
@@ -221,6 +264,12 @@ describe("a wrong value", () => {
     ["processors: [a]", "processors"],
     ["processors: [{name: p, file: p.ts}, {name: p, file: q.ts}]", "processors.p"],
     ["processors: [{name: p}]", "processors.p"],
+    ["nature: {flows: flows.ts}", "nature.flows"],
+    ["nature: {concurrency: 0}", "nature.concurrency"],
+    ["nature: {databaseUrl: 'mysql://localhost/shop'}", "nature.databaseUrl"],
+    ["nature: {callbackUrl: somewhere}", "nature.callbackUrl"],
+    ["nature: {compat: perhaps}", "nature.compat"],
+    ["nature: {enable: true}", "nature.enable"],
     ["actors: [a]", "actors"],
     ["actors: [{file: a.ts}]", "actors[0].name"],
     ["actors: [{name: a, file: a.ts}, {name: a, file: b.ts}]", "actors.a"],

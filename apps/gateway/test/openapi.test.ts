@@ -41,7 +41,10 @@ const operations = (): [name: string, path: string, operation: Operation][] =>
 /** Every route, in order. A new one belongs here, and that is the moment to think about its name. */
 const ROUTES = [
   "DELETE /api/v1/dead-letters/{id}",
+  "DELETE /api/v1/metas/{meta}",
   "DELETE /api/v1/processors/{name}",
+  "DELETE /api/v1/relations/{from}/{to}",
+  "DELETE /api/v1/tasks/failed/{id}",
   "GET /api/v1/actors",
   "GET /api/v1/actors/applications",
   "GET /api/v1/actors/applications/{name}",
@@ -57,13 +60,27 @@ const ROUTES = [
   "GET /api/v1/dead-letters/{id}",
   "GET /api/v1/errors",
   "GET /api/v1/errors/{code}",
+  "GET /api/v1/instances",
+  "GET /api/v1/instances/{key}",
+  "GET /api/v1/instances/{key}/downstream",
+  "GET /api/v1/instances/{key}/upstream",
+  "GET /api/v1/instances/{key}/versions",
+  "GET /api/v1/metas",
+  "GET /api/v1/metas/{meta}",
   "GET /api/v1/node",
   "GET /api/v1/openapi.json",
   "GET /api/v1/processors",
   "GET /api/v1/processors/{name}",
   "GET /api/v1/processors/{name}/logs",
+  "GET /api/v1/relations",
+  "GET /api/v1/relations/{from}/{to}",
   "GET /api/v1/stats",
+  "GET /api/v1/tasks",
+  "GET /api/v1/tasks/failed",
+  "GET /api/v1/tasks/failed/{id}",
+  "GET /api/v1/tasks/{id}",
   "GET /api/v1/types",
+  "GET /api/v1/workflows/stats",
   "GET /healthz",
   "GET /metrics",
   "GET /readyz",
@@ -77,13 +94,27 @@ const ROUTES = [
   "POST /api/v1/actors/{actor}/exit",
   "POST /api/v1/actors/{actor}/kill",
   "POST /api/v1/actors/{actor}/send",
+  "POST /api/v1/callbacks",
   "POST /api/v1/dead-letters/{id}/replay",
   "POST /api/v1/dead-letters:replay",
+  "POST /api/v1/instances",
+  "POST /api/v1/instances:batch",
   "POST /api/v1/messages",
+  "POST /api/v1/metas",
+  "POST /api/v1/metas/{meta}/disable",
+  "POST /api/v1/metas/{meta}/enable",
   "POST /api/v1/processors",
   "POST /api/v1/processors/{name}/restart",
   "POST /api/v1/processors/{name}/scale",
+  "POST /api/v1/relations",
+  "POST /api/v1/relations/{from}/{to}/disable",
+  "POST /api/v1/relations/{from}/{to}/enable",
+  "POST /api/v1/tasks/failed/{id}/replay",
+  "POST /api/v1/workflows/apply",
+  "POST /api/v1/workflows/plan",
+  "PUT /api/v1/metas/{meta}",
   "PUT /api/v1/processors/{name}",
+  "PUT /api/v1/relations/{from}/{to}",
 ];
 
 describe("the OpenAPI document", () => {
@@ -140,9 +171,9 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  test("asks for a token everywhere below /api, and nowhere else", () => {
+  test("asks for a token everywhere below /api but for callbacks, which show a credential, and nowhere else", () => {
     for (const [name, path, { security }] of operations()) {
-      expect(security, name).toEqual(path.startsWith("/api") ? undefined : []);
+      expect(security, name).toEqual(path.startsWith("/api") && path !== "/api/v1/callbacks" ? undefined : []);
     }
     expect(document).toMatchObject({
       security: [{ token: [] }],

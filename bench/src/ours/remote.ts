@@ -57,7 +57,6 @@ function driven(kernel: Kernel, close: () => Promise<void>): TwoNodes {
 
 /** Our kernels, over gRPC between two processes and over a memory link in one. */
 export const ourRemote: RemoteWorld = {
-  note: "over gRPC on loopback, with a cookie, messages of one small integer addressed by name",
   async openProcesses() {
     const cookie = randomUUID();
     const connected = Promise.withResolvers<void>();

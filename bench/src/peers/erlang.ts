@@ -82,7 +82,7 @@ export async function openErlang(): Promise<ActorWorld> {
   };
 }
 
-/** Erlang/OTP: calls by gen_server, which watch the callee and have a time limit, as ours do. */
+/** Erlang/OTP: calls by gen_server, which have a time limit as ours do, and monitor the callee besides. */
 export async function openErlangGenServer(): Promise<ActorWorld> {
   const node = await openErlangNode();
   return {

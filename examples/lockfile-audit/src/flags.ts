@@ -14,6 +14,8 @@ export interface Flags {
   /** Where the running totals are served; 0: any free port. */
   readonly totalsPort: number;
   readonly processes: number;
+  /** Packages that somebody has reviewed, as `name@version`. */
+  readonly reviewed: readonly string[];
   readonly isOnce: boolean;
   readonly isJson: boolean;
   readonly isHelp: boolean;
@@ -34,6 +36,7 @@ usage: npm start -- [options] [package-lock.json]
   --processes N      processes that inspect, 1 to ${MAX_PROCESSES} (default: as many as processors, at least 2)
   --port N           where the node listens; 0 for any free port (default: 7400, or a free one if that is taken)
   --totals-port N    where the running totals are served (default: any free port)
+  --reviewed PACKAGE a flagged package that somebody has looked at, as name@version; can be given several times
   --data FOLDER      data folder of the node (default: ${DEFAULT_DATA})
   --help             print this
 
@@ -53,6 +56,7 @@ export function parseFlags(args: readonly string[]): Flags {
       values.processes === undefined
         ? Math.min(MAX_PROCESSES, Math.max(2, availableParallelism()))
         : whole("--processes", values.processes, [1, MAX_PROCESSES]),
+    reviewed: (values.reviewed ?? []).map(packageName),
     isOnce: values.once ?? false,
     isJson: values.json ?? false,
     isHelp: values.help ?? false,
@@ -72,6 +76,7 @@ function parse(args: readonly string[]) {
         port: { type: "string" },
         "totals-port": { type: "string" },
         processes: { type: "string" },
+        reviewed: { type: "string", multiple: true },
       },
     });
   } catch (cause) {
@@ -83,6 +88,12 @@ function whole(flag: string, text: string, [min, max]: readonly [number, number]
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw wrong(`${flag} is ${JSON.stringify(text)}, expected a whole number from ${min} to ${max}`);
+}
+
+/** `name@version`, where a name may begin with `@`. */
+function packageName(text: string): string {
+  if (text.lastIndexOf("@") > 0 && !text.endsWith("@")) return text;
+  throw wrong(`--reviewed is ${JSON.stringify(text)}, expected name@version`);
 }
 
 function wrong(found: string, cause?: unknown): MetanodeError {

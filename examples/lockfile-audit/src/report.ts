@@ -1,5 +1,6 @@
 import type { Audit } from "./audit.ts";
 import { FINDING_KINDS, type Finding, words } from "./inspect.ts";
+import type { StateCounts } from "./ledger.ts";
 
 /** The counts of an audit. Every one can be checked against the lockfile with a line of `jq`. */
 export interface Counts {
@@ -33,21 +34,23 @@ export function countsOf({ lockfile, inspections, duplicates, findings }: Audit)
   };
 }
 
-/** The whole audit as one JSON object, for programs. Ends with a line feed. */
-export function renderJson(audit: Audit): string {
+/** The whole audit as one JSON object, for programs. Ends with a line feed. @param states – where the packages stand, if that is known */
+export function renderJson(audit: Audit, states?: StateCounts): string {
   const { lockfile, node, findings, duplicates, inspections } = audit;
   const { file, lockfileVersion } = lockfile;
   const packages = inspections.map(({ findings: _findings, ...facts }) => facts);
-  return `${JSON.stringify({ file, lockfileVersion, node, counts: countsOf(audit), findings, duplicates, packages }, null, 2)}\n`;
+  const workflow = states ?? null;
+  const counts = countsOf(audit);
+  return `${JSON.stringify({ file, lockfileVersion, node, counts, workflow, findings, duplicates, packages }, null, 2)}\n`;
 }
 
-/** The findings as a table and the counts below it, for people. Ends with a line feed. */
-export function renderText(audit: Audit): string {
+/** The findings as a table and the counts below it, for people. Ends with a line feed. @param states – as for {@link renderJson} */
+export function renderText(audit: Audit, states?: StateCounts): string {
   const rows = hasNoLicenses(audit)
     ? [noLicensesRow(audit), ...rowsOf(audit.findings.filter(isNotLicense))]
     : rowsOf(audit.findings);
   const table = rows.length === 0 ? "nothing found\n" : renderTable(["finding", "package", "version", "what"], rows);
-  return `${table}\n${renderSummary(audit)}`;
+  return `${table}\n${renderSummary(audit, states)}`;
 }
 
 /** Many lockfiles have no licences at all; a row for each package would hide all that there is to see. */
@@ -103,7 +106,7 @@ function renderTable(head: readonly string[], rows: readonly (readonly string[])
   return `${cells.map((row) => line(row).trimEnd()).join("\n")}\n`;
 }
 
-function renderSummary(audit: Audit): string {
+function renderSummary(audit: Audit, states?: StateCounts): string {
   const { lockfile, node, resent } = audit;
   const counts = countsOf(audit);
   const lines = [
@@ -114,6 +117,7 @@ function renderSummary(audit: Audit): string {
     ["integrity", list(counts.integrity)],
     ["engines", `${counts.enginesExcluded} exclude Node ${node}`],
     ["duplicates", `${counts.duplicatedNames} names in several versions`],
+    ...(states === undefined ? [] : [["workflow", list(states)]]),
     ...(counts.errors > 0 ? [["errors", `${counts.errors} packages could not be inspected`]] : []),
     ...(resent > 0 ? [["sent again", `${resent} messages, because a process was lost or busy`]] : []),
   ];

@@ -11,6 +11,7 @@ describe("the command line", () => {
       port: undefined,
       totalsPort: 0,
       processes: Math.min(64, Math.max(2, availableParallelism())),
+      reviewed: [],
       isOnce: false,
       isJson: false,
       isHelp: false,
@@ -29,6 +30,9 @@ describe("the command line", () => {
       "--totals-port",
       "8081",
       "--json",
+      "--reviewed=tool@1.0.0",
+      "--reviewed",
+      "@tea/cup@0.4.1",
     ]);
     expect(flags).toEqual({
       lockfile: "shop/package-lock.json",
@@ -36,6 +40,7 @@ describe("the command line", () => {
       port: 0,
       totalsPort: 8081,
       processes: 3,
+      reviewed: ["tool@1.0.0", "@tea/cup@0.4.1"],
       isOnce: true,
       isJson: true,
       isHelp: false,
@@ -49,6 +54,8 @@ describe("the command line", () => {
     ['--port is "1e3"', ["--port", "1e3"]],
     ['--totals-port is "x", expected a whole number from 0 to 65535', ["--totals-port", "x"]],
     ['--processes is "0", expected a whole number from 1 to 64', ["--processes", "0"]],
+    ['--reviewed is "@tea/cup", expected name@version', ["--reviewed", "@tea/cup"]],
+    ['--reviewed is "tool@", expected name@version', ["--reviewed", "tool@"]],
     ["'--data <value>' argument missing", ["--data"]],
     ["found 2 lockfiles (a.json, b.json), expected one", ["a.json", "b.json"]],
   ])("is refused with usage.invalid, which says %s", (text, args) => {

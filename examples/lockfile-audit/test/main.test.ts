@@ -47,8 +47,38 @@ describe("the command", () => {
       integrity       8 sha512, 2 sha1, 1 none, 1 not needed, 1 several
       engines         1 exclude Node v26.10.0
       duplicates      2 names in several versions
+      workflow        8 flagged, 4 approved
       "
     `);
+  });
+
+  test("remembers in its data folder which packages somebody has reviewed", async () => {
+    const again = (...args: string[]) =>
+      run("--once", "--json", "--port", "0", "--data", data, ...args, fixture("v3")).then(({ stdout, stderr }) => ({
+        workflow: JSON.parse(stdout).workflow,
+        stderr,
+      }));
+    const data = temporaryFolder();
+    expect((await again()).workflow).toEqual({ approved: 4, flagged: 8 });
+    const { workflow, stderr } = await again(
+      "--reviewed",
+      "@tea/cup@0.4.1",
+      "--reviewed",
+      "spoon@0.0.9",
+      "--reviewed",
+      "fork@1.0.0",
+    );
+    expect(workflow).toEqual({ approved: 4, flagged: 6, reviewed: 2 });
+    expect(stderr).toContain("not reviewed: nothing flagged is fork@1.0.0\n");
+    expect((await again()).workflow).toEqual({ approved: 4, flagged: 6, reviewed: 2 });
+  });
+
+  test("audits without the workflow where its database cannot be opened, and says why", async () => {
+    const data = temporaryFolder();
+    writeFileSync(join(data, "workflow"), "no folder");
+    const { status, stdout, stderr } = await run("--once", "--json", "--port", "0", "--data", data, fixture("v3"));
+    expect({ status, workflow: JSON.parse(stdout).workflow }).toEqual({ status: 0, workflow: null });
+    expect(stderr).toMatch(/^no workflow: .*workflow.*$/m);
   });
 
   test("prints one JSON object with the findings when it is asked for", async () => {

@@ -36,7 +36,9 @@ export const hiddenCommands: readonly CommandSpec[] = [
   {
     path: "__complete",
     summary: "print names for a completion script",
-    arguments: [{ usage: "<kind>", summary: "what is wanted", choices: ["processor", "actor", "type", "context", "code"] }],
+    arguments: [
+      { usage: "<kind>", summary: "what is wanted", choices: ["processor", "actor", "meta", "type", "context", "code"] },
+    ],
     examples: [{ line: "__complete type", does: "the types of the node, within 300 ms" }],
     load: () => import("../run/complete.ts"),
   },

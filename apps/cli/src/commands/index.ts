@@ -3,10 +3,14 @@ import { actorCommands } from "./actors.ts";
 import { contextCommands } from "./contexts.ts";
 import { deadLetterCommands } from "./dead-letters.ts";
 import { helpCommands, hiddenCommands } from "./help.ts";
+import { instanceCommands } from "./instances.ts";
 import { messageCommands } from "./messages.ts";
 import { metaCommands } from "./metas.ts";
 import { nodeCommands } from "./node.ts";
 import { processorCommands } from "./processors.ts";
+import { registryCommands } from "./registry.ts";
+import { streamCommands } from "./streams.ts";
+import { taskCommands } from "./tasks.ts";
 
 /** Every command. Help, completion scripts and the README say what stands here. */
 export const commandTable: CommandTable = {
@@ -15,15 +19,20 @@ export const commandTable: CommandTable = {
     { title: "Messages", commands: messageCommands },
     { title: "Processors", commands: processorCommands },
     { title: "Actors", commands: actorCommands },
+    { title: "Streams", commands: streamCommands },
     { title: "Dead letters", commands: deadLetterCommands },
-    { title: "Workflows", commands: metaCommands },
+    { title: "Workflows", commands: [...registryCommands, ...metaCommands, ...instanceCommands, ...taskCommands] },
     { title: "This machine", commands: [...contextCommands, ...helpCommands] },
   ],
   families: [
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
     { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
+    { word: "stream", summary: "plan graphs of stages, and import them" },
     { word: "dead-letter", summary: "read, edit, replay and drop the messages that were given up on" },
-    { word: "meta", summary: "check metas and states, draw metas and relations, convert their files" },
+    { word: "meta", summary: "read and change what is declared on a node; check, draw and convert declarations" },
+    { word: "relation", summary: "read and change the relations between metas" },
+    { word: "instance", summary: "put instances in, look at them, and at where they came from and went to" },
+    { word: "task", summary: "see the work that waits, and replay or drop what failed" },
     { word: "context", summary: "name several nodes and switch between them" },
   ],
   // Before or after a command's own words. `--no-color` and `--help` are the parser's.

@@ -1,4 +1,5 @@
 import { errorTable } from "@metanode/core/errors";
+import "@metanode/streaming/errors"; // its codes
 import { paths } from "../api/paths.ts";
 import type { Items } from "../api/views.ts";
 import { readContexts } from "../contexts.ts";
@@ -25,6 +26,10 @@ async function namesOf(invocation: Invocation): Promise<string[]> {
     case "actor": {
       const { items } = await ask<{ name?: string }>(invocation, paths.actors, { limit: 1_000 });
       return items.flatMap(({ name }) => name ?? []);
+    }
+    case "meta": {
+      const { items } = await ask<{ meta: string }>(invocation, paths.metas);
+      return items.map(({ meta }) => meta);
     }
     case "type": {
       const { items } = await ask<{ type: string }>(invocation, paths.types);

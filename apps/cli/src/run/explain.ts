@@ -1,4 +1,5 @@
 import { coreError, type ErrorRow, errorTable } from "@metanode/core/errors";
+import "@metanode/streaming/errors"; // its codes
 import type { Invocation } from "../invocation.ts";
 import { nearestOf } from "../nearest.ts";
 import { renderFields } from "../output/table.ts";

@@ -1,5 +1,5 @@
 import { Document, isScalar, type Pair, YAMLMap } from "yaml";
-import { SETTINGS, settingOf } from "./settings.ts";
+import { SETTINGS, type Setting, settingOf } from "./settings.ts";
 import type { ResolvedConfig, ValueSource } from "./types.ts";
 
 const HIDDEN = "(hidden)";
@@ -11,20 +11,24 @@ const HIDDEN = "(hidden)";
 export function printConfig({ values, sources, file }: ResolvedConfig): string {
   const document = new Document({});
   document.commentBefore = file === undefined ? " no configuration file" : ` configuration file: ${file}`;
-  for (const { path, isSecret } of SETTINGS) {
+  for (const setting of SETTINGS) {
+    const { path } = setting;
     const source = sources.get(path) ?? { kind: "default" };
     const value = settingOf(values, path);
-    document.setIn(
-      path.split("."),
-      document.createNode(isSecret ? secretText(source) : presentable(value), { flow: isNumbers(value) }),
-    );
-    note(document, path, ` ${source.kind}${source.from === undefined || source.kind === "option" ? "" : ` ${source.from}`}`);
+    document.setIn(path.split("."), document.createNode(shownOf(setting, value), { flow: isNumbers(value) }));
+    note(document, path, ` ${source.kind}${moreOf(setting, source, value)}`);
   }
   return document.toString({ lineWidth: 0 });
 }
 
-function secretText({ kind }: ValueSource): string {
-  return kind === "default" ? "(made at the first start, kept in the data folder)" : HIDDEN;
+function shownOf({ isSecret }: Setting, value: unknown): unknown {
+  return isSecret && value !== undefined ? HIDDEN : presentable(value ?? null);
+}
+
+/** Where a value came from, or what a default is that cannot be written down. */
+function moreOf({ defaultText }: Setting, { kind, from }: ValueSource, value: unknown): string {
+  if (kind === "default") return value === undefined && defaultText !== undefined ? `, ${defaultText}` : "";
+  return from === undefined || kind === "option" ? "" : ` ${from}`;
 }
 
 function isNumbers(value: unknown): boolean {
@@ -45,6 +49,7 @@ function note(document: Document, path: string, comment: string): void {
 
 function presentable(value: unknown): unknown {
   if (!Array.isArray(value) || isNumbers(value)) return value;
+  if (value.every((one) => typeof one === "string")) return value;
   return value.map((spec: { env?: object; definition?: unknown; actor?: unknown }) => ({
     ...spec,
     ...(spec.env === undefined ? {} : { env: Object.fromEntries(Object.keys(spec.env).map((name) => [name, HIDDEN])) }),

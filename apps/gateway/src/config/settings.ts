@@ -19,6 +19,10 @@ export interface Setting {
   readonly expected: string;
   readonly defaultValue: unknown;
   readonly isSecret?: boolean;
+  /** What people see in place of a default that is not written down. */
+  readonly defaultText?: string;
+  /** A variable that other programs know as well; read where nothing else says it. */
+  readonly alsoVariable?: string;
   /** The value, made ready for use. @throws {MetanodeError} config.invalid */
   readonly check: (value: unknown, place: Place) => unknown;
   /** The value that the text of an environment variable stands for. @throws {MetanodeError} config.invalid */
@@ -88,6 +92,14 @@ function text(head: Head, isFitting: (value: string) => boolean): Setting {
   };
 }
 
+function flag(head: Head): Setting {
+  return {
+    ...head,
+    check: (value, place) => (typeof value === "boolean" ? value : refuse(value, place)),
+    parse: (value, place) => (["true", "false"].includes(value) ? value === "true" : refuse(value, place)),
+  };
+}
+
 function json(head: Head, check: Setting["check"]): Setting {
   const parse: Setting["parse"] = (value, place) => {
     try {
@@ -128,6 +140,44 @@ function placeActors(value: unknown, place: Place): readonly ActorSpec[] {
   );
 }
 
+/** Files find their place from where they were written down. */
+function placeFiles(value: unknown, place: Place): readonly string[] {
+  const isFitting = Array.isArray(value) && value.every((one) => typeof one === "string" && one !== "");
+  return isFitting ? Object.freeze((value as string[]).map((one) => resolve(place.base, one))) : refuse(value, place);
+}
+
+function isUrlOf(protocols: readonly string[]): (value: string) => boolean {
+  return (value) => protocols.includes(URL.parse(value)?.protocol ?? "");
+}
+
+/** Workflows. */
+const nature: readonly Setting[] = [
+  {
+    ...flag({ path: "nature.enabled", expected: "true or false", defaultValue: undefined }),
+    defaultText: "true if another setting of nature is given",
+  },
+  {
+    ...text(
+      { path: "nature.databaseUrl", expected: "postgresql://user:password@host:port/database", defaultValue: undefined },
+      isUrlOf(["postgresql:", "postgres:"]),
+    ),
+    isSecret: true,
+    defaultText: "a SQLite database in the data folder",
+    alsoVariable: "DATABASE_URL",
+  },
+  json({ path: "nature.flows", expected: "a list of files", defaultValue: [] }, placeFiles),
+  integer("nature.concurrency", 64, [1, 100_000]),
+  {
+    ...text(
+      { path: "nature.callbackUrl", expected: "http://… or https://…", defaultValue: undefined },
+      isUrlOf(["http:", "https:"]),
+    ),
+    defaultText: "this gateway's own",
+  },
+  flag({ path: "nature.compat", expected: "true or false", defaultValue: false }),
+  flag({ path: "nature.compatToken", expected: "true or false", defaultValue: true }),
+];
+
 const data: Setting = {
   path: "data",
   expected: "a folder",
@@ -163,11 +213,13 @@ export const SETTINGS: readonly Setting[] = [
   integer("durable.maxInFlight", 256, [1, 100_000]),
   json({ path: "processors", expected: "a list of processors", defaultValue: [] }, placeProcessors),
   json({ path: "actors", expected: "a list of actors", defaultValue: [] }, placeActors),
+  ...nature,
   {
     ...text(
       { path: "token", expected: "at least 16 printable ASCII characters without spaces", defaultValue: undefined },
       (value) => /^[\u0021-\u007e]{16,512}$/.test(value),
     ),
     isSecret: true,
+    defaultText: "made at the first start, kept in the data folder",
   },
 ];

@@ -41,6 +41,26 @@ export interface GatewayConfig {
   processors?: readonly ProcessorSpec[];
   /** Spawned with the node, at the top of its kernel. In a file, a relative `file` is meant from the folder of that file. */
   actors?: readonly ActorSpec[];
+  /** Workflows. A node that says nothing here runs none and pays nothing for them. */
+  nature?: {
+    /** @default true if another setting of nature is given, or `nature: {}` */
+    enabled?: boolean;
+    /** A PostgreSQL database that nodes share; also DATABASE_URL. @default a SQLite database in the data folder */
+    databaseUrl?: string | undefined;
+    /**
+     * TypeScript or JavaScript files that export flows (`defineFlow`): declared at the start, with their functions as local executors. What
+     * they do not declare stays. In a file, a relative path is meant from the folder of that file. @default []
+     */
+    flows?: readonly string[];
+    /** Conversions at a time. @default 64 */
+    concurrency?: number;
+    /** Where executors over HTTP post what they answer later. @default this gateway's own address */
+    callbackUrl?: string | undefined;
+    /** Answers at the addresses and in the shapes of Nature (`/input`, `/get/byId` …) as well. @default false */
+    compat?: boolean;
+    /** Whether callers of those show the token; what was written for Nature has none. @default true */
+    compatToken?: boolean;
+  };
   /** What callers of `/api` show. @default made at the first start and kept in the data folder, file `token` */
   token?: string;
 }
@@ -81,6 +101,21 @@ export interface ConfigValues {
   };
   readonly processors: readonly ProcessorSpec[];
   readonly actors: readonly ActorSpec[];
+  readonly nature: NatureValues;
   /** Absent where the one in the data folder counts. */
   readonly token: string | undefined;
+}
+
+/** How a node runs workflows. */
+export interface NatureValues {
+  readonly enabled: boolean;
+  /** Absent = SQLite in the data folder. */
+  readonly databaseUrl: string | undefined;
+  /** Absolute. */
+  readonly flows: readonly string[];
+  readonly concurrency: number;
+  /** Absent = the gateway's own. */
+  readonly callbackUrl: string | undefined;
+  readonly compat: boolean;
+  readonly compatToken: boolean;
 }

@@ -3,12 +3,18 @@ import type { ActorsModule } from "@metanode/actors/module";
 import type { Clock, MetaNode, ProcessorsModule } from "@metanode/core";
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { NatureValues } from "../config/types.ts";
+import type { WorkflowsModule } from "../workflows/module.ts";
 
 /** What routes work with. */
 export interface HttpContext {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
   readonly actors: ActorsModule;
+  /** Absent where the node runs no workflows. */
+  readonly nature?: WorkflowsModule | undefined;
+  /** How workflows are reached the way Nature was. @default not at all */
+  readonly natureFace?: Pick<NatureValues, "compat" | "compatToken">;
   readonly clock: Clock;
   /** What callers of `/api` must show. */
   readonly token: string;

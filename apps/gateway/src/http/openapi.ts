@@ -71,7 +71,7 @@ export async function documentRoutes(app: Api): Promise<void> {
         title: "Metanode",
         version,
         description:
-          "Messages, processors, actors and dead letters of one node. Errors are Problem Details (RFC 9457) with a stable `code`.",
+          "Messages, processors, actors, workflows and dead letters of one node. Errors are Problem Details (RFC 9457) with a stable `code`.",
         license: { name: "Apache-2.0", identifier: "Apache-2.0" },
       },
       components: {
@@ -80,7 +80,9 @@ export async function documentRoutes(app: Api): Promise<void> {
         },
       },
       security: [{ token: [] }],
-      tags: ["messages", "node", "processors", "actors", "dead letters", "errors", "probes"].map((name) => ({ name })),
+      tags: ["messages", "node", "processors", "actors", "workflows", "dead letters", "errors", "probes"].map((name) => ({
+        name,
+      })),
     },
     transform: jsonSchemaTransform,
     transformObject: (found) => withMessageBody(jsonSchemaTransformObject(found) as Document) as never,

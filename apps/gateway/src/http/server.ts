@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { coreError, errorRow } from "@metanode/core";
+import "@metanode/nature/errors"; // its codes, for the table of errors
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -23,11 +24,13 @@ import { documentRoute, documentRoutes } from "./openapi.ts";
 import { probeRoutes } from "./probes.ts";
 import { instanceOf, PROBLEM_TYPE, toKnownError, toProblem } from "./problem.ts";
 import { processorRoutes } from "./processors.ts";
+import { callbackRoute } from "./workflows/callbacks.ts";
+import { workflowRoutes } from "./workflows/index.ts";
 
 /** Attributes and JSON around a payload. */
 const ENVELOPE_BYTES = 64 * 1024;
-/** Longest name or id in an address. */
-const MAX_PARAM_CHARS = 512;
+/** Longest name, id or key in an address. */
+const MAX_PARAM_CHARS = 4_096;
 
 /** The HTTP face of a node, not yet listening. `onRoute` is told of every route that it gets. */
 export async function createServer(context: HttpContext, onRoute?: (route: RouteOptions) => void): Promise<Api> {
@@ -57,6 +60,12 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
   await documentRoutes(app);
   await app.register(async (open) => probeRoutes(open as Api, context));
   await app.register(async (api) => apiRoutes(api as Api, context), { prefix: "/api/v1" });
+  // Executors have no token: what they answer with carries a credential of its own.
+  await app.register(async (open) => callbackRoute(whileOpen(open as Api, context), context), { prefix: "/api/v1" });
+  if (context.nature !== undefined && context.natureFace?.compat === true) {
+    const { natureRoutes } = await import("./workflows/nature.ts");
+    await app.register(async (open) => natureRoutes(whileOpen(open as Api, context), context));
+  }
   // What stands below /api and does not exist is nobody's business either who has no token.
   await app.register(
     async (api) => {
@@ -71,20 +80,27 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
 /** Everything of `/api/v1`: with a token, and only while the gateway is not stopping. */
 async function apiRoutes(api: Api, context: HttpContext): Promise<void> {
   api.addHook("onRequest", requireToken(context.token));
-  api.addHook("onRequest", async () => {
-    if (!context.stopping.aborted) return;
-    throw coreError("node.closed", `node ${context.node.name} is stopping; send to another, or again after its restart`, {
-      retryAfterMs: 1_000,
-    });
-  });
+  whileOpen(api, context);
   nodeRoutes(api, context);
   processorRoutes(api, context);
   actorRoutes(api, context);
+  workflowRoutes(api, context);
   logRoutes(api, context);
   deadLetterRoutes(api, context);
   errorRoutes(api);
   documentRoute(api);
   await api.register(async (scope) => messageRoutes(scope as Api, context));
+}
+
+/** Refuses whatever comes after the gateway began to stop. */
+function whileOpen(api: Api, { node, stopping }: HttpContext): Api {
+  api.addHook("onRequest", async () => {
+    if (!stopping.aborted) return;
+    throw coreError("node.closed", `node ${node.name} is stopping; send to another, or again after its restart`, {
+      retryAfterMs: 1_000,
+    });
+  });
+  return api;
 }
 
 function secure(request: FastifyRequest, reply: FastifyReply): void {

@@ -29,8 +29,8 @@ import { fromNature, fromNatureOver, fromNatureReply, fromNatureResult, toNature
 export interface HttpExecutorOptions {
   /** Makes the `task_id` on the wire and the credential. */
   credentials: Pick<Credentials, "seal">;
-  /** Where an executor posts what it answers later; absent = it has to know. */
-  callbackUrl?: string;
+  /** Where an executor posts what it answers later; absent = it has to know. As a function where it is known only later. */
+  callbackUrl?: string | (() => string | undefined);
   /** Longest answer, in bytes. @default 16_777_216 */
   maxAnswerBytes?: number;
   /** Connections to one host at a time. @default 256 */
@@ -56,7 +56,7 @@ const PASSING = new Set([408, 421, 425, 429]);
 interface World {
   readonly connections: Connections;
   readonly maxAnswerBytes: number;
-  readonly callbackUrl: string | undefined;
+  readonly callbackUrl: () => string | undefined;
   readonly credentials: Pick<Credentials, "seal">;
 }
 
@@ -75,7 +75,7 @@ export function createHttpExecutors(options: HttpExecutorOptions): HttpExecutors
   const world: World = {
     connections: { http: new HttpAgent(agent), https: new HttpsAgent({ ...agent, ...tls }) },
     maxAnswerBytes: intWithin("http.maxAnswerBytes", options.maxAnswerBytes ?? 16_777_216, 1),
-    callbackUrl,
+    callbackUrl: typeof callbackUrl === "function" ? callbackUrl : () => callbackUrl,
     credentials,
   };
   return {
@@ -98,10 +98,11 @@ function httpExecutor(world: World, protocol: string, text: string): Executor {
   return {
     convert: async (request): Promise<ConvertResult> => {
       const { taskId, credential, signal, deadlineMs } = request;
+      const callbackUrl = world.callbackUrl();
       const headers = {
         "metanode-task": String(taskId),
         "metanode-credential": credential,
-        ...(world.callbackUrl === undefined ? {} : { "metanode-callback": world.callbackUrl }),
+        ...(callbackUrl === undefined ? {} : { "metanode-callback": callbackUrl }),
       };
       const body = JSON.stringify(toNatureRequest(request, world.credentials.seal(taskId)));
       return ask(world, { url, body, headers: { ...headers, ...common(deadlineMs) }, signal }, fromNatureResult);

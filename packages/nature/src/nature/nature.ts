@@ -18,6 +18,7 @@ import { applyChanges, openRegistry, type Registry } from "../registry/index.ts"
 import type { Backlog } from "../store/admin.ts";
 import type { Store } from "../store/full-store.ts";
 import type { StoreReads } from "../store/reads.ts";
+import type { Task } from "../store/store.ts";
 import { type NatureOptions, type ResolvedNatureOptions, resolveNatureOptions } from "./options.ts";
 import { Retention } from "./retention.ts";
 
@@ -109,6 +110,11 @@ export class Nature implements AsyncDisposable {
   /** The last version of a line. @throws store.unavailable */
   async latest(line: Omit<Locator, "version">): Promise<Instance | undefined> {
     return (await this.#means.store.latest([line]))[0];
+  }
+
+  /** A task that is not done yet. @throws store.unavailable */
+  task(id: number): Promise<Task | undefined> {
+    return this.#means.store.task(id);
   }
 
   /**

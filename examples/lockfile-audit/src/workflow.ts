@@ -1,0 +1,105 @@
+import {
+  type ConvertRequest,
+  type ConvertResult,
+  defineFlow,
+  type InstanceInput,
+  meta,
+  type Nature,
+  openNature,
+  openSqliteStore,
+  type Store,
+} from "@metanode/nature";
+import type { Finding, Inspection } from "./inspect.ts";
+
+/** Where a package stands. */
+export type PackageState = "found" | "approved" | "flagged" | "reviewed";
+
+/** What is kept of a package: as much as decides where it stands. */
+export interface PackageFacts {
+  readonly name: string;
+  readonly version: string;
+  /** What was found, in words. */
+  readonly findings: readonly string[];
+}
+
+/** Of a name or a finding no more is kept; a lockfile may hold megabytes where a word should be. */
+const MAX_LENGTH = 500;
+
+/**
+ * What becomes of the packages: one without findings is approved, one with findings is flagged, until somebody has reviewed it. Each step is a
+ * further version of the package, and stays.
+ */
+export const packageFlow = defineFlow({
+  metas: {
+    package: meta("B:audit/package:1", { states: "found|approved|flagged|reviewed" }),
+    review: meta("B:audit/review:1"),
+  },
+  executors: { judge, review },
+  relations: (relate) => [
+    relate("package", "package", {
+      description: "a package is judged by its findings",
+      selector: { states: { all: ["found"] } },
+      executor: "judge",
+      useUpstreamId: true,
+    }),
+    relate("review", "package", {
+      description: "a review is the end of what is flagged",
+      downSelector: { all: ["flagged"] },
+      executor: "review",
+    }),
+  ],
+});
+
+function judge({ from: { content } }: ConvertRequest): ConvertResult {
+  const { findings } = JSON.parse(content) as PackageFacts;
+  return { type: "instances", instances: [{ content, states: [findings.length === 0 ? "approved" : "flagged"] }] };
+}
+
+function review({ last }: ConvertRequest): ConvertResult {
+  return { type: "instances", instances: [{ content: last?.content ?? "", states: ["reviewed"] }] };
+}
+
+/**
+ * A package as it is put in. It has no id: the engine makes one of what is known of the package, so the same package with the same findings is
+ * the same instance, today and in the next audit, and one with other findings is judged anew.
+ */
+export function packageInput(outcome: Inspection | Finding): InstanceInput {
+  const facts: PackageFacts = {
+    name: cut(outcome.name),
+    version: cut(outcome.version),
+    findings: ("license" in outcome ? outcome.findings : [outcome]).map(({ kind, text }) => cut(`${kind}: ${text}`)),
+  };
+  return { meta: packageFlow.names.package, version: 1, states: ["found"], content: JSON.stringify(facts) };
+}
+
+/** That somebody has looked at a package and found it good enough. */
+export function reviewInput(packageId: string): InstanceInput {
+  return { meta: packageFlow.names.review, sysContext: { "target.id": packageId } };
+}
+
+function cut(text: string): string {
+  return text.slice(0, MAX_LENGTH);
+}
+
+/** The flow at work. */
+export interface Workflow extends AsyncDisposable {
+  readonly nature: Nature;
+  readonly store: Store;
+}
+
+/** Opens the flow on a database in a folder. @throws {MetanodeError} node.data_in_use, store.unavailable, store.unusable */
+export async function openWorkflow(folder: string): Promise<Workflow> {
+  const store = await openSqliteStore({ folder });
+  const nature = await openNature({ store, flows: [packageFlow] }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  return {
+    nature,
+    store,
+    async [Symbol.asyncDispose]() {
+      await nature.stop();
+      await store.close();
+    },
+  };
+}
