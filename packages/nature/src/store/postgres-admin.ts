@@ -93,7 +93,7 @@ export class PostgresAdmin implements RegistryStore, MaintenanceStore {
   }
 
   async removeOld({ meta, createdLtMs, limit }: { meta: string; createdLtMs: number; limit: number }): Promise<number> {
-    const rows = await this.#connections.write({ name: "remove_old", text: REMOVE_OLD, values: [meta, createdLtMs, limit] });
+    const rows = await this.#connections.write({ text: REMOVE_OLD, values: [meta, createdLtMs, limit] });
     return rows[0]?.[0] as number;
   }
 
@@ -136,8 +136,8 @@ export class PostgresAdmin implements RegistryStore, MaintenanceStore {
 }
 
 /** The old ones of a meta, but not what work is still done on, and the last version of a line only when it is the only one. */
-const REMOVE_OLD = `WITH gone AS (DELETE FROM instance d USING (
-    SELECT i.id, i.para, i.version FROM instance i WHERE i.meta = $1 AND i.created_ms < $2
+const REMOVE_OLD = `WITH gone AS (DELETE FROM instance WHERE ctid = ANY (ARRAY(
+    SELECT i.ctid FROM instance i WHERE i.meta = $1 AND i.created_ms < $2 AND i.created_ms >= 0
       AND (i.version = 0
         OR EXISTS (SELECT FROM instance n WHERE n.meta = $1 AND n.id = i.id AND n.para = i.para AND n.version > i.version)
         OR NOT EXISTS (SELECT FROM instance n WHERE n.meta = $1 AND n.id = i.id AND n.para = i.para AND n.version < i.version))
@@ -145,8 +145,7 @@ const REMOVE_OLD = `WITH gone AS (DELETE FROM instance d USING (
         WHERE t.from_meta = $1 AND t.from_id = i.id AND t.from_para = i.para AND t.from_version = i.version)
       AND NOT EXISTS (SELECT FROM failed_task t
         WHERE t.from_meta = $1 AND t.from_id = i.id AND t.from_para = i.para AND t.from_version = i.version)
-    ORDER BY i.created_ms, i.version LIMIT $3) o
-  WHERE d.meta = $1 AND d.id = o.id AND d.para = o.para AND d.version = o.version RETURNING 1)
+    ORDER BY i.created_ms, i.version LIMIT $3)) RETURNING 1)
   SELECT count(*) FROM gone`;
 
 async function editOne(run: Run, edit: RegistryEdit, nowMs: number): Promise<void> {

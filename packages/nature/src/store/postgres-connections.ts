@@ -29,6 +29,14 @@ const types = {
 };
 
 /**
+ * Whatever the server's presets are: what a commit resolved is on the disk, and each statement sees what others have committed. The rest is
+ * for plans that do not depend on how much is in the tables when they are made (see postgres-commit.ts): lookups by index, and joins of
+ * what a statement was given by hash.
+ */
+export const SESSION = `SET synchronous_commit = on; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
+  SET enable_seqscan = off; SET enable_nestloop = off; SET jit = off`;
+
+/**
  * Connections to a PostgreSQL that may go away and come back: each use takes a live one, or a new one.
  * What fails is one of our errors; `details.outcome` is `unknown` when a write was sent and its answer did not come.
  */
@@ -50,9 +58,7 @@ export class Connections {
       keepAlive: true,
       application_name: "metanode",
       types: types as pg.CustomTypesConfig,
-      // What a commit resolved must be on the disk, and each statement sees what others have committed, whatever the server's presets are.
-      onConnect: (client) =>
-        client.query("SET synchronous_commit = on; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"),
+      onConnect: (client) => client.query(SESSION),
     });
     // A connection that breaks while nobody uses it is replaced; one in use fails its statement.
     this.#pool.on("error", () => undefined);
@@ -71,6 +77,16 @@ export class Connections {
       (run) => run(statement),
       () => true,
     );
+  }
+
+  /** Statements that are one transaction, the only one of its own. */
+  async writeAll(statements: readonly Statement[]): Promise<void> {
+    const [only] = statements;
+    if (statements.length === 1 && only !== undefined) await this.write(only);
+    else
+      await this.transact(async (run) => {
+        for (const statement of statements) await run(statement);
+      });
   }
 
   /** Several statements as one transaction; nothing of it happened if `work` rejects. */

@@ -1,6 +1,9 @@
 import type { Connections, Run, Statement } from "./postgres-connections.ts";
 import type { RepairWork } from "./repairs.ts";
+import { TASK_COLUMNS } from "./rows.ts";
 import type { Failure, Retry } from "./store.ts";
+
+const TASK = TASK_COLUMNS.join(", ");
 
 /**
  * Engines in the database: a slot each, with a lease by the clock of the database, so that clocks of nodes that differ do no harm.
@@ -35,8 +38,8 @@ export async function replaceSlot(run: Run, old: number, { loose, retries, failu
   await run({ text: "DELETE FROM engine WHERE slot = $1", values: [old] });
   await run({ text: "UPDATE task SET owner = NULL WHERE owner = $1 AND id = ANY ($2::int8[])", values: [old, loose] });
   await run({ text: "UPDATE task SET owner = $2 WHERE owner = $1", values: [old, slot] });
-  if (retries.length > 0) await run(retryStatement(slot, retries));
-  if (failures.length > 0) await run(failStatement(slot, failures));
+  for (const retry of retries) await run(retryStatement(slot, retry));
+  for (const failure of failures) await run(failStatement(slot, failure));
   return slot;
 }
 
@@ -56,10 +59,11 @@ export async function prolongLease(connections: Connections, slot: number, lease
   return rows.length > 0;
 }
 
-/** Frees the tasks of engines whose lease ran out; how many. */
-export function freeDead(connections: Connections): Promise<number> {
+/** Frees the tasks of other engines whose lease ran out; how many. */
+export function freeDead(connections: Connections, own: number): Promise<number> {
   return connections.transact(async (run) => {
-    const dead = await run({ text: `DELETE FROM engine WHERE lease_until_ms < ${NOW_MS} RETURNING slot` });
+    const text = `DELETE FROM engine WHERE slot <> $1 AND lease_until_ms < ${NOW_MS} RETURNING slot`;
+    const dead = await run({ text, values: [own] });
     if (dead.length === 0) return 0;
     const freed = await run({
       text: "UPDATE task SET owner = NULL WHERE owner = ANY ($1::int8[]) RETURNING id",
@@ -69,38 +73,21 @@ export function freeDead(connections: Connections): Promise<number> {
   });
 }
 
-export function retryStatement(slot: number, retries: readonly Retry[]): Statement {
+/** One task at a time, as they come: a list of them as a table would leave it to the server whether it looks each up or reads all. */
+export function retryStatement(slot: number, { taskId, dueMs, error, counts }: Retry): Statement {
   return {
     name: "retry",
-    text: `UPDATE task t SET owner = NULL, due_ms = r.due_ms, attempts = t.attempts + r.tries, error = r.error
-      FROM unnest($2::int8[], $3::int8[], $4::int4[], $5::text[]) AS r (id, due_ms, tries, error)
-      WHERE t.id = r.id AND t.owner = $1`,
-    values: [
-      slot,
-      retries.map(({ taskId }) => taskId),
-      retries.map(({ dueMs }) => dueMs),
-      retries.map(({ counts }) => (counts ? 1 : 0)),
-      retries.map(({ error }) => withoutNul(error)),
-    ],
+    text: "UPDATE task SET owner = NULL, due_ms = $3, attempts = attempts + $4, error = $5 WHERE id = $2 AND owner = $1",
+    values: [slot, taskId, dueMs, counts ? 1 : 0, withoutNul(error)],
   };
 }
 
-export function failStatement(slot: number, failures: readonly Failure[]): Statement {
+export function failStatement(slot: number, { taskId, code, error, failedMs }: Failure): Statement {
   return {
     name: "fail",
-    text: `WITH gone AS (
-        DELETE FROM task t USING unnest($2::int8[], $3::text[], $4::text[], $5::int8[]) AS f (id, code, error, failed_ms)
-        WHERE t.id = f.id AND t.owner = $1
-        RETURNING t.id, from_meta, from_id, from_para, from_version, to_meta, mission, created_ms, due_ms, attempts, f.code, f.error, f.failed_ms)
-      INSERT INTO failed_task (id, from_meta, from_id, from_para, from_version, to_meta, mission, created_ms, due_ms, attempts, code, error,
-        failed_ms) SELECT * FROM gone`,
-    values: [
-      slot,
-      failures.map(({ taskId }) => taskId),
-      failures.map(({ code }) => code),
-      failures.map(({ error }) => withoutNul(error)),
-      failures.map(({ failedMs }) => failedMs),
-    ],
+    text: `WITH gone AS (DELETE FROM task WHERE id = $2 AND owner = $1 RETURNING ${TASK})
+      INSERT INTO failed_task (${TASK}, code, error, failed_ms) SELECT ${TASK}, $3, $4, $5 FROM gone`,
+    values: [slot, taskId, code, withoutNul(error), failedMs],
   };
 }
 

@@ -2,13 +2,14 @@ import { type Clock, systemClock } from "@metanode/core/clock";
 import { MetanodeError } from "@metanode/core/errors";
 import { intWithin, rejectUnknownKeys, textOf } from "@metanode/core/internal";
 import { natureError } from "../errors.ts";
-import { type Instance, keyOf, type Locator } from "../instance/instance.ts";
+import type { Instance, Locator } from "../instance/instance.ts";
 import type { Backlog, FailedQuery, RegistryEdit, StoredRegistry } from "./admin.ts";
 import type { Store } from "./full-store.ts";
 import { LazyReads } from "./lazy-reads.ts";
 import { PostgresAdmin } from "./postgres-admin.ts";
 import { type Round, roundResults, roundStatement, roundsOf } from "./postgres-commit.ts";
-import { type ConnectionOptions, Connections, isCollision, isUnknown, type Statement } from "./postgres-connections.ts";
+import { type ConnectionOptions, Connections, isCollision, isUnknown, type Run, type Statement } from "./postgres-connections.ts";
+import { latestStatement, loadStatement, madeStatement, openStatement, placed } from "./postgres-lookups.ts";
 import { migratePostgres } from "./postgres-schema.ts";
 import {
   failStatement,
@@ -23,7 +24,7 @@ import {
 import type { ReadClient, ReadParts } from "./prisma-reads.ts";
 import { countTasksSql, rangeSql } from "./range-sql.ts";
 import { Repairs } from "./repairs.ts";
-import { byDue, INSTANCE_COLUMNS, instanceOf, type Row, storedId, TASK_COLUMNS, taskOf } from "./rows.ts";
+import { byDue, instanceOf, type Row, TASK_COLUMNS, taskOf } from "./rows.ts";
 import { SlotGate } from "./slot-gate.ts";
 import type {
   FailedTask,
@@ -108,21 +109,7 @@ async function takeBlock(connections: Connections): Promise<number> {
 /** Collisions with other writers in a row, after which a commit is given up. */
 const MAX_COLLISIONS = 50;
 
-const INSTANCE = INSTANCE_COLUMNS.map((name) => `i.${name}`).join(", ");
 const TASK = TASK_COLUMNS.join(", ");
-
-/** How many rows of a table work on a key. */
-const OPEN_OF = `(SELECT count(*) FROM ? t WHERE t.from_meta = k.meta AND t.from_id = k.id AND t.from_para = k.para
-  AND t.from_version = k.version)`;
-
-function keyValues(keys: readonly Locator[]): unknown[] {
-  return [
-    keys.map(({ meta }) => meta),
-    keys.map(({ id }) => storedId(id)),
-    keys.map(({ para }) => para),
-    keys.map(({ version }) => version),
-  ];
-}
 
 interface Parts {
   readonly url: string;
@@ -192,51 +179,40 @@ class HostedPostgresStore implements Store {
 
   async latest(lines: readonly Omit<Locator, "version">[]): Promise<(Instance | undefined)[]> {
     if (lines.length === 0) return [];
-    const rows = await this.#connections.read({
-      name: "latest",
-      text: `SELECT k.ord, ${INSTANCE} FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (meta, id, para, ord)
-        CROSS JOIN LATERAL (SELECT * FROM instance i WHERE i.meta = k.meta AND i.id = k.id AND i.para = k.para ORDER BY i.version DESC LIMIT 1) i`,
-      values: [lines.map(({ meta }) => meta), lines.map(({ id }) => storedId(id)), lines.map(({ para }) => para)],
-    });
-    return placed(lines.length, rows);
+    return placed(lines.length, await this.#connections.read(latestStatement(lines)));
   }
 
   async load(keys: readonly Locator[]): Promise<(Instance | undefined)[]> {
     if (keys.length === 0) return [];
-    const rows = await this.#connections.read({
-      name: "load",
-      text: `SELECT k.ord, ${INSTANCE}
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::int4[]) WITH ORDINALITY AS k (meta, id, para, version, ord)
-        JOIN instance i ON i.meta = k.meta AND i.id = k.id AND i.para = k.para AND i.version = k.version`,
-      values: keyValues(keys),
-    });
-    return placed(keys.length, rows);
+    return placed(keys.length, await this.#connections.read(loadStatement(keys)));
   }
 
   async claim(nowMs: number, limit: number): Promise<Task[]> {
-    const rows = await this.#acquire({
-      text: `UPDATE task SET owner = $1 WHERE id IN (
-          SELECT id FROM task WHERE owner IS NULL AND due_ms <= $2 ORDER BY due_ms, id LIMIT $3 FOR UPDATE SKIP LOCKED)
-        RETURNING ${TASK}`,
-      values: [nowMs, limit],
+    const rows = await this.#acquire(async (run, slot) => {
+      const due = await run({
+        name: "due",
+        text: "SELECT id FROM task WHERE owner IS NULL AND due_ms <= $1 ORDER BY due_ms, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+        values: [nowMs, limit],
+      });
+      return due.length === 0 ? [] : run(takeStatement(slot, due.flat() as number[]));
     });
     return rows.map(taskOf).sort(byDue);
   }
 
   async take(id: number): Promise<Task | undefined> {
-    const [row] = await this.#acquire({ text: `UPDATE task SET owner = $1 WHERE id = $2 RETURNING ${TASK}`, values: [id] });
+    const [row] = await this.#acquire((run, slot) => run(takeStatement(slot, [id])));
     return row === undefined ? undefined : taskOf(row);
   }
 
   /** Makes tasks our own. Their ids are known before the end, so that they can be given back if its answer does not come. */
-  async #acquire({ text, values = [] }: Statement): Promise<Row[]> {
+  async #acquire(work: (run: Run, slot: number) => Promise<Row[]>): Promise<Row[]> {
     let taken: Row[] = [];
     try {
       return await this.#owning((slot) =>
         this.#connections.transact(async (run) => {
           taken = [];
           if (!(await holdSlot(run, slot))) return undefined;
-          taken = await run({ text, values: [slot, ...values] });
+          taken = await work(run, slot);
           return taken;
         }),
       );
@@ -253,21 +229,21 @@ class HostedPostgresStore implements Store {
 
   async retry(retries: readonly Retry[]): Promise<void> {
     if (retries.length === 0) return;
-    await this.#putBack((slot) => retryStatement(slot, retries), { retries });
+    await this.#putBack((slot) => retries.map((retry) => retryStatement(slot, retry)), { retries });
   }
 
   async fail(failures: readonly Failure[]): Promise<void> {
     if (failures.length === 0) return;
-    await this.#putBack((slot) => failStatement(slot, failures), { failures });
+    await this.#putBack((slot) => failures.map((failure) => failStatement(slot, failure)), { failures });
   }
 
   async #putBack(
-    statement: (slot: number) => Statement,
+    statements: (slot: number) => Statement[],
     again: { retries: readonly Retry[] } | { failures: readonly Failure[] },
   ): Promise<void> {
     try {
       await this.#repair();
-      await this.#gate.use((slot) => this.#connections.write(statement(slot)));
+      await this.#gate.use((slot) => this.#connections.writeAll(statements(slot)));
     } catch (error) {
       this.#repairs.add(again);
       throw error;
@@ -282,21 +258,11 @@ class HostedPostgresStore implements Store {
   async outcomes(keys: readonly Locator[]): Promise<Outcome[]> {
     if (keys.length === 0) return [];
     // Before what was made: what a task that ends between has made is not missed.
-    const counted = await this.#connections.read({
-      name: "open_tasks",
-      text: `SELECT k.ord, ${OPEN_OF.replace("?", "task")}, ${OPEN_OF.replace("?", "failed_task")}
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::int4[]) WITH ORDINALITY AS k (meta, id, para, version, ord)`,
-      values: keyValues(keys),
-    });
-    const made = await this.#connections.read({
-      name: "made",
-      text: `SELECT k.ord, ${INSTANCE} FROM unnest($1::text[]) WITH ORDINALITY AS k (from_key, ord)
-        JOIN instance i ON i.from_key = k.from_key ORDER BY i.meta, i.id, i.para, i.version`,
-      values: [keys.map(keyOf)],
-    });
+    const open = await this.#connections.read(openStatement(keys));
+    const made = await this.#connections.read(madeStatement(keys));
     const outcomes = keys.map(() => ({ instances: [] as Instance[], open: 0, failed: 0 }));
     for (const [ord, ...row] of made) outcomes[(ord as number) - 1]?.instances.push(instanceOf(row));
-    for (const [ord, open, failed] of counted) Object.assign(outcomes[(ord as number) - 1] ?? {}, { open, failed });
+    for (const [ord, tasks, failed] of open) Object.assign(outcomes[(ord as number) - 1] ?? {}, { open: tasks, failed });
     return outcomes;
   }
 
@@ -316,7 +282,7 @@ class HostedPostgresStore implements Store {
 
   async renewLease(leaseMs: number): Promise<LeaseRenewal> {
     await this.#owning(async (slot) => ((await prolongLease(this.#connections, slot, leaseMs)) ? true : undefined));
-    const freed = await freeDead(this.#connections);
+    const freed = await freeDead(this.#connections, this.#gate.slot);
     const fenced = this.#isFenced;
     this.#isFenced = false;
     return { freed, fenced };
@@ -441,14 +407,16 @@ async function runRound(
   return roundResults(round, ords, await run(statement));
 }
 
+/** Makes tasks those of a slot. */
+function takeStatement(slot: number, ids: readonly number[]): Statement {
+  return {
+    name: "take",
+    text: `UPDATE task SET owner = $1 WHERE id = ANY ($2::int8[]) RETURNING ${TASK}`,
+    values: [slot, ids],
+  };
+}
+
 /** The tasks that would belong to the engine that stores them. */
 function ownTasks(units: readonly Unit[]): number[] {
   return units.flatMap(({ instances }) => instances.flatMap(({ tasks }) => tasks.flatMap(({ id, mine }) => (mine ? [id] : []))));
-}
-
-/** Rows whose first cell says where they belong, from 1. */
-function placed(length: number, rows: readonly Row[]): (Instance | undefined)[] {
-  const found = new Array<Instance | undefined>(length).fill(undefined);
-  for (const [ord, ...row] of rows) found[(ord as number) - 1] = instanceOf(row);
-  return found;
 }

@@ -76,7 +76,8 @@ export class PrismaReads implements StoreReads {
       const limit = limitOf(page);
       const after = afterOf(page, ["number", "text", "text", "number"]) as [number, string, string, number] | undefined;
       const found = await instance.findMany({
-        where: after === undefined ? { meta } : { meta, ...olderThan(after) },
+        // What holds always, for an index on PostgreSQL that asks for it.
+        where: after === undefined ? { meta, createdMs: { gte: 0 } } : { meta, ...olderThan(after) },
         orderBy: [{ createdMs: "desc" }, { id: "asc" }, { para: "asc" }, { version: "desc" }],
         take: limit + 1,
       });
@@ -192,7 +193,7 @@ function beyond([meta, id, para, version]: [string, string, string, number]) {
 function olderThan([createdMs, id, para, version]: [number, string, string, number]) {
   const at = BigInt(createdMs);
   return {
-    createdMs: { lte: at },
+    createdMs: { gte: 0, lte: at },
     OR: [
       { createdMs: { lt: at } },
       { createdMs: at, id: { gt: id } },

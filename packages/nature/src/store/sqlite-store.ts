@@ -140,29 +140,18 @@ export class SqliteStore {
   }
 
   outcomes(keys: readonly Row[]): { instances: Row[]; open: number; failed: number }[] {
-    return this.#database.query("read what came of instances", () => {
-      const open = this.#tasksOf("task", keys);
-      const failed = this.#tasksOf("failed_task", keys);
-      const sql = `SELECT ${INSTANCE} FROM instance WHERE from_key = ? ORDER BY meta, id, para, version`;
-      return keys.map(([meta, id, para, version], at) => ({
-        instances: this.#all(sql, [`${meta}|${readId(String(id))}|${para}|${version}`]),
-        open: open[at] ?? 0,
-        failed: failed[at] ?? 0,
-      }));
-    });
-  }
-
-  /** How many tasks work on each key. One look at all tasks for all keys: tasks have no index by what they work on. */
-  #tasksOf(table: "task" | "failed_task", keys: readonly Row[]): number[] {
-    const rows = this.#all(
-      `WITH wanted AS (SELECT key, value ->> 0 AS meta, value ->> 1 AS id, value ->> 2 AS para, value ->> 3 AS version FROM json_each(?))
-      SELECT wanted.key, count(*) FROM ${table} t JOIN wanted ON t.from_meta = wanted.meta AND t.from_id = wanted.id
-        AND t.from_para = wanted.para AND t.from_version = wanted.version GROUP BY wanted.key`,
-      [JSON.stringify(keys)],
+    const where = "WHERE from_meta = ? AND from_id = ? AND from_para = ? AND from_version = ?";
+    const made = `SELECT ${INSTANCE} FROM instance WHERE from_key = ? ORDER BY meta, id, para, version`;
+    return this.#database.query("read what came of instances", () =>
+      keys.map((key) => {
+        const [meta, id, para, version] = key;
+        return {
+          instances: this.#all(made, [`${meta}|${readId(String(id))}|${para}|${version}`]),
+          open: Number(this.#get(`SELECT count(*) FROM task ${where}`, key)?.[0]),
+          failed: Number(this.#get(`SELECT count(*) FROM failed_task ${where}`, key)?.[0]),
+        };
+      }),
     );
-    const counts: number[] = [];
-    for (const [at, count] of rows) counts[Number(at)] = Number(count);
-    return counts;
   }
 
   countTasks(query: TaskRange): number {

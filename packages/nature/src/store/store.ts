@@ -109,9 +109,9 @@ export interface WorkStore {
   task(id: number): Promise<Task | undefined>;
   /** Takes a task over from whoever owns it, for a callback. Undefined if it is gone. */
   take(id: number): Promise<Task | undefined>;
-  /** What has come of each of these instances so far, one step down; looks at every task there is. */
+  /** What has come of each of these instances so far, one step down. */
   outcomes(keys: readonly Locator[]): Promise<Outcome[]>;
-  /** How many unfinished tasks there are in a range, for the built-in `task-checker`; looks at every task there is. Bounds as in {@link RangeQuery}. */
+  /** How many unfinished tasks there are in a range, for the built-in `task-checker`. Bounds as in {@link RangeQuery}. */
   countTasks(query: TaskRange): Promise<number>;
   /** A page of a range of keys, in ascending order of (meta, id, para, version). */
   range(query: RangeQuery): Promise<Instance[]>;

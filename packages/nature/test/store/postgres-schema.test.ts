@@ -1,6 +1,9 @@
 import pg from "pg";
 import { describe, expect, test } from "vitest";
 import { openPostgresStore } from "../../src/store/postgres.ts";
+import { commitStatements } from "../../src/store/postgres-commit.ts";
+import { SESSION } from "../../src/store/postgres-connections.ts";
+import { lookupStatements } from "../../src/store/postgres-lookups.ts";
 import { instanceOf, put } from "../../src/testing/store-conformance-tools.ts";
 import { administer, sharedPostgres, testDatabase } from "../postgres/database.ts";
 
@@ -81,3 +84,37 @@ describe("the tables of a store on PostgreSQL", () => {
     await expect(openPostgresStore({ url: "postgresql://h/d", pool: 3 } as never)).rejects.toMatchObject(bad);
   });
 });
+
+describe("the statements that a store on PostgreSQL runs all the time", () => {
+  test("are planned as lookups by key, also where the tables are new or known to be empty", async (context) => {
+    if (skip !== undefined) return context.skip(skip);
+    await using database = await testDatabase(serverUrl);
+    await (await openPostgresStore({ url: database.url, maxConnections: 2 })).close();
+    const client = new pg.Client(database.url);
+    await client.connect();
+    try {
+      await client.query(SESSION);
+      for (const state of ["new", "analyzed"]) {
+        if (state === "analyzed") await client.query("ANALYZE");
+        for (const statement of [...commitStatements, ...lookupStatements]) {
+          const { rows: lines } = await client.query({ text: `EXPLAIN (GENERIC_PLAN) ${statement}`, rowMode: "array" });
+          expect(unkeyed(lines.map(([line]) => String(line)))).toEqual([]);
+        }
+      }
+    } finally {
+      await client.end();
+    }
+  });
+});
+
+const KEYS = ["instance_pkey", "instance_from", "task_pkey", "task_from", "failed_task_from", "engine_pkey"];
+
+/** Lines of a plan that reach a table otherwise than by its key: a look into an index says on its next line what it looks for. */
+function unkeyed(plan: readonly string[]): string[] {
+  return plan.filter((line, at) => {
+    const index = /Index (?:Only )?Scan (?:Backward )?using (\w+) on|Bitmap Index Scan on (\w+)/.exec(line);
+    const name = index?.[1] ?? index?.[2];
+    if (name !== undefined) return !KEYS.includes(name) || !/Index Cond: /.test(plan[at + 1] ?? "");
+    return /Scan.* on (instance|task|failed_task|engine)\b/.test(line) && !/Bitmap Heap Scan/.test(line);
+  });
+}

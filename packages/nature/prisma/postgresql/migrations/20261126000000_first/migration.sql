@@ -41,7 +41,9 @@ CREATE TABLE instance (
 
 -- One upstream gives one instance to a line; also finds what came of an upstream.
 CREATE UNIQUE INDEX instance_from ON instance (from_key, meta, id, para) WHERE from_key IS NOT NULL;
-CREATE INDEX instance_recent ON instance (meta, created_ms);
+-- Its condition holds always, and keeps the index from being taken for lookups by key: they begin with the meta as well, and of all
+-- instances of a meta one would be looked for.
+CREATE INDEX instance_recent ON instance (meta, created_ms) WHERE created_ms >= 0;
 
 -- Missions that are not done. `owner` is the slot of the engine that is at it. Rows come and go all the time: they are vacuumed early.
 CREATE TABLE task (
@@ -60,6 +62,8 @@ CREATE TABLE task (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
 CREATE INDEX task_due ON task (due_ms, id) WHERE owner IS NULL;
+-- For what works on an instance: waits for its end, task-checker, removal of old instances. Costs up to 5 us per task.
+CREATE INDEX task_from ON task (from_meta, from_id, from_para, from_version);
 
 CREATE TABLE failed_task (
   id BIGINT PRIMARY KEY,
@@ -78,6 +82,7 @@ CREATE TABLE failed_task (
 );
 
 CREATE INDEX failed_task_to ON failed_task (to_meta, id);
+CREATE INDEX failed_task_from ON failed_task (from_meta, from_id, from_para, from_version);
 
 -- Engines that live, by the clock of the database. A slot is never given twice.
 CREATE TABLE engine (
