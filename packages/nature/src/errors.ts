@@ -55,7 +55,7 @@ const natureRows = defineErrorCodes({
     grpc: 13,
     exit: 1,
     retryable: false,
-    meaning: "The database is damaged, newer than this program, or another program's.",
+    meaning: "The database is damaged, newer than this program, another program's, or refuses this one.",
   },
 });
 

@@ -29,6 +29,10 @@ export async function startPostgres(flags: readonly string[] = []): Promise<Post
   const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), "metanode-postgres-"));
   const said: unknown[] = [];
+  const keep = (line: unknown): void => {
+    said.push(line);
+    if (said.length > 20) said.shift();
+  };
   const server = new EmbeddedPostgres({
     databaseDir: folder,
     port,
@@ -42,8 +46,8 @@ export async function startPostgres(flags: readonly string[] = []): Promise<Post
       ...["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
       ...["-c", "max_connections=200", "-c", "shared_buffers=64MB", ...flags],
     ],
-    onLog: (line) => void said.push(line),
-    onError: (line) => void said.push(line),
+    onLog: keep,
+    onError: keep,
   });
   const start = async (): Promise<void> => {
     try {

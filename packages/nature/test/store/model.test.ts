@@ -195,7 +195,7 @@ async function agrees(open: () => Promise<StoreHarness>): Promise<void> {
         await harness.dispose();
       }
     }),
-    { numRuns: 15, endOnFailure: true },
+    { numRuns: 10, endOnFailure: true },
   );
 }
 
