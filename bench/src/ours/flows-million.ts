@@ -15,25 +15,31 @@ export async function storeMillion(folder: string): Promise<void> {
   if (file === undefined) throw new Error(`there is no database in ${folder}`);
   // Another copy of SQLite than ours: nobody else has the file open now.
   const database = new DatabaseSync(join(folder, file));
-  database.exec(
-    "PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; CREATE TEMP TABLE flow (id TEXT PRIMARY KEY) WITHOUT ROWID; BEGIN",
-  );
-  const each = COUNT / (STEPS.flow3 + 1);
+  database.exec("PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; BEGIN");
+  database.exec("CREATE TEMP TABLE flow (number INTEGER PRIMARY KEY, id TEXT)");
+  const flows = COUNT / (STEPS.flow3 + 1);
   database
     .prepare(
-      `INSERT OR IGNORE INTO flow WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
-      SELECT printf('%020u', abs(random())) FROM n`,
+      `INSERT INTO flow (id) WITH RECURSIVE n (n, id) AS (
+        SELECT 1, abs(random()) UNION ALL SELECT n + 1, abs(random()) FROM n WHERE n < ?)
+      SELECT printf('%020u', id) FROM n ORDER BY id`,
     )
-    .run(each);
+    .run(flows);
+  const content = JSON.stringify({ number: 0, order: "2026-000017", filler: "x".repeat(160) });
   for (let step = 0; step <= STEPS.flow3; step++) {
-    const from = step === 0 ? "NULL" : `'${stepMeta("flow3", step - 1)}|' || ltrim(id, '0') || '||0'`;
-    const content = JSON.stringify({ number: 0, order: "2026-000017", filler: "x".repeat(160) });
+    const isInput = step === 0;
     database
       .prepare(
-        `INSERT INTO instance (meta, id, para, version, content, context, sys_context, states, from_key, created_ms)
-        SELECT ?, id, '', 0, ?, '{}', '{}', '[]', ${from}, 1750000000000 FROM flow ORDER BY id`,
+        `INSERT INTO instance (row, meta, id, para, version, content, context, sys_context, states, from_key, from_ref, created_ms)
+        SELECT ?1 + number, ?2, id, '', 0, ?3, '{}', '{}', '[]', ?4 || '|' || ltrim(id, '0') || '||0', ?5 + number, 1750000000000 FROM flow`,
       )
-      .run(stepMeta("flow3", step), content);
+      .run(
+        step * flows,
+        stepMeta("flow3", step),
+        content,
+        isInput ? null : stepMeta("flow3", step - 1),
+        isInput ? null : (step - 1) * flows,
+      );
   }
   database.exec("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
   database.close();
