@@ -9,6 +9,7 @@ import { answerQuestions } from "./processes.ts";
 
 const openers: Readonly<Record<string, () => Promise<{ open(where: string): Promise<FlowWorld> }>>> = {
   "ours-sqlite": async () => ({ open: (await import("./ours/flows.ts")).openOnSqlite }),
+  "ours-stepwise": async () => ({ open: (await import("./ours/flows.ts")).openStepwiseOnSqlite }),
   "ours-postgres": async () => ({ open: (await import("./ours/flows.ts")).openOnPostgres }),
   restate: async () => ({ open: (await import("./peers/restate-flows.ts")).openRestateFlows }),
   dbos: async () => ({ open: (await import("./peers/dbos-flows.ts")).openDbosFlows }),

@@ -34,11 +34,11 @@ export function advance(content: string): string {
   return JSON.stringify({ ...value, step: (value.step ?? 0) + 1 });
 }
 
-const FLOW = `three steps with a result of 200 B stored each, ${IN_FLIGHT} flows in flight, on the disk before it counts`;
-const PEERS = "restate-server is under the Business Source License and only runs here beside ours";
+const FLOW = `three steps with a result of 200 B stored each, ${IN_FLIGHT} flows in flight, on the disk before a flow counts`;
+const AHEAD = "ours runs steps that answer at once ahead of the disk and stores them together";
 
-function flowMeasure(name: string, about: string): Measure {
-  return { name, unit: "flows/s", better: "higher", note: [FLOW, about, PEERS].filter((text) => text !== "").join("; ") };
+function flowMeasure(name: string, ...about: readonly string[]): Measure {
+  return { name, unit: "flows/s", better: "higher", note: [FLOW, ...about].join("; ") };
 }
 
 function storedMeasure(name: string): Measure {
@@ -52,11 +52,13 @@ function storedMeasure(name: string): Measure {
 
 /** What the bench of workflows measures. */
 export const flowMeasures: readonly Measure[] = [
-  flowMeasure("flow3.sqlite", ""),
-  flowMeasure("flow3.postgres", ""),
+  flowMeasure("flow3.sqlite", AHEAD),
+  flowMeasure("flow3.postgres", AHEAD),
+  flowMeasure("flow3.stepwise", "ours: on SQLite, each step on the disk before the next begins, as with the peers"),
   flowMeasure(
     "flow3.million",
-    "ours: on SQLite with 1,000,000 instances of the same metas already stored; the peers begin empty",
+    AHEAD,
+    "on SQLite with 1,000,000 instances of the same metas already stored; the peers begin empty",
   ),
   storedMeasure("stored.sqlite"),
   storedMeasure("stored.postgres"),
@@ -64,6 +66,6 @@ export const flowMeasures: readonly Measure[] = [
     name: "relay10.sqlite",
     unit: "ms",
     better: "lower",
-    note: `median time of one flow of ten steps, one at a time; ${PEERS}`,
+    note: `median time of one flow of ten steps, one at a time, on SQLite; ${AHEAD}`,
   },
 ];

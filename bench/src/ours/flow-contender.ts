@@ -14,7 +14,9 @@ export const ourFlows: Contender = {
       for (const part of opened) await part.close();
     };
     try {
-      opened.push(await openSqlite(), await openMillion());
+      opened.push(await openSqlite());
+      opened.push(await openStepwise());
+      opened.push(await openMillion());
       const postgres = await openPostgres().catch(sayUnavailable);
       if ("close" in postgres) opened.push(postgres);
       const samplers = Object.assign({}, ...opened.map((part) => part.samplers)) as Running["samplers"];
@@ -42,6 +44,12 @@ async function openSqlite(): Promise<Part> {
     },
     close: () => stop().then(() => remove(folder)),
   };
+}
+
+async function openStepwise(): Promise<Part> {
+  const folder = diskFolder("nature-stepwise-");
+  const { sampler, stop } = await startFlows("ours-stepwise", folder);
+  return { samplers: { "flow3.stepwise": sampler("flow3") }, close: () => stop().then(() => remove(folder)) };
 }
 
 async function openMillion(): Promise<Part> {

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openSqliteStore } from "../../../packages/nature/src/store/sqlite.ts";
+import { openSqliteStore } from "@metanode/nature";
 import { STEPS } from "../flows.ts";
 import { stepMeta } from "./flows.ts";
 

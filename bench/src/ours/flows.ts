@@ -1,11 +1,4 @@
-import { Catalog } from "../../../packages/nature/src/catalog/catalog.ts";
-import { Engine } from "../../../packages/nature/src/engine/engine.ts";
-import { defineExecutors } from "../../../packages/nature/src/executor/local.ts";
-import type { Meta } from "../../../packages/nature/src/meta/meta.ts";
-import type { Relation } from "../../../packages/nature/src/relation/relation.ts";
-import type { Store } from "../../../packages/nature/src/store/full-store.ts";
-import { openPostgresStore } from "../../../packages/nature/src/store/postgres.ts";
-import { openSqliteStore } from "../../../packages/nature/src/store/sqlite.ts";
+import { type Meta, type Nature, type NatureOptions, openNature, type Relation } from "@metanode/nature";
 import { advance, type FlowName, type FlowWorld, STEPS } from "../flows.ts";
 
 /** The meta of what is stored and leads to nothing. */
@@ -17,29 +10,27 @@ export function stepMeta(name: FlowName, step: number): string {
 }
 
 /** Workflows on a database in a folder. */
-export async function openOnSqlite(folder: string): Promise<FlowWorld> {
-  return world(await openSqliteStore({ folder }));
+export function openOnSqlite(folder: string): Promise<FlowWorld> {
+  return openWorld({ folder });
+}
+
+/** The same, no step begun before the one before it is on the disk. */
+export function openStepwiseOnSqlite(folder: string): Promise<FlowWorld> {
+  return openWorld({ folder, engine: { maxAhead: 0 } });
 }
 
 /** Workflows on a PostgreSQL. */
-export async function openOnPostgres(url: string): Promise<FlowWorld> {
-  return world(await openPostgresStore({ url }));
+export function openOnPostgres(databaseUrl: string): Promise<FlowWorld> {
+  return openWorld({ databaseUrl });
 }
 
-function world(store: Store): FlowWorld {
-  const catalog = declared();
+async function openWorld(options: NatureOptions): Promise<FlowWorld> {
   const ends = new Set(names().map((name) => stepMeta(name, STEPS[name])));
   /** By id: a flow keeps that of its input. */
   const waiting = new Map<string, () => void>();
-  const engine = new Engine({
-    store,
-    catalog: () => catalog,
-    credential: () => "",
-    resolvers: {
-      local: defineExecutors({
-        advance: ({ from }) => ({ type: "instances", instances: [{ content: advance(from.content) }] }),
-      }),
-    },
+  const nature: Nature = await openNature({
+    ...options,
+    flows: [declared()],
     onReport: ({ text }) => console.error(text),
     onStored: ({ meta, id }) => {
       if (!ends.has(meta)) return;
@@ -47,21 +38,17 @@ function world(store: Store): FlowWorld {
       waiting.delete(id);
     },
   });
-  engine.start();
   return {
     flow: async (name, content) => {
-      const { instance } = await engine.input({ meta: stepMeta(name, 0), content });
+      const { instance } = await nature.input({ meta: stepMeta(name, 0), content });
       await new Promise<void>((resolve) => waiting.set(instance.id, resolve));
     },
-    store: (content) => engine.input({ meta: STORED, content }),
+    store: (content) => nature.input({ meta: STORED, content }),
     count: async (work) => {
-      const [counted] = await store.reads.counts(work === "stored" ? STORED : stepMeta(work, STEPS[work]));
+      const [counted] = await nature.reads.counts(work === "stored" ? STORED : stepMeta(work, STEPS[work]));
       return counted?.instances ?? 0;
     },
-    close: async () => {
-      await engine.stop();
-      await store.close();
-    },
+    close: () => nature.stop(),
   };
 }
 
@@ -69,7 +56,7 @@ function names(): FlowName[] {
   return Object.keys(STEPS) as FlowName[];
 }
 
-function declared(): Catalog {
+function declared(): NonNullable<NatureOptions["flows"]>[number] {
   const metas: Meta[] = [meta(STORED)];
   const relations: Relation[] = [];
   for (const name of names()) {
@@ -79,7 +66,11 @@ function declared(): Catalog {
       relations.push({ from: stepMeta(name, step), to: stepMeta(name, step + 1), settings, enabled: true });
     }
   }
-  return new Catalog({ metas, relations });
+  return {
+    metas,
+    relations,
+    executors: { advance: ({ from }) => ({ type: "instances", instances: [{ content: advance(from.content) }] }) },
+  };
 }
 
 function meta(name: string): Meta {

@@ -16,6 +16,7 @@ export const dbos: Contender = {
         samplers: {
           "flow3.sqlite": flow3,
           "flow3.postgres": flow3,
+          "flow3.stepwise": flow3,
           "flow3.million": flow3,
           "relay10.sqlite": sampler("relay10"),
         },

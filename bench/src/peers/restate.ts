@@ -36,10 +36,11 @@ export const restate: Contender = {
         samplers: {
           "flow3.sqlite": flow3,
           "flow3.postgres": flow3,
+          "flow3.stepwise": flow3,
           "flow3.million": flow3,
           "relay10.sqlite": sampler("relay10"),
         },
-        note: "its own server with its defaults, one node; a service with ctx.run per step, called through its ingress",
+        note: "its own server with its defaults, one node; a service with ctx.run per step, called through its ingress; the server is under the Business Source License and only runs here beside ours",
         close: () => stop().then(close),
       };
     } catch (error) {
