@@ -47,6 +47,13 @@ const KEEP_MS = 500;
 /** From this number of passes on a loop is told of, each time it has become ten times as long. */
 const LONG_LOOP = 1_000;
 
+/** What outputs are placed on. */
+type PlanBasis =
+  /** The last version that the executor was given, if there was one: another one since is a conflict. */
+  | { readonly target: Target; readonly last: Instance | undefined }
+  /** The executor was given none: the line is looked at when it is known. */
+  | { readonly target: Target };
+
 /** What a unit of work came to. */
 type Settled = "done" | "conflict" | "lost";
 
@@ -129,7 +136,7 @@ export class Conversions {
     const working = isFiltered ? await applyBefore(world, job.mission, job.upstream) : job.upstream;
     const converted = await conclude(world, { mission: job.mission, target }, result, working);
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
-      const settled = await this.#commit(job, await this.#plan(job, target, converted));
+      const settled = await this.#commit(job, await this.#plan(job, { target }, converted));
       if (settled !== "conflict") return settled;
     }
     throw tooManyConflicts();
@@ -143,13 +150,15 @@ export class Conversions {
     fault?.("task.target");
     const line = lineOf(target) ?? job.metOn;
     if (line !== undefined && job.line === undefined && !this.#enter(job, line)) return;
-    if (job.begun !== undefined) return andThen(takeBegun(job), (converted) => this.#settle(job, target, converted));
+    if (job.begun !== undefined) return andThen(takeBegun(job), (converted) => this.#settle(job, { target }, converted));
     const { meta, id, para = "" } = target;
     const last = meta.isStateful && id !== undefined ? stored.latest({ meta: meta.meta, id, para }, true) : undefined;
     return andThen(last, (there) => {
       fault?.("task.last");
       const work = { taskId: task.id, upstream, mission, target, last: there };
-      return andThen(convert(this.#worldNow(), work), (converted) => this.#settle(job, target, converted));
+      // Whatever was made of this last version comes after it, or not at all.
+      const ground = line === undefined || id === undefined ? { target } : { target, last: there };
+      return andThen(convert(this.#worldNow(), work), (converted) => this.#settle(job, ground, converted));
     });
   }
 
@@ -168,12 +177,12 @@ export class Conversions {
     return isMine;
   }
 
-  #settle(job: Job, target: Target, converted: Converted): Maybe<void> {
+  #settle(job: Job, ground: PlanBasis, converted: Converted): Maybe<void> {
     if ("instead" in converted && converted.instead.type !== "self-route") {
       return this.#end(job, this.#instead(job, converted.instead));
     }
     // The executor has run: what is left takes nobody's place.
-    return andThen(this.#plan(job, target, converted), (planned) => {
+    return andThen(this.#plan(job, ground, converted), (planned) => {
       const { planned: all, done } = runAhead(this.#ground, this.#worldNow(), planned);
       void this.#store(job, all, done);
     });
@@ -186,9 +195,10 @@ export class Conversions {
   }
 
   /** What a try will store, and what follows from that. */
-  #plan(job: Job, target: Target, converted: Converted): Maybe<readonly Planned[]> {
+  #plan(job: Job, basis: PlanBasis, converted: Converted): Maybe<readonly Planned[]> {
     const { stored, options, fault } = this.#ground;
     const { mission, upstream } = job;
+    const { target } = basis;
     const { catalog } = this.#worldNow();
     if ("instead" in converted) return this.#planRoutes(job, catalog, routesOf(converted.instead));
     const made = toInstances({
@@ -199,6 +209,7 @@ export class Conversions {
       outputs: converted.outputs,
       working: converted.working.sysContext,
       latest: (placed) => {
+        if ("last" in basis) return basis.last;
         job.metOn = lineKeyOf(placed);
         return stored.latest(placed, true);
       },

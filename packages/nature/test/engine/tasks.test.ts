@@ -356,6 +356,33 @@ describe("two engines on one store", () => {
     expect(new Set(ran)).toEqual(new Set(["first", "second"]));
   });
 
+  test("never put what was made of one last version behind another: who comes second begins anew (E3, S3)", async () => {
+    const seen: (string | undefined)[] = [];
+    const gates: (() => void)[] = [];
+    const declared = (isGated: boolean): TestNatureOptions => ({
+      metas,
+      relations: [relation("B:a:1", "B:s:1", { executor: local("work"), useUpstreamId: true })],
+      executors: {
+        work: async ({ from, last }) => {
+          if (isGated) seen.push(last?.content);
+          if (isGated && seen.length === 1) await new Promise<void>((resolve) => gates.push(resolve));
+          return { type: "instances", instances: [{ content: `${last?.content ?? ""}${from.para}` }] };
+        },
+      },
+    });
+    await using slow = createTestNature(declared(true));
+    await using quick = createTestNature({ ...declared(false), disk: slow.disk, clock: slow.clock });
+    await slow.input({ meta: "B:a:1", id: "1", para: "s" });
+    await until(() => gates.length === 1);
+    await quick.input({ meta: "B:a:1", id: "1", para: "q" });
+    await quick.settle();
+    gates[0]?.();
+    await slow.settle();
+    expect(slow.instances("B:s:1").map(({ version, content }) => `${version} ${content}`)).toEqual(["1 q", "2 qs"]);
+    expect(seen).toEqual([undefined, "q"]);
+    expect(slow.engine.stats.conflicts).toBe(1);
+  });
+
   test("take over from each other when one dies: after its lease, and nothing is done twice on the disk (S5)", async () => {
     const engine = { leaseMs: 3_000, pollMs: 500 };
     const { work, waiting } = gate();
