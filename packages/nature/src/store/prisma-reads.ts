@@ -5,7 +5,7 @@ import { type Instance, keyOf, type Locator } from "../instance/instance.ts";
 import type { MetaString } from "../meta/meta-string.ts";
 import { afterOf, limitOf, pageOf } from "./pages.ts";
 import type { MetaCount, PageQuery, ReadPage, StoreReads, TaskView } from "./reads.ts";
-import { locatorOf, readId, storedId } from "./rows.ts";
+import { type Cell, locatorOf, readId, storedId } from "./rows.ts";
 import type { FailedTask, RangeQuery, Task } from "./store.ts";
 
 /** The client that both dialects have in common: the reads here use nothing that only one of them knows. */
@@ -16,6 +16,8 @@ export interface ReadParts {
   readonly client: ReadClient;
   /** A page of a range: a comparison of whole keys, which Prisma takes apart so that no index helps. */
   readonly range: (query: RangeQuery) => Promise<Instance[]>;
+  /** A page of what was made from an instance; absent = an index by `from_key` finds it. */
+  readonly downstream?: (fromKey: string, after: readonly Cell[] | undefined, limit: number) => Promise<Instance[]>;
   /** Leaf states of the last versions: meta, state, lines; `meta` = all. */
   readonly stateCounts: string;
 }
@@ -89,6 +91,8 @@ export class PrismaReads implements StoreReads {
       const limit = limitOf(page);
       const after = afterOf(page, KEY) as [string, string, string, number] | undefined;
       const fromKey = keyOf(key);
+      const { downstream } = this.#parts;
+      if (downstream !== undefined) return pageOf(await downstream(fromKey, after, limit + 1), limit, keyCells);
       const where = after === undefined ? { fromKey } : { fromKey, ...beyond(after) };
       const found = await instance.findMany({ where, orderBy: [...KEY_ORDER], take: limit + 1 });
       return pageOf(found.map(instanceFrom), limit, keyCells);

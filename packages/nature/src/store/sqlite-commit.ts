@@ -1,5 +1,6 @@
-import type { Cell } from "./rows.ts";
+import { type Cell, INSTANCE_COLUMNS } from "./rows.ts";
 import type { SqliteDatabase, Statement } from "./sqlite-database.ts";
+import type { SqliteSources } from "./sqlite-sources.ts";
 import type { PackedResults, PackedUnits } from "./sqlite-wire.ts";
 import { INSTANCE_WIDTH, STATUS, TASK_WIDTH } from "./sqlite-wire.ts";
 
@@ -12,13 +13,18 @@ import { INSTANCE_WIDTH, STATUS, TASK_WIDTH } from "./sqlite-wire.ts";
 export class SqliteCommit {
   readonly #sql: Record<"put" | "addTask" | "endTask" | "last" | "made" | "mark" | "undo" | "keep", Statement>;
 
-  constructor(database: SqliteDatabase) {
+  readonly #sources: SqliteSources;
+
+  constructor(database: SqliteDatabase, sources: SqliteSources) {
+    this.#sources = sources;
     this.#sql = {
-      put: database.prepare("INSERT INTO instance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+      put: database.prepare(PUT),
       addTask: database.prepare("INSERT INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"),
       endTask: database.prepare("DELETE FROM task WHERE id = ? AND owner = ?"),
       last: database.prepare("SELECT max(version) FROM instance WHERE meta = ? AND id = ? AND para = ?"),
-      made: database.prepare("SELECT 1 FROM instance WHERE from_key = ? AND meta = ? AND id = ? AND para = ?"),
+      made: database.prepare(
+        "SELECT 1 FROM instance WHERE from_ref IN (?, ?) AND from_key = ? AND meta = ? AND id = ? AND para = ?",
+      ),
       mark: database.prepare("SAVEPOINT unit"),
       undo: database.prepare("ROLLBACK TO unit"),
       keep: database.prepare("RELEASE unit"),
@@ -46,6 +52,7 @@ export class SqliteCommit {
     const status = this.#store(units, unit, out);
     if (status !== STATUS.done) {
       this.#sql.undo.run([]);
+      this.#sources.forget();
       out.stored.fill(0, unit.first, unit.first + unit.count);
     }
     this.#sql.keep.run([]);
@@ -58,7 +65,7 @@ export class SqliteCommit {
     for (let at = first; at < first + count; at++) {
       const row = units.instances.slice(at * INSTANCE_WIDTH, (at + 1) * INSTANCE_WIDTH);
       const tasks = units.taskCounts[at] as number;
-      const isNew = this.#put(row);
+      const isNew = this.#put(row, tasks > 0 || count > 1);
       if (isNew === undefined) return STATUS.conflict;
       if (isNew) {
         stored[at] = 1;
@@ -70,15 +77,19 @@ export class SqliteCommit {
   }
 
   /** Whether it is new; undefined = its version is taken by another, or comes too early. */
-  #put(row: Cell[]): boolean | undefined {
+  #put(row: Cell[], hasFollowers: boolean): boolean | undefined {
     const [meta = null, id = null, para = null, version] = row;
+    const from = row[FROM_KEY] as string | null;
     if (version !== 0) {
-      const from = row[FROM_KEY] as Cell;
-      if (from !== null && this.#sql.made.get([from, meta, id, para]) !== undefined) return false;
+      if (from !== null && this.#sql.made.get([...this.#sources.all(from), from, meta, id, para]) !== undefined) return false;
       const last = this.#sql.last.get([meta, id, para])?.[0] ?? 0;
       if (last !== (version as number) - 1) return undefined;
     }
-    return this.#sql.put.run(row).changes === 1;
+    row.push(from === null ? null : this.#sources.of(from));
+    const { changes, lastInsertRowid } = this.#sql.put.run(row);
+    if (changes === 0) return false;
+    if (hasFollowers) this.#sources.stored(row, lastInsertRowid);
+    return true;
   }
 
   #addTasks({ tasks }: PackedUnits, { from, to, slot }: { from: number; to: number; slot: number }): void {
@@ -90,6 +101,8 @@ export class SqliteCommit {
   }
 }
 
+const PUT = `INSERT INTO instance (${INSTANCE_COLUMNS.join(", ")}, from_ref)
+  VALUES (${"?, ".repeat(INSTANCE_COLUMNS.length)}?) ON CONFLICT DO NOTHING`;
 const VERSION = 3;
 const FROM_KEY = 8;
 

@@ -31,7 +31,7 @@ const CACHE_KIB = 65_536;
 
 /** A prepared statement. Cells go in as one array: the binding passes it on as it is. Rows are arrays. */
 export interface Statement {
-  run(cells: readonly Cell[]): { changes: number };
+  run(cells: readonly Cell[]): { changes: number; lastInsertRowid: number };
   all(cells: readonly Cell[]): Row[];
   get(cells: readonly Cell[]): Row | undefined;
 }

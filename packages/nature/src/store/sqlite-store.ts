@@ -7,6 +7,7 @@ import { Repairs } from "./repairs.ts";
 import { type Cell, FAILED_COLUMNS, INSTANCE_COLUMNS, metaOf, type Row, readId, relationOf, TASK_COLUMNS } from "./rows.ts";
 import { SqliteCommit } from "./sqlite-commit.ts";
 import { SqliteDatabase, type Statement } from "./sqlite-database.ts";
+import { CHILDREN, childrenOf, SqliteSources } from "./sqlite-sources.ts";
 import type { PackedResults, PackedUnits, WorkerStart } from "./sqlite-wire.ts";
 import type { Failure, RangeQuery, Retry, TaskRange } from "./store.ts";
 
@@ -22,6 +23,7 @@ export class SqliteStore {
   readonly #database: SqliteDatabase;
   readonly #disk: DiskWatch;
   readonly #commit: SqliteCommit;
+  readonly #sources: SqliteSources;
   readonly #repairs = new Repairs();
   readonly #statements = new Map<string, Statement>();
   readonly #slot: number;
@@ -30,7 +32,8 @@ export class SqliteStore {
     this.#database = new SqliteDatabase(start);
     this.#disk = new DiskWatch(start.folder, start.minFreeBytes, () => this.#database.freeBytes);
     try {
-      this.#commit = new SqliteCommit(this.#database);
+      this.#sources = new SqliteSources(this.#database);
+      this.#commit = new SqliteCommit(this.#database, this.#sources);
       this.#slot = this.#takeSlot(start.nowMs);
     } catch (thrown) {
       this.#database.close();
@@ -64,7 +67,12 @@ export class SqliteStore {
 
   commit(units: PackedUnits): PackedResults {
     this.#disk.check(units.size);
-    return this.#database.transact("store", () => this.#commit.run(units, this.#slot));
+    try {
+      return this.#database.transact("store", () => this.#commit.run(units, this.#slot));
+    } catch (thrown) {
+      this.#sources.forget();
+      throw thrown;
+    }
   }
 
   latest(lines: readonly Row[]): (Row | undefined)[] {
@@ -143,9 +151,9 @@ export class SqliteStore {
     return this.#database.query("read what came of instances", () => {
       const open = this.#tasksOf("task", keys);
       const failed = this.#tasksOf("failed_task", keys);
-      const sql = `SELECT ${INSTANCE} FROM instance WHERE from_key = ? ORDER BY meta, id, para, version`;
+      const sql = `SELECT ${INSTANCE} FROM instance WHERE ${CHILDREN} ORDER BY meta, id, para, version`;
       return keys.map(([meta, id, para, version], at) => ({
-        instances: this.#all(sql, [`${meta}|${readId(String(id))}|${para}|${version}`]),
+        instances: this.#all(sql, childrenOf(this.#sources, `${meta}|${readId(String(id))}|${para}|${version}`)),
         open: open[at] ?? 0,
         failed: failed[at] ?? 0,
       }));
@@ -163,6 +171,15 @@ export class SqliteStore {
     const counts: number[] = [];
     for (const [at, count] of rows) counts[Number(at)] = Number(count);
     return counts;
+  }
+
+  /** What was made from an instance, in the order of keys, from after a key on. */
+  downstream(fromKey: string, after: Row | undefined, limit: number): Row[] {
+    const further = after === undefined ? "" : "AND (meta, id, para, version) > (?5, ?6, ?7, ?8)";
+    const sql = `SELECT ${INSTANCE} FROM instance WHERE ${CHILDREN} ${further} ORDER BY meta, id, para, version LIMIT ?4`;
+    return this.#database.query("read instances", () =>
+      this.#all(sql, [...childrenOf(this.#sources, fromKey), limit, ...(after ?? [])]),
+    );
   }
 
   countTasks(query: TaskRange): number {
@@ -237,6 +254,7 @@ export class SqliteStore {
   // -- Upkeep --
 
   removeOld(meta: string, createdLtMs: number, limit: number): number {
+    this.#sources.forget();
     return this.#database.transact("remove old instances", () => this.#run(REMOVE_OLD, [meta, createdLtMs, limit]));
   }
 

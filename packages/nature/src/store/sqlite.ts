@@ -154,7 +154,9 @@ class HostedSqliteStore implements Store {
     this.#thread = thread;
     this.#clock = clock;
     this.#ids = new TaskIds(taskBlock, () => thread.ask("taskBlock"));
-    this.reads = new LazyReads(() => openReads(folder, (query) => this.range(query)));
+    const downstream: ReadParts["downstream"] = async (fromKey, after, limit) =>
+      (await thread.ask("downstream", fromKey, after, limit)).map(instanceOf);
+    this.reads = new LazyReads(() => openReads(folder, { range: (query) => this.range(query), downstream }));
   }
 
   async commit(units: readonly Unit[]): Promise<UnitResult[]> {
@@ -290,11 +292,11 @@ class HostedSqliteStore implements Store {
 }
 
 /** A connection of its own beside that of the thread, through the same library. */
-async function openReads(folder: string, range: ReadParts["range"]): Promise<ReadParts> {
+async function openReads(folder: string, thread: Pick<ReadParts, "range" | "downstream">): Promise<ReadParts> {
   const { PrismaLibSql } = await import("@prisma/adapter-libsql");
   const { PrismaClient } = await import("../generated/sqlite/client.ts");
   const adapter = new PrismaLibSql({ url: pathToFileURL(join(folder, FILE_NAME)).href });
-  return { client: new PrismaClient({ adapter }), range, stateCounts: STATE_COUNTS };
+  return { client: new PrismaClient({ adapter }), ...thread, stateCounts: STATE_COUNTS };
 }
 
 const STATE_COUNTS = `SELECT i.meta AS meta, s.value AS state, count(*) AS lines FROM instance i, json_each(i.states) s

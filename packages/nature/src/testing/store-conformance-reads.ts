@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Instance } from "../instance/instance.ts";
 import type { ReadPage } from "../store/reads.ts";
-import { instanceOf, locatorOf, NOW_MS, put, putTask } from "./store-conformance-tools.ts";
+import { CONFLICT, DONE_BEFORE, instanceOf, locatorOf, NOW_MS, put, putTask } from "./store-conformance-tools.ts";
 import type { StorePromise } from "./store-harness.ts";
 
 /** All items of all pages, and how many pages there were. */
@@ -99,6 +99,31 @@ export const readPromises: readonly StorePromise[] = [
       expect(await store.reads.upstream(leaf)).toEqual([middle[2], root]);
       expect(await store.reads.upstream(leaf, 1)).toEqual([middle[2]]);
       expect(await store.reads.upstream(root)).toEqual([]);
+    },
+  },
+  {
+    title: "what was made from an instance is found and made once, whichever of the two was stored first (S4)",
+    async run({ store }) {
+      const root = instanceOf({ meta: "B:test/root:1" });
+      const [before, after] = [1, 2].map((id) => instanceOf({ meta: "B:test/next:1", id: String(id), from: locatorOf(root) }));
+      const first = instanceOf({ ...line, version: 1, from: locatorOf(root) });
+      await put(store, before as Instance, first, root, after as Instance);
+      expect(await put(store, { ...first, version: 2 })).toEqual([DONE_BEFORE]);
+      const made = [before, after, first];
+      expect((await store.reads.downstream(root)).items).toEqual(made);
+      expect(await store.outcomes([root])).toEqual([{ instances: made, open: 0, failed: 0 }]);
+    },
+  },
+  {
+    title: "what is made from an instance is found also when a unit with that instance was taken back before",
+    async run({ store }) {
+      const root = instanceOf({ meta: "B:test/root:1" });
+      const child = instanceOf({ meta: "B:test/next:1", from: locatorOf(root) });
+      await put(store, ...states(1));
+      const clash = { instances: [root, instanceOf({ ...line, version: 1 })].map((instance) => ({ instance, tasks: [] })) };
+      expect(await store.commit([clash])).toEqual([CONFLICT]);
+      await put(store, instanceOf({ id: "99" }), root, child);
+      expect((await store.reads.downstream(root)).items).toEqual([child]);
     },
   },
   {

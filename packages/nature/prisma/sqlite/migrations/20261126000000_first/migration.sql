@@ -27,6 +27,7 @@ CREATE TABLE relation (
 -- Instances lie in the order of their coming, the key is an index beside them. WITHOUT ROWID, the rows themselves would lie in the order of
 -- the keys, which are hashes: measured, that costs 15 to 30 % more per insert, with an empty table and with a million rows.
 CREATE TABLE instance (
+  row INTEGER PRIMARY KEY,
   meta TEXT NOT NULL,
   id TEXT NOT NULL,
   para TEXT NOT NULL,
@@ -36,12 +37,14 @@ CREATE TABLE instance (
   sys_context TEXT NOT NULL,
   states TEXT NOT NULL,
   from_key TEXT,
+  from_ref INTEGER,
   created_ms INTEGER NOT NULL,
-  PRIMARY KEY (meta, id, para, version)
+  UNIQUE (meta, id, para, version)
 ) STRICT;
 
--- One upstream gives one instance to a line; also finds what came of an upstream.
-CREATE UNIQUE INDEX instance_from ON instance (from_key, meta, id, para) WHERE from_key IS NOT NULL;
+-- Finds what came of an upstream, by the number of its row (sqlite-sources.ts). That one upstream gives one instance to a line is looked at
+-- by the only writer.
+CREATE INDEX instance_from ON instance (from_ref) WHERE from_ref IS NOT NULL;
 CREATE INDEX instance_recent ON instance (meta, created_ms);
 
 -- Missions that are not done. `owner` is the slot of the engine that is at it.
