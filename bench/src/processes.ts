@@ -53,6 +53,64 @@ export async function runModule<T>(module: URL, args: readonly string[], execArg
   }
 }
 
+/** A module of ours in a process of its own that answers one question after the other. */
+export interface Asked extends Started {
+  /** Its answer. One at a time. */
+  ask(question: object): Promise<unknown>;
+}
+
+/** What goes back and forth between {@link startAsked} and {@link answerQuestions}. */
+type Reply = { readonly value: unknown } | { readonly error: string };
+
+/** Runs a module of ours in a process of its own and resolves when it called {@link answerQuestions}. */
+export async function startAsked(module: URL, args: readonly string[]): Promise<Asked> {
+  const child = fork(fileURLToPath(module), args, { stdio: ["ignore", 2, 2, "ipc"] });
+  const { stop } = track(child);
+  const name = `${path.basename(module.pathname)} ${args[0] ?? ""}`;
+  const ended = once(child, "exit").then(([status, signal]) => {
+    throw new Error(`${name} ended with ${status ?? signal}`);
+  });
+  ended.catch(() => undefined);
+  const reply = async (): Promise<unknown> => {
+    const [message] = (await Promise.race([once(child, "message"), ended])) as [Reply];
+    if ("error" in message) throw new Error(`${name}: ${message.error}`);
+    return message.value;
+  };
+  const ask = (question: object): Promise<unknown> => {
+    const answer = reply();
+    child.send(question);
+    return answer;
+  };
+  try {
+    await reply();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    ask,
+    stop: async () => {
+      // Asked to end it closes what it has open; whoever does not is ended.
+      await Promise.race([ask({ end: true }).catch(() => undefined), delay(START_TIMEOUT_MS, undefined, { ref: false })]);
+      await stop();
+    },
+  };
+}
+
+/** For a module that {@link startAsked} runs: it is ready, answers questions, and ends with the process that started it. */
+export function answerQuestions(answer: (question: object) => Promise<unknown>, close: () => Promise<void>): void {
+  const send = (reply: Reply): void => void process.send?.(reply);
+  process.on("message", (question: object) => {
+    const work = "end" in question ? close() : answer(question);
+    work.then(
+      (value) => send({ value }),
+      (error: unknown) => send({ error: (error as Error).stack ?? String(error) }),
+    );
+  });
+  process.once("disconnect", () => process.exit(0));
+  send({ value: "ready" });
+}
+
 /** For a module that {@link startModule} runs: it is ready, and ends when the process that started it ends. */
 export function sayReady(): void {
   process.once("disconnect", () => process.exit(0));
@@ -108,11 +166,16 @@ export function temporaryFolder(prefix: string): string {
   return mkdtempSync(path.join(tmpdir(), `metanode-bench-${prefix}`));
 }
 
-/** A new folder on the disk of the repository: a folder for temporary files may be in memory, where nothing is durable. */
+/** A folder on the disk of the repository: a folder for temporary files may be in memory, where nothing is durable. */
+export function diskRoot(): string {
+  const folder = fileURLToPath(new URL("../.metanode", import.meta.url));
+  if (!existsSync(folder)) mkdirSync(folder);
+  return folder;
+}
+
+/** A new folder in {@link diskRoot}. */
 export function diskFolder(prefix: string): string {
-  const parent = fileURLToPath(new URL("../.metanode", import.meta.url));
-  if (!existsSync(parent)) mkdirSync(parent);
-  return mkdtempSync(path.join(parent, prefix));
+  return mkdtempSync(path.join(diskRoot(), prefix));
 }
 
 /** Sees to it that the process ends, at the latest with this one. */

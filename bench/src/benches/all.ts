@@ -1,7 +1,8 @@
 import type { Bench } from "../contender.ts";
 import { actorsBench } from "./actors.ts";
 import { logBench } from "./log.ts";
+import { natureBench } from "./nature.ts";
 import { processorsBench } from "./processors.ts";
 
 /** Every bench that `npm run bench` knows, in the order in which they are listed. */
-export const benches: readonly Bench[] = [processorsBench, logBench, actorsBench];
+export const benches: readonly Bench[] = [processorsBench, logBench, actorsBench, natureBench];
