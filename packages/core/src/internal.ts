@@ -6,6 +6,7 @@ export { type Channel, type ChannelEvents, createMemoryChannel } from "./link/ch
 export { dialLink, type LinkServer, openLinkServer } from "./link/grpc.ts";
 export { greet, receive } from "./link/handshake.ts";
 export { Session, type SessionOptions } from "./link/session.ts";
+export { seededRandom } from "./member/random.ts";
 export { BATCH_TYPE, STRUCTURED_TYPE } from "./message/http.ts";
 export { protoFolder } from "./message/proto-root.ts";
 export { decodeProtobufEvent, encodeProtobufEvent, PROTOBUF_TYPE } from "./message/protobuf.ts";
