@@ -1,12 +1,13 @@
 import { type Clock, wait } from "@metanode/core/clock";
 
 /**
- * Group commit: gathers single requests into batches, one batch at a time.
+ * Group commit: gathers single requests into batches, one or a few at a time.
  *
- *  B1. A request is in exactly one batch, in the order of its coming.
- *  B2. While a batch is under way what comes meanwhile waits together: the size follows the load, and a lone request waits for nothing but the
- *      rest of its turn.
- *  B3. When the other side is away, who insists stays in front of those who came later and is tried again until it is back; all others of
+ *  B1. A request is in exactly one batch; batches leave in the order of its coming.
+ *  B2. While all lanes are taken what comes meanwhile waits together: the size follows the load, and a lone request waits for nothing but the
+ *      rest of its turn. What comes all at once is shared out to the free lanes, so that the other side works on one batch while the
+ *      answers to another are dealt with.
+ *  B3. When the other side is away, one batch at a time finds out whether it is back. Who insists stays in front of those who came later and is tried again until it is back; all others of
  *      that batch are told.
  *  B4. When a batch fails for another reason, each of its requests is tried alone, so that one that cannot be done fails by itself.
  */
@@ -14,6 +15,8 @@ import { type Clock, wait } from "@metanode/core/clock";
 /** How a batcher works. */
 export interface BatcherOptions<Request, Answer> {
   readonly maxBatch: number;
+  /** Batches under way at a time. @default 1 */
+  readonly lanes?: number;
   readonly clock: Clock;
   readonly work: (requests: readonly Request[]) => Promise<readonly Answer[]>;
   /** Whether an error says that the other side is away. */
@@ -29,6 +32,8 @@ interface Waiting<Request, Answer> {
   readonly reject: (error: unknown) => void;
 }
 
+/** Fewer are not shared out: what a batch costs by itself would be more than what is won. */
+const LEAST_SHARE = 16;
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
 
@@ -36,7 +41,8 @@ export class Batcher<Request, Answer> {
   readonly #options: BatcherOptions<Request, Answer>;
   readonly #closing = new AbortController();
   #waiting: Waiting<Request, Answer>[] = [];
-  #isBusy = false;
+  #underWay = 0;
+  #isScheduled = false;
   /** Failures in a row because the other side is away. */
   #failures = 0;
   #idle: (() => void)[] = [];
@@ -54,16 +60,13 @@ export class Batcher<Request, Answer> {
   add(request: Request, insists = false): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ request, insists, resolve, reject });
-      if (this.#isBusy) return;
-      this.#isBusy = true;
-      // What the same turn brings goes along.
-      setImmediate(() => void this.#pump());
+      this.#schedule();
     });
   }
 
   /** Resolves when nothing waits and nothing is under way. */
   idle(): Promise<void> {
-    if (!this.#isBusy) return Promise.resolve();
+    if (this.#isIdle) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -72,17 +75,37 @@ export class Batcher<Request, Answer> {
     this.#closing.abort();
   }
 
-  async #pump(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const { maxBatch } = this.#options;
-      const batch = this.#waiting.length <= maxBatch ? this.#waiting : this.#waiting.slice(0, maxBatch);
-      this.#waiting = batch === this.#waiting ? [] : this.#waiting.slice(maxBatch);
-      await this.#do(batch);
-      // Those who were answered may ask again before the next batch leaves.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    this.#isBusy = false;
-    for (const resolve of this.#idle.splice(0)) resolve();
+  get #isIdle(): boolean {
+    return this.#underWay === 0 && this.#waiting.length === 0;
+  }
+
+  get #freeLanes(): number {
+    const lanes = this.isAway ? 1 : (this.#options.lanes ?? 1);
+    return lanes - this.#underWay;
+  }
+
+  /** Begins what waits at the end of this turn: what the turn brings goes along, and those who were just answered may ask again. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#waiting.length === 0 || this.#freeLanes <= 0) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      while (this.#waiting.length > 0 && this.#freeLanes > 0) void this.#run(this.#share());
+    });
+  }
+
+  /** The next batch. */
+  #share(): readonly Waiting<Request, Answer>[] {
+    const share = Math.max(Math.ceil(this.#waiting.length / this.#freeLanes), LEAST_SHARE);
+    return this.#waiting.splice(0, Math.min(share, this.#options.maxBatch));
+  }
+
+  async #run(batch: readonly Waiting<Request, Answer>[]): Promise<void> {
+    this.#underWay++;
+    await this.#do(batch);
+    this.#underWay--;
+    this.#schedule();
+    if (this.#isIdle) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   async #do(batch: readonly Waiting<Request, Answer>[]): Promise<void> {

@@ -16,6 +16,11 @@ import type { ResolvedEngineOptions } from "./options.ts";
 
 /** Units, lines or keys in one statement. */
 const MAX_BATCH = 512;
+/**
+ * Commits under way at a time where the database is a server: it works on one while the answers to the other are dealt with (measured: a fifth
+ * more flows). With a thread of our own two halves cost more time of the processor than one whole: a fifth fewer.
+ */
+const SHARED_LANES = 2;
 /** What is remembered of lines, at most. */
 const MAX_LINES = 10_000;
 const MAX_LINES_LENGTH = 32 * 1_048_576;
@@ -83,7 +88,7 @@ export class Stored {
     this.#options = options;
     this.#store = store;
     this.#ground = ground;
-    this.#commits = this.#batcher((units) => store.commit(units));
+    this.#commits = this.#batcher((units) => store.commit(units), store.isShared ? SHARED_LANES : 1);
     this.#latest = this.#batcher((lines) => store.latest(lines));
     this.#loads = this.#batcher((keys) => store.load(keys));
     this.#outcomes = this.#batcher((keys) => store.outcomes(keys));
@@ -209,10 +214,14 @@ export class Stored {
     return { entry: { instance, tasks }, jobs, problems: errorsOf(problems) };
   }
 
-  #batcher<Request, Answer>(work: (requests: readonly Request[]) => Promise<readonly Answer[]>): Batcher<Request, Answer> {
+  #batcher<Request, Answer>(
+    work: (requests: readonly Request[]) => Promise<readonly Answer[]>,
+    lanes = 1,
+  ): Batcher<Request, Answer> {
     const { clock } = this.#options;
     return new Batcher({
       maxBatch: MAX_BATCH,
+      lanes,
       clock,
       work: async (requests) => {
         const answers = await work(requests);

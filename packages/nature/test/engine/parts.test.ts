@@ -8,11 +8,12 @@ import { SavedCache } from "../../src/engine/saved-cache.ts";
 
 const away = Object.assign(new Error("away"), { code: "away" });
 
-function openBatcher(work: (requests: readonly number[]) => Promise<readonly string[]>, maxBatch = 100) {
+function openBatcher(work: (requests: readonly number[]) => Promise<readonly string[]>, maxBatch = 100, lanes = 1) {
   const clock = new VirtualClock();
   const batches: number[][] = [];
   const batcher = new Batcher<number, string>({
     maxBatch,
+    lanes,
     clock,
     work: (requests) => {
       batches.push([...requests]);
@@ -45,6 +46,61 @@ describe("group commit", () => {
     resolve();
     await Promise.all([first, ...rest]);
     expect(batches).toEqual([[1], [2, 3, 4]]);
+  });
+
+  test("shares what comes in one turn out to its lanes, but nothing small (B2)", async () => {
+    const { batcher, batches } = openBatcher(echo, 100, 2);
+    await Promise.all(Array.from({ length: 40 }, (_, n) => batcher.add(n)));
+    await Promise.all(Array.from({ length: 20 }, (_, n) => batcher.add(n)));
+    expect(batches.map((batch) => batch.length)).toEqual([20, 20, 16, 4]);
+    expect(batches.slice(0, 2).flat()).toEqual(Array.from({ length: 40 }, (_, n) => n));
+  });
+
+  test("goes on with a free lane while the other is taken (B2)", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { batcher, batches } = openBatcher(
+      async (requests) => {
+        if (requests.includes(1)) await promise;
+        return requests.map(String);
+      },
+      100,
+      2,
+    );
+    const first = batcher.add(1);
+    await settle();
+    expect(await Promise.all([batcher.add(2), batcher.add(3)])).toEqual(["2", "3"]);
+    resolve();
+    expect(await first).toBe("1");
+    await batcher.idle();
+    expect(batches).toEqual([[1], [2, 3]]);
+  });
+
+  test("asks with one batch at a time whether the other side is back (B3)", async () => {
+    let underWay = 0;
+    let most = 0;
+    let isAway = true;
+    const { batcher, clock } = openBatcher(
+      async (requests) => {
+        most = Math.max(most, ++underWay);
+        await settle();
+        underWay--;
+        if (isAway) throw away;
+        return requests.map(String);
+      },
+      100,
+      2,
+    );
+    const first = batcher.add(0, true);
+    await settle();
+    await settle();
+    expect(batcher.isAway).toBe(true);
+    most = 0;
+    const rest = Array.from({ length: 40 }, (_, n) => batcher.add(n + 1, true));
+    await clock.advance(5_000);
+    expect(most).toBe(1);
+    isAway = false;
+    for (let turns = 0; turns < 20; turns++) await clock.advance(2_000);
+    expect(await Promise.all([first, ...rest])).toEqual(Array.from({ length: 41 }, (_, n) => String(n)));
   });
 
   test("keeps those who insist while the other side is away, before those who came later (B3)", async () => {
