@@ -169,6 +169,13 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     errors: [],
     expression: ["errors"],
     graph: ["errors", "expression"],
+    // From here on graphs run. What records are, where they come from, what works on them, and the run that holds it all.
+    record: ["errors"],
+    delivery: ["errors", "record"],
+    stage: ["errors", "graph", "record", "delivery"],
+    run: ["errors", "graph", "record", "delivery", "stage"],
+    // Graphs of functions and iterables in one process.
+    flow: ["errors", "graph", "record", "delivery", "stage", "run"],
   },
 };
 

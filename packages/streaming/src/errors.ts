@@ -7,6 +7,37 @@ const streamRows = defineErrorCodes({
   "stream.graph": { ...wrong, meaning: "The graph is wrong; `details.issues` lists every fault." },
   "stream.scheme": { ...wrong, meaning: "The scheme document is wrong; `details.issues` lists every fault." },
   "stream.too_large": { ...wrong, http: 413, meaning: "The graph is over its limit of edges." },
+  "stream.action_unknown": {
+    ...wrong,
+    http: 404,
+    grpc: 5,
+    exit: 3,
+    meaning: "A node names an action that is not there, or one that cannot work at its place in the graph.",
+  },
+  "stream.record": { ...wrong, http: 422, meaning: "A record has no form in which it could be passed on." },
+  "stream.record_timeout": {
+    http: 504,
+    grpc: 4,
+    exit: 7,
+    retryable: true,
+    meaning: "A stage gave no answer for a record within its time.",
+  },
+  "stream.action_failed": {
+    http: 502,
+    grpc: 9,
+    exit: 1,
+    retryable: true,
+    meaning: "A stage failed on a record for the last time, and its policy is to end the run.",
+  },
+  "stream.stopped": { http: 409, grpc: 9, exit: 4, retryable: true, meaning: "The graph does not run." },
+  "stream.fenced": {
+    http: 409,
+    grpc: 10,
+    exit: 4,
+    retryable: false,
+    meaning: "A younger run of the same graph has taken over; this one may store nothing any more.",
+  },
+  "stream.storage": { http: 503, grpc: 14, exit: 1, retryable: true, meaning: "Progress or graphs could not be stored." },
 });
 
 /** A code of `@metanode/streaming`. */

@@ -1,11 +1,25 @@
 /**
- * Graphs of stages, before they run: expressions, lists of edges and a typed builder, which compile to one form.
+ * Graphs of stages: expressions, lists of edges and a typed builder, which compile to one form; and runs of them in this process.
  *
  * ```ts
  * const { graph, warnings } = compileGraph({ expression: "numgen; filter; (printer || counter)" });
  * const { startOrder } = planGraph(graph);
+ *
+ * const flow = createFlow("sums");
+ * flow.source("numbers", () => [1, 2, 3]).to(flow.sink("add", (number) => { sum += number; }));
+ * const { outcome } = await (await flow.run()).ended;
  * ```
  */
+
+export {
+  type Commit,
+  MemoryProgress,
+  type Progress,
+  type ProgressStore,
+  type SavedProgress,
+  type StateChange,
+} from "./delivery/progress.ts";
+export type { ReadOptions, Source, SourceBatch } from "./delivery/source.ts";
 
 export { type StreamErrorCode, streamError } from "./errors.ts";
 export {
@@ -19,18 +33,31 @@ export type { Diagnostic, DiagnosticKind } from "./expression/diagnostic.ts";
 export { type ExpressionPlan, planExpression } from "./expression/plan.ts";
 export { type Edge, type PlanOptions, planTree, type Wiring } from "./expression/planner.ts";
 export { type ExpressionTree, type GroupTree, type NameTree, printExpression, treeText } from "./expression/tree.ts";
+export { createFlow, type FlowBuilder } from "./flow/flow.ts";
+export { functionAction, iterableAction } from "./flow/function-action.ts";
 export { createGraphBuilder, type Flow, type GraphBuilder, type Nothing, parallel } from "./graph/builder.ts";
 export { graphHash } from "./graph/canonical.ts";
 export { compileGraph, planGraph } from "./graph/compile.ts";
 export type {
+  CodecName,
   CompiledGraph,
+  FailureSettings,
   Graph,
   GraphDocument,
   GraphIssue,
   GraphNode,
+  Limits,
   NodeSettings,
   Placement,
+  ProgramSettings,
 } from "./graph/form.ts";
 export { graphMermaid } from "./graph/mermaid.ts";
 export { importScheme } from "./graph/scheme.ts";
 export { graphExpression, graphTree } from "./graph/series-parallel.ts";
+export type { Batch, Block } from "./record/batch.ts";
+export { GraphRun } from "./run/graph-run.ts";
+export type { GraphRunOptions, NodeLogLine, RunEnd } from "./run/options.ts";
+export type { EdgeStatus, NodeStatus, RunState, RunStatus } from "./run/status.ts";
+export { type Answer, filter, flatMap, type Many, many, type RecordContext, type StageFunction } from "./stage/answer.ts";
+export type { Tap } from "./stage/outlets.ts";
+export type { Action, FailedRecord, Outlet, SourceHost, Stage, StageHost, StageState } from "./stage/stage.ts";

@@ -42,6 +42,8 @@ export interface GraphBuilder {
   stage<In, Out>(name: string, settings?: NodeSettings): Flow<In, Out>;
   /** A stage that ends: what it takes goes no further inside the graph. @throws {MetanodeError} stream.graph – the name is taken. */
   sink<In>(name: string, settings?: NodeSettings): Flow<In, Nothing>;
+  /** A stage whose place says what it is. @throws {MetanodeError} stream.graph – the name is taken. */
+  node<In, Out>(name: string, settings?: NodeSettings): Flow<In, Out>;
   /**
    * The graph of all stages made so far and of all that was joined.
    * @throws {MetanodeError} stream.graph – a stage or sink gets no records, a source or stage gives them to nobody, the edges
@@ -98,7 +100,7 @@ function partOf(flow: unknown): Part {
   );
 }
 
-type Role = "source" | "stage" | "sink";
+type Role = "source" | "stage" | "sink" | "node";
 
 class Builder implements GraphBuilder {
   readonly edges: Edge[] = [];
@@ -119,6 +121,10 @@ class Builder implements GraphBuilder {
 
   sink<In>(name: string, settings?: NodeSettings): Flow<In, Nothing> {
     return flowOf(this.#add(name, "sink", settings));
+  }
+
+  node<In, Out>(name: string, settings?: NodeSettings): Flow<In, Out> {
+    return flowOf(this.#add(name, "node", settings));
   }
 
   build(options?: PlanOptions): CompiledGraph {
@@ -146,10 +152,10 @@ class Builder implements GraphBuilder {
     const fed = new Set(this.edges.map(([, to]) => to));
     const feeding = new Set(this.edges.map(([from]) => from));
     return [...this.#nodes].flatMap(([node, { role }]): GraphIssue[] => [
-      ...(role === "source" || fed.has(node)
+      ...(role === "source" || role === "node" || fed.has(node)
         ? []
         : [{ kind: "unconnected-node" as const, node, message: `${role} ${node} gets no records; join something to it` }]),
-      ...(role === "sink" || feeding.has(node)
+      ...(role === "sink" || role === "node" || feeding.has(node)
         ? []
         : [
             {

@@ -23,8 +23,9 @@ export function compare(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-function canonicalNode({ name, action, args = [], env = {}, placement = [], egress = [] }: GraphNode): GraphNode {
+function canonicalNode({ name, action, args = [], env = {}, placement = [], egress = [], ...others }: GraphNode): GraphNode {
   const variables = Object.entries(env).sort(([one], [other]) => compare(one, other));
+  const settings = Object.entries(others).filter(([, value]) => value !== undefined);
   return {
     name,
     ...(action === undefined ? {} : { action }),
@@ -32,6 +33,7 @@ function canonicalNode({ name, action, args = [], env = {}, placement = [], egre
     ...(variables.length === 0 ? {} : { env: Object.fromEntries(variables) }),
     ...(placement.length === 0 ? {} : { placement: placement.map(({ host, port }) => ({ host, port })) }),
     ...(egress.length === 0 ? {} : { egress: egress === "all" ? egress : [...egress] }),
+    ...Object.fromEntries(settings.sort(([one], [other]) => compare(one, other))),
   };
 }
 

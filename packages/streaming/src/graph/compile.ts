@@ -8,11 +8,11 @@ import { canonicalGraph } from "./canonical.ts";
 import type { CompiledGraph, Graph, GraphDocument, GraphIssue, GraphNode } from "./form.ts";
 import { issuesError } from "./issues.ts";
 import { isObject, Reader } from "./reader.ts";
-import { readSettings } from "./settings.ts";
+import { readSettings, settingNames } from "./settings.ts";
 
 const NAME = /^[A-Za-z][A-Za-z0-9]*$/;
 const DOCUMENT_KEYS = ["name", "nodes", "expression", "edges", "version"];
-const NODE_KEYS = ["name", "action", "args", "env", "placement", "egress"];
+const NODE_KEYS = ["name", ...settingNames];
 
 /**
  * Compiles a graph document to its canonical form. A {@link Graph} is a document too, and compiles to itself. Nodes that an

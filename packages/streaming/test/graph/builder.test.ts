@@ -16,6 +16,7 @@ describe("the types of a builder", () => {
       source: builder.source.bind(builder),
       stage: builder.stage.bind(builder),
       sink: builder.sink.bind(builder),
+      node: builder.node.bind(builder),
       build: builder.build.bind(builder),
     };
   })();

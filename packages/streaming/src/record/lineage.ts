@@ -1,0 +1,68 @@
+/**
+ * Where records come from, as stable identities: the same record, read again after a failure, has the same id. That is what
+ * makes duplicates recognisable at durable edges and at sinks that keep ids. Ids are made only when somebody asks.
+ */
+export interface Lineage {
+  /** The id of the record at `index` of its batch. */
+  idOf(index: number): string;
+}
+
+/** Records as a source hands them over: `<source>:<number of the record>`. */
+export class SourceLineage implements Lineage {
+  readonly #source: string;
+  readonly #first: number;
+
+  constructor(source: string, first: number) {
+    this.#source = source;
+    this.#first = first;
+  }
+
+  idOf(index: number): string {
+    return `${this.#source}:${this.#first + index}`;
+  }
+}
+
+/** How the records of a batch stem from those of another one. Left out, the k-th stems from the k-th. */
+export interface Descent {
+  /** For each record the index of the one it was made of. */
+  readonly parents?: readonly number[];
+  /** For each record how many its parent has given before it. */
+  readonly marks?: readonly number[];
+}
+
+/**
+ * Records that a stage made: the id of the parent, the stage, and a mark where one parent has given several. The stage belongs
+ * into the id: where branches of one record meet again, each has brought another record.
+ */
+export class StageLineage implements Lineage {
+  readonly #parent: Lineage;
+  readonly #stage: string;
+  readonly #descent: Descent;
+
+  constructor(parent: Lineage, stage: string, descent: Descent = {}) {
+    this.#parent = parent;
+    this.#stage = stage;
+    this.#descent = descent;
+  }
+
+  idOf(index: number): string {
+    const mark = this.#descent.marks?.[index] ?? 0;
+    const parent = this.#parent.idOf(this.#descent.parents?.[index] ?? index);
+    return `${parent}/${this.#stage}${mark === 0 ? "" : `.${mark}`}`;
+  }
+}
+
+/** Some records of a batch, unchanged: a share of it, or what is left of it. */
+export class PickedLineage implements Lineage {
+  readonly #whole: Lineage;
+  readonly #indexes: readonly number[];
+
+  constructor(whole: Lineage, indexes: readonly number[]) {
+    this.#whole = whole;
+    this.#indexes = indexes;
+  }
+
+  idOf(index: number): string {
+    return this.#whole.idOf(this.#indexes[index] ?? index);
+  }
+}
