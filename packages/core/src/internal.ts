@@ -14,4 +14,4 @@ export { intWithin, nearest, rejectUnknownKeys, textOf } from "./options.ts";
 export type { ProcessorHost } from "./processor/host.ts";
 export type { LogLine } from "./processor/launch.ts";
 export type { PoolInfo } from "./processor/pool.ts";
-export type { RouteInfo } from "./router/router.ts";
+export type { RouteInfo, Router } from "./router/router.ts";

@@ -59,5 +59,6 @@ export { GraphRun } from "./run/graph-run.ts";
 export type { GraphRunOptions, NodeLogLine, RunEnd } from "./run/options.ts";
 export type { EdgeStatus, NodeStatus, RunState, RunStatus } from "./run/status.ts";
 export { type Answer, filter, flatMap, type Many, many, type RecordContext, type StageFunction } from "./stage/answer.ts";
+export { type BuiltIn, defineBuiltIn, needService, type Services } from "./stage/built-in.ts";
 export type { Tap } from "./stage/outlets.ts";
 export type { Action, FailedRecord, Outlet, SourceHost, Stage, StageHost, StageState } from "./stage/stage.ts";
