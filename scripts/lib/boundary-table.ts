@@ -171,6 +171,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     graph: ["errors", "expression"],
     // From here on graphs run. What records are, where they come from, what works on them, and the run that holds it all.
     record: ["errors"],
+    codec: ["errors", "record"],
     delivery: ["errors", "record"],
     stage: ["errors", "graph", "record", "delivery"],
     run: ["errors", "graph", "record", "delivery", "stage"],

@@ -15,6 +15,8 @@ const streamRows = defineErrorCodes({
     meaning: "A node names an action that is not there, or one that cannot work at its place in the graph.",
   },
   "stream.record": { ...wrong, http: 422, meaning: "A record has no form in which it could be passed on." },
+  "stream.record_too_large": { ...wrong, http: 413, grpc: 8, meaning: "A record is longer than allowed." },
+  "stream.codec": { ...wrong, http: 422, meaning: "Bytes of a program or a file are no records of the codec that was named." },
   "stream.record_timeout": {
     http: 504,
     grpc: 4,
