@@ -55,12 +55,13 @@ export interface ProgramSettings {
   /**
    * When inputs of a program that answers with `any` are done. `exit`: it runs over a batch at a time, its stdin is closed,
    * and its exit with 0 settles the batch: exact. `quiet`: it lives on, and inputs settle after `quietMs` without output:
-   * a guess, for programs that must not be ended. @default "exit"
+   * a guess, for programs that must not be ended. `end`: one run over everything there is, for `sort` and `wc`; nothing is
+   * done before the stream ends, and after a failure the graph begins anew. @default "exit"
    */
-  readonly settle?: "exit" | "quiet";
+  readonly settle?: "exit" | "quiet" | "end";
   /** @default 200 */
   readonly quietMs?: number;
-  /** Most bytes of one run over a batch. @default 16 MiB */
+  /** Most bytes of one run over a batch. @default 8 MiB */
   readonly runBytes?: number;
   /** Longest time for which one run takes inputs, in milliseconds. @default 1_000 */
   readonly runMs?: number;

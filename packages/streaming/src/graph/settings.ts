@@ -6,7 +6,7 @@ type Settings = { -readonly [Key in keyof NodeSettings]: NodeSettings[Key] };
 const words = {
   codec: ["frames", "lines", "json", "netstrings", "metanode"],
   answers: ["one", "any"],
-  settle: ["exit", "quiet"],
+  settle: ["exit", "quiet", "end"],
   replay: ["journal", "rerun", "position", "none"],
   onError: ["dead-letter", "drop", "fail", "pause"],
   buffer: ["memory", "durable"],

@@ -1,6 +1,6 @@
 import { systemClock, wait } from "@metanode/core/clock";
 import { coreError } from "@metanode/core/errors";
-import { Origin } from "../delivery/origin.ts";
+import { type Credit, Origin } from "../delivery/origin.ts";
 import { MemoryProgress, type Progress, type ProgressStore, type StateChange } from "../delivery/progress.ts";
 import type { Source } from "../delivery/source.ts";
 import { streamError } from "../errors.ts";
@@ -14,6 +14,9 @@ import { Quiet } from "./quiet.ts";
 import type { RunNode } from "./run-node.ts";
 import { type RunState, type RunStatus, statusOf } from "./status.ts";
 import { type Wiring, wireGraph } from "./wiring.ts";
+
+const CREDIT: Credit = { maxRecords: 1_000_000, maxBytes: 32 * 1_024 * 1_024 };
+const NO_LIMIT: Credit = { maxRecords: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
 
 /**
  * A graph that runs in this process.
@@ -53,7 +56,7 @@ export class GraphRun implements AsyncDisposable, RunHost {
       this.#resolveEnded = resolve;
     });
     const { clock } = this.options;
-    const credit = { maxRecords: 1_000_000, maxBytes: 32 * 1_024 * 1_024, ...options.credit };
+    const credit = this.#holdsEverything ? NO_LIMIT : { ...CREDIT, ...options.credit };
     for (const { node, isSource } of this.#wiring.nodes.values()) {
       const onSettled = (): void => this.#settled();
       if (isSource) this.#origins.set(node.name, new Origin({ name: node.name, credit, clock, onSettled }));
@@ -102,6 +105,11 @@ export class GraphRun implements AsyncDisposable, RunHost {
     return [...this.#wiring.nodes.values()].some(({ action }) => action.keepsState === true);
   }
 
+  /** Whether a stage keeps everything until the end of the stream. */
+  get #holdsEverything(): boolean {
+    return [...this.#wiring.nodes.values()].some(({ action }) => action.holdsEverything === true);
+  }
+
   status(): RunStatus {
     const reason = this.#reason === undefined ? {} : { reason: this.#reason };
     return { state: this.#state, ...reason, epoch: this.options.epoch, ...statusOf(this.#wiring, this.#origins) };
@@ -133,6 +141,7 @@ export class GraphRun implements AsyncDisposable, RunHost {
    * 30_000) it closes as it is. Idempotent.
    */
   async drain({ graceMs = 30_000 }: { graceMs?: number } = {}): Promise<RunEnd> {
+    if (this.#holdsEverything && this.#nodesOpen > 0) return this.close(); // there is no part of it to be kept
     if (this.#state === "running" || this.#state === "paused") {
       this.#state = "draining";
       for (const resolve of this.#resumed.splice(0)) resolve();

@@ -119,6 +119,11 @@ export interface Action {
   readonly stage?: (host: StageHost) => Stage | Promise<Stage>;
   /** Whether its stages remember something from record to record. @default false */
   readonly keepsState?: boolean;
+  /**
+   * Whether its stage keeps everything until the stream ends, so that nothing settles before. Such a graph has no bound on
+   * what is under way, and begins anew after a failure or a stop. @default false
+   */
+  readonly holdsEverything?: boolean;
   /** What planning should tell: guarantees that cannot hold, programs that buffer. */
   readonly warnings?: readonly string[];
 }
