@@ -173,9 +173,14 @@ class Run {
     const bytes = inputOf(batch, this.#program.codec);
     this.records += batch.count;
     this.#bytes += bytes.length;
-    this.#inputs.push({ batch, from });
+    this.#inputs.push(this.#options.runBytes === Number.POSITIVE_INFINITY ? this.#withoutRecords(batch, from) : { batch, from });
     this.#child.write(bytes);
     if (this.#bytes >= this.#options.runBytes) this.endInput();
+  }
+
+  /** A run over everything is not repeated, so what it was given need not be kept. */
+  #withoutRecords({ receipt, lineage }: Batch, from: string): Input {
+    return { batch: new Batch({ records: [] }, { receipt, lineage }), from };
   }
 
   /** Takes nothing more. */
