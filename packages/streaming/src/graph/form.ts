@@ -61,7 +61,7 @@ export interface ProgramSettings {
   readonly settle?: "exit" | "quiet" | "end";
   /** @default 200 */
   readonly quietMs?: number;
-  /** Most bytes of one run over a batch. @default 8 MiB */
+  /** Most bytes of one run over a batch. @default 16 MiB */
   readonly runBytes?: number;
   /** Longest time for which one run takes inputs, in milliseconds. @default 1_000 */
   readonly runMs?: number;
@@ -72,6 +72,11 @@ export interface ProgramSettings {
    */
   readonly replay?: "journal" | "rerun" | "position" | "none";
   readonly limits?: Limits;
+  /**
+   * Whether the program may be joined with those that follow it in a row by pipes of the operating system, as a shell does
+   * it. Records then pass between them unseen, unless somebody taps the edge. @default true
+   */
+  readonly fuse?: boolean;
 }
 
 /** What a node runs, and with what. Everything is optional: a graph can be drawn before its actions are known. */

@@ -46,6 +46,8 @@ export class Child {
   #exit: Exit | undefined;
   #isOver = false;
   #isPaused = false;
+  /** What came while nobody reads: when a process exits, Node reads its pipes to their end, paused or not. */
+  #held: Buffer[] = [];
 
   constructor({ argv: [program, ...args], env, cwd }: Launch, events: ChildEvents) {
     this.#events = events;
@@ -56,7 +58,7 @@ export class Child {
     this.#stdout = stdout;
     stdin.on("error", () => undefined); // it does not read any more; its exit tells why
     stdin.on("drain", () => events.onDrain());
-    stdout.on("data", (chunk: Buffer) => events.onOutput(chunk));
+    stdout.on("data", (chunk: Buffer) => this.#output(chunk));
     stderr.setEncoding("utf8");
     stderr.on("data", (text: string) => this.#stderr(text));
     for (const stream of [stdout, stderr]) {
@@ -101,7 +103,12 @@ export class Child {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const chunk of held) this.#output(chunk);
+    if (this.#isPaused) return; // by who took a chunk
     this.#stdout.resume();
+    this.#tellExit();
   }
 
   /** Asks it to end. */
@@ -113,6 +120,11 @@ export class Child {
   kill(): void {
     this.resume();
     this.#signal("SIGKILL");
+  }
+
+  #output(chunk: Buffer): void {
+    if (this.#isPaused) this.#held.push(chunk);
+    else this.#events.onOutput(chunk);
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -149,7 +161,7 @@ export class Child {
 
   /** A program's end counts once all it wrote is read: an output that is still in the pipe is an output. */
   #tellExit(): void {
-    if (this.#isOver || this.#exit === undefined || this.#pending > 0) return;
+    if (this.#isOver || this.#exit === undefined || this.#pending > 0 || this.#isPaused) return;
     this.#signal("SIGKILL"); // what it has started and left behind
     this.#isOver = true;
     if (this.#line !== "") this.#events.onStderr(this.#line);

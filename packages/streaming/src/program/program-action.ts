@@ -3,18 +3,20 @@ import { codecs } from "../codec/codecs.ts";
 import { streamError } from "../errors.ts";
 import type { GraphNode } from "../graph/form.ts";
 import { resolveFailurePolicy } from "../stage/failure.ts";
-import type { Action, SourceHost, Stage, StageHost } from "../stage/stage.ts";
+import type { Action, OpenFused, SourceHost, Stage, StageHost } from "../stage/stage.ts";
 import type { Launch } from "./child.ts";
 import { commandWords } from "./command.ts";
+import { FusedStage } from "./fused-stage.ts";
 import { bufferingWarning, goodExitsOf } from "./known.ts";
 import { launchOf } from "./launch.ts";
 import { PairingStage } from "./pairing-stage.ts";
+import { pipelineOf } from "./pipeline.ts";
 import type { Program } from "./program.ts";
 import { programSource } from "./program-source.ts";
 import { QuietStage } from "./quiet-stage.ts";
 import { RunStage } from "./run-stage.ts";
 
-const RUN_BYTES = 8 * 1_024 * 1_024;
+const RUN_BYTES = 16 * 1_024 * 1_024;
 const RUN_MS = 1_000;
 const QUIET_MS = 200;
 
@@ -40,12 +42,42 @@ export function programAction(node: GraphNode, launch: LaunchProgram = launchOf)
     launch: (host) => launch(node, words, host),
   };
   const replay = node.replay ?? "journal";
-  return {
+  const action: Action = {
     source: (host) => programSource(program, host, { reruns: replay === "rerun" }),
     replays: replay === "rerun",
     stage: (host) => stageOf(node, program, host),
     holdsEverything: kindOf(node) === "end",
+    fuse: (followers) => fusedWith({ node, program }, followers),
     warnings: warningsOf(node, words),
+  };
+  joinable.set(action, { node, program });
+  return action;
+}
+
+/** What is behind an action that is a program. */
+interface ProgramNode {
+  readonly node: GraphNode;
+  readonly program: Program;
+}
+
+const joinable = new WeakMap<Action, ProgramNode>();
+
+/** Programs that run over batches can share a run, where records look the same to all of them. */
+function fusedWith(first: ProgramNode, followers: readonly Action[]): OpenFused | undefined {
+  const kind = kindOf(first.node);
+  const programs: [Program, ...Program[]] = [first.program];
+  if (first.node.fuse === false || (kind !== "exit" && kind !== "end")) return undefined;
+  for (const follower of followers) {
+    const next = joinable.get(follower);
+    if (next === undefined || next.node.fuse === false || kindOf(next.node) !== kind) return undefined;
+    if (next.program.codec !== first.program.codec) return undefined;
+    programs.push(next.program);
+  }
+  return (row) => {
+    const [host, ...others] = row.hosts;
+    const last = others.at(-1) ?? host;
+    const fused = stageOf(first.node, pipelineOf(programs, row.hosts), { ...host, outlet: last.outlet });
+    return new FusedStage(row, fused);
   };
 }
 

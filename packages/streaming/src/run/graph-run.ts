@@ -7,7 +7,7 @@ import { streamError } from "../errors.ts";
 import type { RunningEdge, Tap } from "../stage/outlets.ts";
 import type { Action, Stage } from "../stage/stage.ts";
 import { Commits } from "./commits.ts";
-import { hostOf, openStage } from "./hosting.ts";
+import { hostOf, openStage, rowFrom } from "./hosting.ts";
 import { Intake } from "./intake.ts";
 import type { GraphRunOptions, RunEnd, RunHost } from "./options.ts";
 import { Quiet } from "./quiet.ts";
@@ -191,12 +191,14 @@ export class GraphRun implements AsyncDisposable, RunHost {
     this.#wiring.waiters.wake();
   }
 
+  readonly #nodeOf = (name: string): RunNode => this.#wiring.nodes.get(name) as RunNode;
+
   async #open(): Promise<void> {
     const saved = await this.#store.load();
     const nodes = [...this.#wiring.nodes.values()];
     for (const node of nodes.toReversed()) {
       if (node.isSource) continue;
-      node.stage = await openStage(this, node);
+      node.stage = await openStage(this, node, this.#nodeOf);
       node.stage.state?.restore(saved.state.get(node.node.name) ?? new Map());
     }
     for (const [name, progress] of saved.sources) {
@@ -320,19 +322,25 @@ export class GraphRun implements AsyncDisposable, RunHost {
   }
 
   async #swapStage(node: RunNode, action: Action): Promise<void> {
-    const old = node.stage as Stage;
     const oldAction = node.action;
     node.action = action;
+    // Stages before it in a row may have been fused with the old one.
+    const affected = [...this.#wiring.nodes.values()].filter(
+      (one) => one === node || (!one.isSource && rowFrom(one, this.#nodeOf).includes(node)),
+    );
+    const opened = new Map<RunNode, Stage>();
     try {
-      const stage = await openStage(this, node);
+      for (const one of affected) opened.set(one, await openStage(this, one, this.#nodeOf));
       const saved = await this.#store.load();
-      stage.state?.restore(saved.state.get(node.node.name) ?? new Map());
-      node.stage = stage;
+      for (const [one, stage] of opened) stage.state?.restore(saved.state.get(one.node.name) ?? new Map());
     } catch (error) {
       node.action = oldAction;
+      await Promise.allSettled([...opened.values()].map((stage) => stage.close()));
       throw error;
     }
-    await old.close();
+    const old = affected.map(({ stage }) => stage);
+    for (const [one, stage] of opened) one.stage = stage;
+    await Promise.all(old.map((stage) => stage?.close()));
   }
 
   async #swapSource(node: RunNode, action: Action): Promise<void> {

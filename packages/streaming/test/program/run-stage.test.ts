@@ -7,8 +7,8 @@ const numbers = range(1_000).map(String);
 describe("a program that runs over batches", () => {
   test("is any filter there is: what it writes goes on, and what it was given is done when it exits", async () => {
     const { end, seen, run } = await runPrograms(numbers, {
-      grep: { command: "grep 7" },
-      sed: { command: "sed s/7/seven/" },
+      grep: { command: "grep 7", fuse: false },
+      sed: { command: "sed s/7/seven/", fuse: false },
       tr: { command: ["tr", "a-z", "A-Z"] },
     });
     expect(end).toEqual({ outcome: "completed", inFlight: 0 });
