@@ -179,6 +179,8 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     run: ["errors", "graph", "record", "delivery", "stage"],
     // Graphs of functions and iterables in one process.
     flow: ["errors", "graph", "record", "delivery", "stage", "run"],
+    // Graphs by name: kept, run, changed, watched.
+    deployment: ["errors", "expression", "graph", "record", "codec", "delivery", "stage", "program", "run", "flow"],
   },
 };
 
