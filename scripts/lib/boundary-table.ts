@@ -174,6 +174,8 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     codec: ["errors", "record"],
     delivery: ["errors", "record"],
     stage: ["errors", "graph", "record", "delivery"],
+    // Programs that work on stdin and stdout.
+    program: ["errors", "graph", "record", "codec", "delivery", "stage"],
     run: ["errors", "graph", "record", "delivery", "stage"],
     // Graphs of functions and iterables in one process.
     flow: ["errors", "graph", "record", "delivery", "stage", "run"],

@@ -17,6 +17,13 @@ const streamRows = defineErrorCodes({
   "stream.record": { ...wrong, http: 422, meaning: "A record has no form in which it could be passed on." },
   "stream.record_too_large": { ...wrong, http: 413, grpc: 8, meaning: "A record is longer than allowed." },
   "stream.codec": { ...wrong, http: 422, meaning: "Bytes of a program or a file are no records of the codec that was named." },
+  "stream.program": {
+    http: 502,
+    grpc: 14,
+    exit: 1,
+    retryable: true,
+    meaning: "A program ended or wrote what it should not; `details` has its exit code or signal.",
+  },
   "stream.record_timeout": {
     http: 504,
     grpc: 4,

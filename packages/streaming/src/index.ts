@@ -55,6 +55,7 @@ export type {
 export { graphMermaid } from "./graph/mermaid.ts";
 export { importScheme } from "./graph/scheme.ts";
 export { graphExpression, graphTree } from "./graph/series-parallel.ts";
+export { type LaunchProgram, programAction } from "./program/program-action.ts";
 export type { Batch, Block } from "./record/batch.ts";
 export { GraphRun } from "./run/graph-run.ts";
 export type { GraphRunOptions, NodeLogLine, RunEnd } from "./run/options.ts";

@@ -55,9 +55,10 @@ export interface ProgramSettings {
   /**
    * When inputs of a program that answers with `any` are done. `exit`: it runs over a batch at a time, its stdin is closed,
    * and its exit with 0 settles the batch: exact. `quiet`: it lives on, and inputs settle after `quietMs` without output:
-   * a guess, for programs that must not be ended. @default "exit"
+   * a guess, for programs that must not be ended. `end`: one run over everything there is, for `sort` and `wc`; nothing is
+   * done before the stream ends, and after a failure the graph begins anew. @default "exit"
    */
-  readonly settle?: "exit" | "quiet";
+  readonly settle?: "exit" | "quiet" | "end";
   /** @default 200 */
   readonly quietMs?: number;
   /** Most bytes of one run over a batch. @default 16 MiB */
@@ -71,6 +72,11 @@ export interface ProgramSettings {
    */
   readonly replay?: "journal" | "rerun" | "position" | "none";
   readonly limits?: Limits;
+  /**
+   * Whether the program may be joined with those that follow it in a row by pipes of the operating system, as a shell does
+   * it. Records then pass between them unseen, unless somebody taps the edge. @default true
+   */
+  readonly fuse?: boolean;
 }
 
 /** What a node runs, and with what. Everything is optional: a graph can be drawn before its actions are known. */

@@ -6,7 +6,7 @@ type Settings = { -readonly [Key in keyof NodeSettings]: NodeSettings[Key] };
 const words = {
   codec: ["frames", "lines", "json", "netstrings", "metanode"],
   answers: ["one", "any"],
-  settle: ["exit", "quiet"],
+  settle: ["exit", "quiet", "end"],
   replay: ["journal", "rerun", "position", "none"],
   onError: ["dead-letter", "drop", "fail", "pause"],
   buffer: ["memory", "durable"],
@@ -18,7 +18,7 @@ const limits = { memoryBytes: 1, cpuSeconds: 1, openFiles: 3, fileBytes: 0, proc
 
 /** Every setting of a node. */
 export const settingNames: readonly string[] = [
-  ...["action", "args", "env", "placement", "egress", "command", "key", "with", "backoffMs", "limits"],
+  ...["action", "args", "env", "placement", "egress", "command", "key", "with", "backoffMs", "limits", "fuse"],
   ...Object.keys(words),
   ...Object.keys(numbers),
 ];
@@ -67,7 +67,9 @@ function readNumbers(reader: Reader, given: Readonly<Record<string, unknown>>, s
     if (given[name] !== undefined && isWhole(reader.at(name), given[name], least))
       Object.assign(settings, { [name]: given[name] });
   }
-  const { backoffMs, limits: givenLimits } = given;
+  const { backoffMs, limits: givenLimits, fuse } = given;
+  if (typeof fuse === "boolean") settings.fuse = fuse;
+  else if (fuse !== undefined) reader.at("fuse").fault("bad-value", fuse, "true or false");
   if (backoffMs !== undefined)
     settings.backoffMs = reader.at("backoffMs").list(backoffMs, (one, item) => (isWhole(one, item, 0) ? item : 0));
   if (givenLimits !== undefined) settings.limits = readLimits(reader.at("limits"), givenLimits);

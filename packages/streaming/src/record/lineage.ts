@@ -66,3 +66,24 @@ export class PickedLineage implements Lineage {
     return this.#whole.idOf(this.#indexes[index] ?? index);
   }
 }
+
+/**
+ * What a program wrote in one run over many records: nobody knows what stems from which. The id is unique, and the same
+ * again only when the same records come together again in one run.
+ */
+export class RunLineage implements Lineage {
+  readonly #first: Lineage;
+  readonly #stage: string;
+  readonly #offset: number;
+
+  /** `first`: the first records of the run; `offset`: how many outputs the run has given before. */
+  constructor(first: Lineage, stage: string, offset: number) {
+    this.#first = first;
+    this.#stage = stage;
+    this.#offset = offset;
+  }
+
+  idOf(index: number): string {
+    return `${this.#first.idOf(0)}/${this.#stage}~${this.#offset + index}`;
+  }
+}

@@ -1,19 +1,22 @@
 import { systemClock, wait } from "@metanode/core/clock";
 import { coreError } from "@metanode/core/errors";
-import { Origin } from "../delivery/origin.ts";
+import { type Credit, Origin } from "../delivery/origin.ts";
 import { MemoryProgress, type Progress, type ProgressStore, type StateChange } from "../delivery/progress.ts";
 import type { Source } from "../delivery/source.ts";
 import { streamError } from "../errors.ts";
 import type { RunningEdge, Tap } from "../stage/outlets.ts";
 import type { Action, Stage } from "../stage/stage.ts";
 import { Commits } from "./commits.ts";
-import { hostOf, openStage } from "./hosting.ts";
+import { hostOf, openStage, rowFrom } from "./hosting.ts";
 import { Intake } from "./intake.ts";
 import type { GraphRunOptions, RunEnd, RunHost } from "./options.ts";
 import { Quiet } from "./quiet.ts";
 import type { RunNode } from "./run-node.ts";
 import { type RunState, type RunStatus, statusOf } from "./status.ts";
 import { type Wiring, wireGraph } from "./wiring.ts";
+
+const CREDIT: Credit = { maxRecords: 1_000_000, maxBytes: 32 * 1_024 * 1_024 };
+const NO_LIMIT: Credit = { maxRecords: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
 
 /**
  * A graph that runs in this process.
@@ -53,7 +56,7 @@ export class GraphRun implements AsyncDisposable, RunHost {
       this.#resolveEnded = resolve;
     });
     const { clock } = this.options;
-    const credit = { maxRecords: 1_000_000, maxBytes: 32 * 1_024 * 1_024, ...options.credit };
+    const credit = this.#holdsEverything ? NO_LIMIT : { ...CREDIT, ...options.credit };
     for (const { node, isSource } of this.#wiring.nodes.values()) {
       const onSettled = (): void => this.#settled();
       if (isSource) this.#origins.set(node.name, new Origin({ name: node.name, credit, clock, onSettled }));
@@ -102,6 +105,11 @@ export class GraphRun implements AsyncDisposable, RunHost {
     return [...this.#wiring.nodes.values()].some(({ action }) => action.keepsState === true);
   }
 
+  /** Whether a stage keeps everything until the end of the stream. */
+  get #holdsEverything(): boolean {
+    return [...this.#wiring.nodes.values()].some(({ action }) => action.holdsEverything === true);
+  }
+
   status(): RunStatus {
     const reason = this.#reason === undefined ? {} : { reason: this.#reason };
     return { state: this.#state, ...reason, epoch: this.options.epoch, ...statusOf(this.#wiring, this.#origins) };
@@ -133,6 +141,7 @@ export class GraphRun implements AsyncDisposable, RunHost {
    * 30_000) it closes as it is. Idempotent.
    */
   async drain({ graceMs = 30_000 }: { graceMs?: number } = {}): Promise<RunEnd> {
+    if (this.#holdsEverything && this.#nodesOpen > 0) return this.close(); // there is no part of it to be kept
     if (this.#state === "running" || this.#state === "paused") {
       this.#state = "draining";
       for (const resolve of this.#resumed.splice(0)) resolve();
@@ -182,12 +191,14 @@ export class GraphRun implements AsyncDisposable, RunHost {
     this.#wiring.waiters.wake();
   }
 
+  readonly #nodeOf = (name: string): RunNode => this.#wiring.nodes.get(name) as RunNode;
+
   async #open(): Promise<void> {
     const saved = await this.#store.load();
     const nodes = [...this.#wiring.nodes.values()];
     for (const node of nodes.toReversed()) {
       if (node.isSource) continue;
-      node.stage = await openStage(this, node);
+      node.stage = await openStage(this, node, this.#nodeOf);
       node.stage.state?.restore(saved.state.get(node.node.name) ?? new Map());
     }
     for (const [name, progress] of saved.sources) {
@@ -311,19 +322,25 @@ export class GraphRun implements AsyncDisposable, RunHost {
   }
 
   async #swapStage(node: RunNode, action: Action): Promise<void> {
-    const old = node.stage as Stage;
     const oldAction = node.action;
     node.action = action;
+    // Stages before it in a row may have been fused with the old one.
+    const affected = [...this.#wiring.nodes.values()].filter(
+      (one) => one === node || (!one.isSource && rowFrom(one, this.#nodeOf).includes(node)),
+    );
+    const opened = new Map<RunNode, Stage>();
     try {
-      const stage = await openStage(this, node);
+      for (const one of affected) opened.set(one, await openStage(this, one, this.#nodeOf));
       const saved = await this.#store.load();
-      stage.state?.restore(saved.state.get(node.node.name) ?? new Map());
-      node.stage = stage;
+      for (const [one, stage] of opened) stage.state?.restore(saved.state.get(one.node.name) ?? new Map());
     } catch (error) {
       node.action = oldAction;
+      await Promise.allSettled([...opened.values()].map((stage) => stage.close()));
       throw error;
     }
-    await old.close();
+    const old = affected.map(({ stage }) => stage);
+    for (const [one, stage] of opened) one.stage = stage;
+    await Promise.all(old.map((stage) => stage?.close()));
   }
 
   async #swapSource(node: RunNode, action: Action): Promise<void> {

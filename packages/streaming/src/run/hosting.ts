@@ -26,7 +26,40 @@ export function hostOf(run: RunHost, node: RunNode): SourceHost {
  * Opens what works at a node: one stage, or several as its replicas.
  * @throws {MetanodeError} stream.action_unknown – its action is a source only; stream.graph – it cannot have replicas.
  */
-export async function openStage(run: RunHost, node: RunNode): Promise<Stage> {
+export async function openStage(run: RunHost, node: RunNode, next: NextOf): Promise<Stage> {
+  const alone = await openAlone(run, node);
+  const row = rowFrom(node, next);
+  for (let length = row.length; length > 1; length--) {
+    const members = row.slice(0, length) as [RunNode, ...RunNode[]];
+    const open = node.action.fuse?.(members.slice(1).map(({ action }) => action));
+    if (open === undefined) continue;
+    const edges = members.slice(0, -1).flatMap((member) => member.edges);
+    return open({
+      hosts: members.map((member) => stageHostOf(run, member, 0)) as [StageHost, ...StageHost[]],
+      alone,
+      others: () => members.slice(1).flatMap(({ stage }) => stage ?? []),
+      isWatched: () => edges.some(({ isTapped }) => isTapped),
+    });
+  }
+  return alone;
+}
+
+/** The node of a name. */
+export type NextOf = (name: string) => RunNode;
+
+/** A node and those that follow it in a row: each feeds the next alone, and the next is fed by it alone. */
+export function rowFrom(node: RunNode, next: NextOf): RunNode[] {
+  const row = [node];
+  for (let last = node; last.edges.length === 1 && (last.node.replicas ?? 1) === 1; ) {
+    const follower = next(last.edges[0]?.to ?? "");
+    if (follower.upstreams.length !== 1 || (follower.node.replicas ?? 1) !== 1 || follower.node.buffer === "durable") break;
+    row.push(follower);
+    last = follower;
+  }
+  return row;
+}
+
+async function openAlone(run: RunHost, node: RunNode): Promise<Stage> {
   const { name, replicas = 1, key } = node.node;
   const { stage, keepsState = false } = node.action;
   if (stage === undefined) {

@@ -29,6 +29,7 @@ export class Intake {
   #isHeld = false;
   #isClosed = false;
   #goOn: (() => void) | undefined;
+  #awaitsRoom = false;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -97,14 +98,25 @@ export class Intake {
   }
 
   async #gate(): Promise<void> {
+    const { origin, onStarved } = this.#options;
     while (!this.#isClosed && !this.#mayGo()) {
-      const { origin, outlet, onStarved } = this.#options;
       const goOn = new Promise<void>((resolve) => {
         this.#goOn = resolve;
       });
       if (!origin.hasCredit()) onStarved();
-      else if (!this.#isHeld) outlet.whenRoom(() => this.poke());
+      this.#awaitRoom();
       await goOn;
     }
+  }
+
+  /** Is woken when there is room again; whoever comes first may take it, so that it has to look again. */
+  #awaitRoom(): void {
+    if (this.#awaitsRoom || this.#goOn === undefined) return;
+    this.#awaitsRoom = true;
+    this.#options.outlet.whenRoom(() => {
+      this.#awaitsRoom = false;
+      this.poke();
+      this.#awaitRoom();
+    });
   }
 }

@@ -51,6 +51,10 @@ export class RunningEdge {
     return false;
   }
 
+  get isTapped(): boolean {
+    return this.#taps.size > 0;
+  }
+
   /** Lets somebody look. Returns how to stop. */
   tap(tap: Tap): () => void {
     this.#taps.add(tap);

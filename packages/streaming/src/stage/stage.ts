@@ -109,6 +109,21 @@ export interface StageHost extends SourceHost {
   receipt(): Receipt;
 }
 
+/** Opens one stage for several nodes in a row. */
+export type OpenFused = (row: FusedRow) => Stage | Promise<Stage>;
+
+/** Nodes in a row, each feeding the next and nobody else. */
+export interface FusedRow {
+  /** The hosts of the nodes, in order. */
+  readonly hosts: readonly [StageHost, ...StageHost[]];
+  /** The stage of the first node alone. */
+  readonly alone: Stage;
+  /** The stages of the other nodes, which work when the first one works alone. */
+  readonly others: () => readonly Stage[];
+  /** Whether somebody looks at an edge between them: then the records have to come by. */
+  readonly isWatched: () => boolean;
+}
+
 /** What a node runs, once its settings are understood: the same thing as a source, as a stage, or both. */
 export interface Action {
   /** For a node that nothing feeds. Absent: it cannot be the beginning of a graph. */
@@ -119,6 +134,16 @@ export interface Action {
   readonly stage?: (host: StageHost) => Stage | Promise<Stage>;
   /** Whether its stages remember something from record to record. @default false */
   readonly keepsState?: boolean;
+  /**
+   * Whether it can do its work together with that of the actions which follow it in a row, without the records coming by in
+   * between. `undefined` when it cannot with these.
+   */
+  readonly fuse?: (followers: readonly Action[]) => OpenFused | undefined;
+  /**
+   * Whether its stage keeps everything until the stream ends, so that nothing settles before. Such a graph has no bound on
+   * what is under way, and begins anew after a failure or a stop. @default false
+   */
+  readonly holdsEverything?: boolean;
   /** What planning should tell: guarantees that cannot hold, programs that buffer. */
   readonly warnings?: readonly string[];
 }
