@@ -179,8 +179,10 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     run: ["errors", "graph", "record", "delivery", "stage"],
     // Graphs of functions and iterables in one process.
     flow: ["errors", "graph", "record", "delivery", "stage", "run"],
+    // Built-in sources and sinks: files, sockets, servers, tables, the log and the router.
+    connector: ["errors", "graph", "record", "codec", "delivery", "stage"],
     // Graphs by name: kept, run, changed, watched.
-    deployment: ["errors", "expression", "graph", "record", "codec", "delivery", "stage", "program", "run", "flow"],
+    deployment: ["errors", "expression", "graph", "record", "codec", "delivery", "stage", "program", "run", "flow", "connector"],
   },
 };
 

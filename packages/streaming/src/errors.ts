@@ -47,6 +47,13 @@ const streamRows = defineErrorCodes({
     meaning: "A younger run of the same graph has taken over; this one may store nothing any more.",
   },
   "stream.storage": { http: 503, grpc: 14, exit: 1, retryable: true, meaning: "Progress or graphs could not be stored." },
+  "stream.connector": {
+    http: 502,
+    grpc: 14,
+    exit: 1,
+    retryable: true,
+    meaning: "What a connector stands for is not there or did not do its part: a file, a server, a table.",
+  },
 });
 
 /** A code of `@metanode/streaming`. */

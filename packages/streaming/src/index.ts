@@ -11,6 +11,7 @@
  * ```
  */
 
+export { connectors } from "./connector/connectors.ts";
 export {
   type Commit,
   MemoryProgress,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type Clock, systemClock } from "@metanode/core";
 import { coreError } from "@metanode/core/errors";
 import type { Log } from "@metanode/core/log";
+import { connectors } from "../connector/connectors.ts";
 import { streamError } from "../errors.ts";
 import { graphHash } from "../graph/canonical.ts";
 import { compileGraph, planGraph } from "../graph/compile.ts";
@@ -81,7 +82,7 @@ export class Streams implements AsyncDisposable {
     this.#store = new GraphStore(join(options.folder, "streams.sqlite"));
     this.#catalogue = new Catalogue({
       ...(options.functions === undefined ? {} : { functions: options.functions }),
-      builtIns: options.builtIns ?? [],
+      builtIns: [...connectors, ...(options.builtIns ?? [])],
       services: options.services ?? {},
     });
     for (const name of this.#store.names()) this.#graphs.set(name, this.#host(name));
