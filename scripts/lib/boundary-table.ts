@@ -183,6 +183,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     connector: ["errors", "graph", "record", "codec", "delivery", "stage"],
     // Graphs by name: kept, run, changed, watched.
     deployment: ["errors", "expression", "graph", "record", "codec", "delivery", "stage", "program", "run", "flow", "connector"],
+    module: ["errors", "run", "deployment"],
   },
 };
 

@@ -54,6 +54,8 @@ export class HostedGraph {
   readonly log = new LogRing();
   readonly #options: GraphHostOptions;
   #run: GraphRun | undefined;
+  /** The numbers with which the last run ended. */
+  #last: RunStatus | undefined;
   #letters: GraphDeadLetters | undefined;
   #timer: Timer | undefined;
   #failures = 0;
@@ -87,8 +89,9 @@ export class HostedGraph {
     return this.#failures >= CRASH_LOOP ? "crash-looping" : "restarting";
   }
 
+  /** The numbers of the run, or those with which the last one ended. */
   status(): RunStatus | undefined {
-    return this.#run?.status();
+    return this.#run?.status() ?? this.#last;
   }
 
   /** Brings it to what was wanted when the node was last here. */
@@ -220,6 +223,7 @@ export class HostedGraph {
     const run = this.#run;
     if (run === undefined) return undefined;
     const end = now ? await run.close() : await run.drain(graceMs === undefined ? {} : { graceMs });
+    this.#last = run.status();
     this.#run = undefined;
     this.#options.onChange(this.name);
     return end;
@@ -227,6 +231,7 @@ export class HostedGraph {
 
   #ended(run: GraphRun, { outcome, error }: RunEnd): void {
     if (this.#run !== run) return; // somebody halted it, and knows
+    this.#last = run.status();
     this.#run = undefined;
     if (outcome === "completed") {
       this.#options.store.setOutcome(this.name, "completed");

@@ -6,7 +6,7 @@ import { connectors } from "../connector/connectors.ts";
 import { streamError } from "../errors.ts";
 import { graphHash } from "../graph/canonical.ts";
 import { compileGraph, planGraph } from "../graph/compile.ts";
-import type { Graph, GraphDocument, GraphIssue } from "../graph/form.ts";
+import type { Graph, GraphDocument, GraphIssue, NodeSettings } from "../graph/form.ts";
 import type { RunEnd } from "../run/options.ts";
 import type { RunStatus } from "../run/status.ts";
 import type { BuiltIn, Services } from "../stage/built-in.ts";
@@ -104,7 +104,7 @@ export class Streams implements AsyncDisposable {
   get(name: string): GraphInfo {
     const hosted = this.#find(name);
     const { document, graph, version, hash, epoch, desired, appliedAtMs, reason } = hosted.stored;
-    const why = hosted.status()?.reason ?? reason;
+    const why = hosted.run?.status().reason ?? reason;
     return {
       name,
       state: hosted.state,
@@ -207,7 +207,20 @@ export class Streams implements AsyncDisposable {
     return this.apply({ ...(found.document as GraphDocument), name });
   }
 
-  /** The numbers of a running graph; `undefined` while it does not run. @throws {MetanodeError} resource.not_found */
+  /**
+   * Gives one stage other settings, as a new version of the graph; while it runs, the stage is swapped between two records.
+   * @throws {MetanodeError} resource.not_found; stream.graph – the settings are wrong, and nothing has changed
+   */
+  async upgrade(name: string, stage: string, settings: NodeSettings): Promise<GraphInfo> {
+    const { graph } = this.get(name);
+    const isThere = graph.nodes.some((node) => node.name === stage);
+    if (!isThere) throw coreError("resource.not_found", `graph ${name} has no stage ${stage}`, { details: { name, stage } });
+    const nodes = graph.nodes.map((node) => (node.name === stage ? { ...settings, name: stage } : node));
+    const { expression } = this.get(name).document as GraphDocument;
+    return this.apply({ name, nodes, ...(expression === undefined ? { edges: graph.edges } : { expression }) });
+  }
+
+  /** The numbers of a running graph, or those with which its last run ended; `undefined` before its first here. @throws {MetanodeError} resource.not_found */
   status(name: string): RunStatus | undefined {
     return this.#find(name).status();
   }
