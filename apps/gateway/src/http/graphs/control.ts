@@ -71,7 +71,7 @@ function pauseRoutes(api: Api, streams: () => Promise<Streams>): void {
   api.post("/graphs/:name/pause", { schema: pauseSchema }, async ({ params }) =>
     graphView(await (await streams()).pause(params.name)),
   );
-  const resumeSchema = { operationId: "resumeGraph", summary: "Read on", tags, params: Name, response };
+  const resumeSchema = { operationId: "resumeGraph", summary: "Let a paused graph read on", tags, params: Name, response };
   api.post("/graphs/:name/resume", { schema: resumeSchema }, async ({ params }) =>
     graphView(await (await streams()).resume(params.name)),
   );
