@@ -57,9 +57,11 @@ export class GraphRun implements AsyncDisposable, RunHost {
     });
     const { clock } = this.options;
     const credit = this.#holdsEverything ? NO_LIMIT : { ...CREDIT, ...options.credit };
-    for (const { node, isSource } of this.#wiring.nodes.values()) {
-      const onSettled = (): void => this.#settled();
-      if (isSource) this.#origins.set(node.name, new Origin({ name: node.name, credit, clock, onSettled }));
+    for (const { node, action, isSource } of this.#wiring.nodes.values()) {
+      if (!isSource) continue;
+      // Where the k-th record is another one after a failure, its number says nothing beyond this run.
+      const ids = action.replays === false || action.renumbers === true ? `${node.name}@${this.options.epoch}` : node.name;
+      this.#origins.set(node.name, new Origin({ name: node.name, ids, credit, clock, onSettled: () => this.#settled() }));
     }
     this.#quiet = new Quiet([...this.#origins.values()]);
     this.#commits = new Commits({
