@@ -30,6 +30,8 @@ export interface BatchingOptions {
   readonly maxWaitMs?: number;
   /** Loads under way at a time; more than one, and what is written out of order. @default 1 */
   readonly concurrency?: number;
+  /** How long one write may take where the node does not say, in milliseconds. @default 0: for ever */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -61,7 +63,8 @@ export class BatchingStage implements Stage {
   constructor(writer: Writer, host: StageHost, options: BatchingOptions) {
     this.#writer = writer;
     this.#host = host;
-    this.#policy = resolveFailurePolicy(host.node);
+    const { timeoutMs = options.timeoutMs } = host.node;
+    this.#policy = resolveFailurePolicy({ ...host.node, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
     this.#maxWaitMs = options.maxWaitMs ?? 0;
     this.#concurrency = options.concurrency ?? 1;
     this.#maxWaiting = Math.max(1_000, options.maxRecords * this.#concurrency * 2);
