@@ -52,6 +52,8 @@ export class BatchingStage implements Stage {
   readonly #maxWaiting: number;
   readonly #gathering: Gathering;
   #waiting = 0;
+  /** Records taken in all. */
+  #taken = 0;
   #underWay = 0;
   /** What has been gathered is to go now. */
   #isDue = false;
@@ -87,14 +89,18 @@ export class BatchingStage implements Stage {
       return;
     }
     this.#waiting += batch.count;
+    this.#taken += batch.count;
     this.#gathering.add(batch, from);
     this.#consider();
   }
 
   async settle(): Promise<void> {
-    this.#isDue = true;
-    this.#consider();
-    while (this.#gathering.count > 0 && !this.#isClosed) await this.#turn();
+    const taken = this.#taken;
+    while (this.#taken - this.#gathering.count < taken && !this.#isClosed) {
+      this.#isDue = true;
+      this.#consider();
+      if (this.#taken - this.#gathering.count < taken) await this.#turn();
+    }
     await this.#written;
   }
 

@@ -9,11 +9,16 @@ import { encodeLoad } from "./encode-load.ts";
 import { refused, unreachable } from "./faults.ts";
 import type { Load } from "./load.ts";
 import { sinkAction } from "./sink.ts";
+import { variableOf } from "./url-setting.ts";
 
 const settings = z.object({
   url: z.url({ protocol: /^https?$/ }).describe("Where records go."),
   method: z.enum(["POST", "PUT"]).default("POST"),
   headers: z.record(z.string(), z.string()).default({}),
+  headersFrom: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("For each header the environment variable of the node that holds its value: for secrets."),
   maxRecords: z.int().min(1).max(10_000).default(1).describe("Records of one request; more than one go as lines."),
   maxWaitMs: z.int().min(0).default(0).describe("How long records wait for others of their request."),
   body: z.enum(["lines", "json"]).default("json").describe("How a record is written; several stand on a line each."),
@@ -49,9 +54,12 @@ export const httpOut = defineBuiltIn({
 class HttpWriter implements Writer {
   readonly #settings: HttpOutSettings;
   readonly #host: SourceHost;
+  readonly #given: Readonly<Record<string, string>>;
 
   constructor(settings: HttpOutSettings, host: SourceHost) {
     this.#settings = settings;
+    const secrets = Object.entries(settings.headersFrom).map(([name, variable]) => [name, variableOf(variable, "headersFrom")]);
+    this.#given = { ...settings.headers, ...Object.fromEntries(secrets) };
     this.#host = host;
   }
 
@@ -79,12 +87,12 @@ class HttpWriter implements Writer {
   }
 
   #headers(load: Load): Record<string, string> {
-    const { body, headers } = this.#settings;
+    const { body } = this.#settings;
     const [first] = load.records();
     const isOne = this.#settings.maxRecords === 1;
     const json = isOne ? "application/json" : "application/x-ndjson";
     const type = body === "json" ? json : "text/plain; charset=utf-8";
-    return { "content-type": type, ...headers, "idempotency-key": `${this.#host.graph}/${first?.id}` };
+    return { "content-type": type, ...this.#given, "idempotency-key": `${this.#host.graph}/${first?.id}` };
   }
 
   #body(load: Load): Buffer {

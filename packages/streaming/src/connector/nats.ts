@@ -118,9 +118,12 @@ class JetStreamSource implements Source {
 
   async *read({ position, signal }: ReadOptions): AsyncGenerator<SourceBatch> {
     const { stream, subject, give, maxWaiting } = this.#settings;
-    const { jetstream } = await import("@nats-io/jetstream");
-    const from = Number(position ?? 0) + 1;
-    const consumer = await jetstream(this.#connection).consumers.get(stream, { filter_subjects: [subject], opt_start_seq: from });
+    const { DeliverPolicy, jetstream } = await import("@nats-io/jetstream");
+    const consumer = await jetstream(this.#connection).consumers.get(stream, {
+      filter_subjects: subject, // no list: servers before 2.10 have none
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: Number(position ?? 0) + 1,
+    });
     const messages = await consumer.consume({ max_messages: Math.min(maxWaiting, 1_000) });
     const onAbort = (): void => messages.stop();
     signal.addEventListener("abort", onAbort, { once: true });
@@ -131,6 +134,7 @@ class JetStreamSource implements Source {
     } finally {
       signal.removeEventListener("abort", onAbort);
       messages.stop();
+      await consumer.delete().catch(() => undefined); // it would go by itself, but only after minutes
     }
   }
 

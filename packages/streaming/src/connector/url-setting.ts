@@ -16,7 +16,12 @@ export function urlOf({ url, urlFrom }: { readonly url?: string | undefined; rea
   if (url !== undefined) return url;
   if (urlFrom === undefined)
     throw streamError("stream.graph", "no address is given: say it in `url`, or name a variable in `urlFrom`");
-  const found = process.env[urlFrom];
+  return variableOf(urlFrom, "urlFrom");
+}
+
+/** What stands in an environment variable of the node. @throws {MetanodeError} stream.graph – nothing does. */
+export function variableOf(name: string, setting: string): string {
+  const found = process.env[name];
   if (found !== undefined && found !== "") return found;
-  throw streamError("stream.graph", `the environment variable ${urlFrom} is not set; \`urlFrom\` names it`);
+  throw streamError("stream.graph", `the environment variable ${name} is not set; \`${setting}\` names it`);
 }

@@ -43,6 +43,8 @@ export class GraphRun implements AsyncDisposable, RunHost {
   #reason: string | undefined;
   #nodesOpen: number;
   #isSqueezing = false;
+  /** Somebody has run out of credit since the last squeeze began. */
+  #wantsSqueeze = false;
   #checkpointCostMs = 0;
   #exclusive: Promise<void> = Promise.resolve();
   #resolveEnded!: (end: RunEnd) => void;
@@ -301,8 +303,10 @@ export class GraphRun implements AsyncDisposable, RunHost {
 
   /** A source has no credit left: what waits in stages for more has to be finished, or it waits for ever. */
   #squeeze(): void {
+    this.#wantsSqueeze = true;
     if (this.#isSqueezing) return;
     this.#isSqueezing = true;
+    this.#wantsSqueeze = false;
     const settled = async (): Promise<void> => {
       for (const { stage } of this.#wiring.nodes.values()) await stage?.settle();
     };
@@ -311,6 +315,8 @@ export class GraphRun implements AsyncDisposable, RunHost {
       .finally(() => {
         this.#isSqueezing = false;
         for (const intake of this.#intakes.values()) intake.poke();
+        // What freed credit during this one may have been used up since: nobody asks again for that.
+        if (this.#wantsSqueeze && !this.signal.aborted) this.#squeeze();
       });
   }
 
