@@ -181,6 +181,9 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     flow: ["errors", "graph", "record", "delivery", "stage", "run"],
     // Built-in sources and sinks: files, sockets, servers, tables, the log and the router.
     connector: ["errors", "graph", "record", "codec", "delivery", "stage"],
+    // Graphs by name: kept, run, changed, watched.
+    deployment: ["errors", "expression", "graph", "record", "codec", "delivery", "stage", "program", "run", "flow", "connector"],
+    module: ["errors", "run", "deployment"],
   },
 };
 

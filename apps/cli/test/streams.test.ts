@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { fixture, type Outcome, run, temporaryFolder } from "./helpers.ts";
+import { fixture, type Outcome, run, startNode, temporaryFolder } from "./helpers.ts";
 
 const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -207,5 +207,73 @@ describe("the streaming package", () => {
 
   test("has its codes explained", async () => {
     expect((await metanode(["explain", "stream.syntax"])).stdout).toMatch(/^exit {5}2 \(wrong usage\)$/m);
+  });
+});
+
+describe("metanode stream exec", () => {
+  test("runs a graph of programs to its end, as a pipe does", async () => {
+    const commands = [
+      "--node",
+      "n=seq 1 9",
+      "--node",
+      "odd=grep [13579]$",
+      "--node",
+      "even=grep [02468]$",
+      "--node",
+      "sum=paste -sd+",
+    ];
+    const { status, stdout } = await metanode(["stream", "exec", "n; (odd || even); sum", ...commands]);
+    expect(status).toBe(0);
+    const numbers = stdout.trim().split(/[+\n]/).map(Number);
+    expect(numbers.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test("fails with what was given up on, and why", async () => {
+    const { status, stderr } = await metanode(["stream", "exec", "n; x", "--node", "n=seq 1 1", "--node", "x=false"]);
+    expect(status).toBe(8);
+    expect(stderr).toContain('given up: "1"');
+    expect(stderr).toContain("exit code 1");
+  });
+
+  test("says what is wrong before anything runs", async () => {
+    const { status, stderr } = await metanode(["stream", "exec", "n; y", "--node", "n=seq 1 1"]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("there is no action y");
+  });
+});
+
+describe("the graphs of a node", () => {
+  test("are applied, run, watched, changed and removed", async () => {
+    await using node = await startNode();
+    const graph = `
+      name: ticking
+      expression: ticks; mark
+      nodes:
+        - { name: ticks, action: generate, with: { intervalMs: 5, template: "tick {n}" } }
+        - { name: mark, command: sed -u s/tick/tock/, answers: one }
+    `;
+    const say = async (args: readonly string[], stdin = ""): Promise<Record<string, unknown>> => {
+      const { status, stdout, stderr } = await node.metanode([...args, "-o", "json"], { stdin });
+      expect([status, stderr]).toEqual([0, ""]);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    };
+    expect(await say(["stream", "apply", "-", "--run"], graph)).toMatchObject({ name: "ticking", state: "running" });
+    expect(await say(["stream", "ls"])).toMatchObject({ items: [{ name: "ticking" }] });
+    const tapped = await node.metanode(["stream", "tap", "ticking", "ticks", "mark", "--limit", "2"]);
+    expect(tapped.stdout).toMatch(/^tick \d+\ntick \d+\n$/);
+    expect(await say(["stream", "upgrade", "ticking", "mark", '{"command": "cat", "answers": "one"}'])).toMatchObject({
+      version: 2,
+    });
+    expect(await say(["stream", "status", "ticking"])).toMatchObject({
+      state: "running",
+      nodes: [{ name: "ticks" }, { name: "mark" }],
+    });
+    expect(await say(["stream", "history", "ticking"])).toMatchObject({ items: [{ version: 2 }, { version: 1 }] });
+    expect(await say(["stream", "pause", "ticking"])).toMatchObject({ state: "paused" });
+    expect(await say(["stream", "stop", "ticking"])).toMatchObject({ graph: { state: "stopped" }, inFlight: 0 });
+    expect((await node.metanode(["stream", "run", "nothing"])).status).toBe(3);
+    expect((await node.metanode(["stream", "rm", "ticking", "--yes"])).status).toBe(0);
+    expect((await node.metanode(["stream", "ls"])).stdout).toContain("no graphs");
+    expect((await node.metanode(["action", "ls"])).stdout).toContain("generate");
   });
 });

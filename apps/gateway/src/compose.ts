@@ -21,6 +21,7 @@ import { resolveConfig } from "./config.ts";
 import type { Api } from "./http/context.ts";
 import { createServer } from "./http/server.ts";
 import { CALLBACK_PATH } from "./http/workflows/callbacks.ts";
+import { type StreamsModule, streamsModule } from "./streams/module.ts";
 import { keepToken } from "./token.ts";
 import { type WorkflowsModule, workflowsModule } from "./workflows/module.ts";
 
@@ -50,6 +51,7 @@ export interface Gateway extends AsyncDisposable {
   readonly actors: ActorsModule;
   /** Absent where the configuration does not enable it. */
   readonly nature: WorkflowsModule | undefined;
+  readonly streams: StreamsModule;
   /** Where it listens, for example `http://127.0.0.1:7400`. */
   readonly url: string;
   /** What callers of `/api` show. */
@@ -79,6 +81,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
     callbackUrl: () => (door.url === "" ? undefined : `${door.url}${CALLBACK_PATH}`),
   };
   const nature = values.nature.enabled ? workflowsModule(values.nature, surroundings) : undefined;
+  const streams = streamsModule(values.streams);
   const node = await createNode({
     name: values.name,
     folder: values.data,
@@ -86,13 +89,22 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
     maxMessageBytes: values.maxMessageBytes,
     hopLimit: values.hopLimit,
     durable: values.durable,
-    modules: [hosted, kernel, ...(nature === undefined ? [] : [nature]), ...modules],
+    modules: [hosted, kernel, ...(nature === undefined ? [] : [nature]), ...modules, streams],
     logger: logger ?? pino({ level: values.log.level }, pino.destination(2)),
     clock,
   });
   try {
     const token = values.token ?? keepToken(values.data, node.logger);
-    const gateway = await RunningGateway.open({ node, processors: hosted, actors: kernel, nature, clock, token, values });
+    const gateway = await RunningGateway.open({
+      node,
+      processors: hosted,
+      actors: kernel,
+      nature,
+      streams,
+      clock,
+      token,
+      values,
+    });
     door.url = gateway.url;
     return gateway;
   } catch (error) {
@@ -106,6 +118,7 @@ interface Parts {
   readonly processors: ProcessorsModule;
   readonly actors: ActorsModule;
   readonly nature: WorkflowsModule | undefined;
+  readonly streams: StreamsModule;
   readonly clock: Clock;
   readonly token: string;
   readonly values: ConfigValues;
@@ -116,6 +129,7 @@ class RunningGateway implements Gateway {
   readonly processors: ProcessorsModule;
   readonly actors: ActorsModule;
   readonly nature: WorkflowsModule | undefined;
+  readonly streams: StreamsModule;
   readonly token: string;
   readonly closed: Promise<MetanodeError | undefined>;
   readonly #clock: Clock;
@@ -126,11 +140,12 @@ class RunningGateway implements Gateway {
   #url = "";
   #ending: Promise<void> | undefined;
 
-  private constructor({ node, processors: hosted, actors, nature, clock, token, values }: Parts) {
+  private constructor({ node, processors: hosted, actors, nature, streams, clock, token, values }: Parts) {
     this.node = node;
     this.processors = hosted;
     this.actors = actors;
     this.nature = nature;
+    this.streams = streams;
     this.token = token;
     this.#clock = clock;
     this.#file = join(values.data, GATEWAY_FILE);
@@ -144,13 +159,14 @@ class RunningGateway implements Gateway {
   static async open(parts: Parts): Promise<RunningGateway> {
     const gateway = new RunningGateway(parts);
     const { host, port } = parts.values.listen;
-    const { node, processors: hosted, actors, nature, clock, token } = parts;
+    const { node, processors: hosted, actors, nature, streams, clock, token } = parts;
     const server = await createServer({
       node,
       processors: hosted,
       actors,
       nature,
       natureFace: parts.values.nature,
+      streams,
       clock,
       token,
       stopping: gateway.#stopping.signal,

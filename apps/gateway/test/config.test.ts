@@ -47,6 +47,7 @@ describe("a configuration", () => {
         compat: false,
         compatToken: true,
       },
+      streams: { enabled: true, actions: [], compat: false },
       token: undefined,
     });
   });
@@ -130,6 +131,9 @@ describe("a configuration", () => {
       "METANODE_NATURE_CALLBACK_URL",
       "METANODE_NATURE_COMPAT",
       "METANODE_NATURE_COMPAT_TOKEN",
+      "METANODE_STREAMS_ENABLED",
+      "METANODE_STREAMS_ACTIONS",
+      "METANODE_STREAMS_COMPAT",
       "METANODE_TOKEN",
     ]);
   });

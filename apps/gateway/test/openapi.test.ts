@@ -3,6 +3,7 @@ import { createNode, processors, systemClock } from "@metanode/core";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createServer } from "../src/http/server.ts";
+import { streamsModule } from "../src/streams/module.ts";
 import { silent, type TestGateway, testGateway } from "./harness.ts";
 
 interface Operation {
@@ -41,10 +42,12 @@ const operations = (): [name: string, path: string, operation: Operation][] =>
 /** Every route, in order. A new one belongs here, and that is the moment to think about its name. */
 const ROUTES = [
   "DELETE /api/v1/dead-letters/{id}",
+  "DELETE /api/v1/graphs/{name}",
   "DELETE /api/v1/metas/{meta}",
   "DELETE /api/v1/processors/{name}",
   "DELETE /api/v1/relations/{from}/{to}",
   "DELETE /api/v1/tasks/failed/{id}",
+  "GET /api/v1/actions",
   "GET /api/v1/actors",
   "GET /api/v1/actors/applications",
   "GET /api/v1/actors/applications/{name}",
@@ -60,6 +63,13 @@ const ROUTES = [
   "GET /api/v1/dead-letters/{id}",
   "GET /api/v1/errors",
   "GET /api/v1/errors/{code}",
+  "GET /api/v1/graphs",
+  "GET /api/v1/graphs/{name}",
+  "GET /api/v1/graphs/{name}/history",
+  "GET /api/v1/graphs/{name}/live",
+  "GET /api/v1/graphs/{name}/stages/{stage}/logs",
+  "GET /api/v1/graphs/{name}/status",
+  "GET /api/v1/graphs/{name}/taps/{edge}",
   "GET /api/v1/instances",
   "GET /api/v1/instances/{key}",
   "GET /api/v1/instances/{key}/downstream",
@@ -97,6 +107,13 @@ const ROUTES = [
   "POST /api/v1/callbacks",
   "POST /api/v1/dead-letters/{id}/replay",
   "POST /api/v1/dead-letters:replay",
+  "POST /api/v1/graphs/check",
+  "POST /api/v1/graphs/{name}/pause",
+  "POST /api/v1/graphs/{name}/resume",
+  "POST /api/v1/graphs/{name}/rollback",
+  "POST /api/v1/graphs/{name}/run",
+  "POST /api/v1/graphs/{name}/stages/{stage}/upgrade",
+  "POST /api/v1/graphs/{name}/stop",
   "POST /api/v1/instances",
   "POST /api/v1/instances:batch",
   "POST /api/v1/messages",
@@ -112,6 +129,7 @@ const ROUTES = [
   "POST /api/v1/tasks/failed/{id}/replay",
   "POST /api/v1/workflows/apply",
   "POST /api/v1/workflows/plan",
+  "PUT /api/v1/graphs/{name}",
   "PUT /api/v1/metas/{meta}",
   "PUT /api/v1/processors/{name}",
   "PUT /api/v1/relations/{from}/{to}",
@@ -214,6 +232,7 @@ async function registeredRoutes(): Promise<string[]> {
     node,
     processors: processors(),
     actors: actors(),
+    streams: streamsModule({ enabled: true, actions: [], compat: false }),
     clock: systemClock,
     token: "t".repeat(16),
     stopping: new AbortController().signal,

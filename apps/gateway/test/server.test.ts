@@ -3,6 +3,7 @@ import { actors } from "@metanode/actors/module";
 import { createNode, errorTable, processors, systemClock } from "@metanode/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createServer } from "../src/http/server.ts";
+import { streamsModule } from "../src/streams/module.ts";
 import { problemOf, silent, type TestGateway, testGateway } from "./harness.ts";
 
 let subject: TestGateway;
@@ -96,6 +97,7 @@ describe("a defect of the platform", () => {
       node,
       processors: hosted,
       actors: actors(),
+      streams: streamsModule({ enabled: true, actions: [], compat: false }),
       clock: systemClock,
       token: "t".repeat(16),
       stopping: new AbortController().signal,

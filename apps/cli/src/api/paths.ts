@@ -26,6 +26,13 @@ export const paths = {
   task: (id: string): string => `/api/v1/tasks/${encodeURIComponent(id)}`,
   failedTasks: "/api/v1/tasks/failed",
   failedTask: (id: string, action = ""): string => `/api/v1/tasks/failed/${encodeURIComponent(id)}${action && `/${action}`}`,
+  graphs: "/api/v1/graphs",
+  graph: (name: string, action = ""): string => `/api/v1/graphs/${encodeURIComponent(name)}${action && `/${action}`}`,
+  graphStage: (name: string, stage: string, action: string): string =>
+    `/api/v1/graphs/${encodeURIComponent(name)}/stages/${encodeURIComponent(stage)}/${action}`,
+  graphTap: (name: string, from: string, to: string): string =>
+    `/api/v1/graphs/${encodeURIComponent(name)}/taps/${encodeURIComponent(`${from}..${to}`)}`,
+  actions: "/api/v1/actions",
   deadLetters: "/api/v1/dead-letters",
   deadLetter: (id: string, action = ""): string => `/api/v1/dead-letters/${encodeURIComponent(id)}${action && `/${action}`}`,
 } as const;

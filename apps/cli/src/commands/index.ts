@@ -27,7 +27,8 @@ export const commandTable: CommandTable = {
   families: [
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
     { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
-    { word: "stream", summary: "plan graphs of stages, and import them" },
+    { word: "stream", summary: "plan, run, watch and change graphs of programs" },
+    { word: "action", summary: "see what stages of graphs can run" },
     { word: "dead-letter", summary: "read, edit, replay and drop the messages that were given up on" },
     { word: "meta", summary: "read and change what is declared on a node; check, draw and convert declarations" },
     { word: "relation", summary: "read and change the relations between metas" },

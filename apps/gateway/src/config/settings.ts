@@ -178,6 +178,13 @@ const nature: readonly Setting[] = [
   flag({ path: "nature.compatToken", expected: "true or false", defaultValue: true }),
 ];
 
+/** Graphs. */
+const streams: readonly Setting[] = [
+  flag({ path: "streams.enabled", expected: "true or false", defaultValue: true }),
+  json({ path: "streams.actions", expected: "a list of files", defaultValue: [] }, placeFiles),
+  flag({ path: "streams.compat", expected: "true or false", defaultValue: false }),
+];
+
 const data: Setting = {
   path: "data",
   expected: "a folder",
@@ -214,6 +221,7 @@ export const SETTINGS: readonly Setting[] = [
   json({ path: "processors", expected: "a list of processors", defaultValue: [] }, placeProcessors),
   json({ path: "actors", expected: "a list of actors", defaultValue: [] }, placeActors),
   ...nature,
+  ...streams,
   {
     ...text(
       { path: "token", expected: "at least 16 printable ASCII characters without spaces", defaultValue: undefined },

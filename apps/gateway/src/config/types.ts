@@ -61,6 +61,18 @@ export interface GatewayConfig {
     /** Whether callers of those show the token; what was written for Nature has none. @default true */
     compatToken?: boolean;
   };
+  /** Graphs of programs and functions. */
+  streams?: {
+    /** Whether graphs can be applied and run. What they need is loaded when the first is asked for. @default true */
+    enabled?: boolean;
+    /**
+     * TypeScript or JavaScript files whose exports are actions: functions that work on records, and whole actions, by their names.
+     * In a file, a relative path is meant from the folder of that file. @default []
+     */
+    actions?: readonly string[];
+    /** Answers at the addresses and in the shapes of GoStreaming's meta node (`/v1/schemas` …) as well. @default false */
+    compat?: boolean;
+  };
   /** What callers of `/api` show. @default made at the first start and kept in the data folder, file `token` */
   token?: string;
 }
@@ -102,6 +114,7 @@ export interface ConfigValues {
   readonly processors: readonly ProcessorSpec[];
   readonly actors: readonly ActorSpec[];
   readonly nature: NatureValues;
+  readonly streams: StreamsValues;
   /** Absent where the one in the data folder counts. */
   readonly token: string | undefined;
 }
@@ -118,4 +131,12 @@ export interface NatureValues {
   readonly callbackUrl: string | undefined;
   readonly compat: boolean;
   readonly compatToken: boolean;
+}
+
+/** How a node runs graphs. */
+export interface StreamsValues {
+  readonly enabled: boolean;
+  /** Absolute. */
+  readonly actions: readonly string[];
+  readonly compat: boolean;
 }

@@ -4,6 +4,7 @@ import type { Clock, MetaNode, ProcessorsModule } from "@metanode/core";
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { NatureValues } from "../config/types.ts";
+import type { StreamsModule } from "../streams/module.ts";
 import type { WorkflowsModule } from "../workflows/module.ts";
 
 /** What routes work with. */
@@ -15,6 +16,7 @@ export interface HttpContext {
   readonly nature?: WorkflowsModule | undefined;
   /** How workflows are reached the way Nature was. @default not at all */
   readonly natureFace?: Pick<NatureValues, "compat" | "compatToken">;
+  readonly streams: StreamsModule;
   readonly clock: Clock;
   /** What callers of `/api` must show. */
   readonly token: string;

@@ -2,6 +2,7 @@ import type { ActorErrorCode } from "@metanode/actors";
 import { errorRow } from "@metanode/core";
 import type { CoreErrorCode } from "@metanode/core/internal";
 import type { NatureErrorCode } from "@metanode/nature/errors";
+import type { StreamErrorCode } from "@metanode/streaming/errors";
 import { z } from "zod";
 import { PROBLEM_TYPE, ProblemSchema } from "./problem.ts";
 
@@ -14,7 +15,9 @@ interface Documented {
 const COMMON: readonly CoreErrorCode[] = ["auth.unauthenticated", "node.closed", "core.internal"];
 
 /** The problems of a route for its documentation, by status: each names its codes. */
-export function problems(...codes: readonly (CoreErrorCode | ActorErrorCode | NatureErrorCode)[]): Record<number, Documented> {
+export function problems(
+  ...codes: readonly (CoreErrorCode | ActorErrorCode | NatureErrorCode | StreamErrorCode)[]
+): Record<number, Documented> {
   const byStatus = new Map<number, string[]>();
   for (const code of new Set([...codes, ...COMMON])) {
     const { http } = errorRow(code);

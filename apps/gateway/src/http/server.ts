@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { coreError, errorRow } from "@metanode/core";
 import "@metanode/nature/errors"; // its codes, for the table of errors
+import "@metanode/streaming/errors"; // and these
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -16,6 +17,7 @@ import { requireToken } from "./auth.ts";
 import type { Api, HttpContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { errorRoutes } from "./errors.ts";
+import { graphRoutes } from "./graphs/index.ts";
 import { logRoutes } from "./logs.ts";
 import { messageRoutes } from "./messages.ts";
 import { measure } from "./metrics.ts";
@@ -85,6 +87,7 @@ async function apiRoutes(api: Api, context: HttpContext): Promise<void> {
   processorRoutes(api, context);
   actorRoutes(api, context);
   workflowRoutes(api, context);
+  graphRoutes(api, context);
   logRoutes(api, context);
   deadLetterRoutes(api, context);
   errorRoutes(api);

@@ -108,7 +108,7 @@ export class Origin {
       isSettled: false,
     };
     const receipt = new Receipt(() => this.#settled(entry));
-    const batch = new Batch(given, { receipt, lineage: new SourceLineage(this.#ids, this.#sequence) });
+    const batch = new Batch(given, { receipt, lineage: given.lineage ?? new SourceLineage(this.#ids, this.#sequence) });
     this.#sequence += batch.count;
     entry.count = batch.count;
     entry.bytes = batch.bytes;

@@ -1,4 +1,5 @@
 import type { Content } from "../record/batch.ts";
+import type { Lineage } from "../record/lineage.ts";
 
 /** Where and how to read. */
 export interface ReadOptions {
@@ -14,6 +15,8 @@ export interface ReadOptions {
 export type SourceBatch = Content & {
   /** Where to read on after these records; opaque to everybody else. */
   readonly position: string;
+  /** The identities of the records, where the source knows better than by counting. */
+  readonly lineage?: Lineage;
   /** Called once these records have reached every sink; never called for records that are given up with the run. */
   readonly onSettled?: () => void;
 };

@@ -1,9 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { systemClock, wait } from "@metanode/core/clock";
 import { coreError } from "@metanode/core/errors";
 import { type Credit, Origin } from "../delivery/origin.ts";
 import { MemoryProgress, type Progress, type ProgressStore, type StateChange } from "../delivery/progress.ts";
 import type { Source } from "../delivery/source.ts";
 import { streamError } from "../errors.ts";
+import { Batch } from "../record/batch.ts";
+import { Receipt } from "../record/receipt.ts";
 import type { RunningEdge, Tap } from "../stage/outlets.ts";
 import type { Action, Stage } from "../stage/stage.ts";
 import { Commits } from "./commits.ts";
@@ -178,6 +181,30 @@ export class GraphRun implements AsyncDisposable, RunHost {
     await this.#exclusively(() =>
       this.#held(timeoutMs, () => (node.isSource ? this.#swapSource(node, action) : this.#swapStage(node, action))),
     );
+  }
+
+  /**
+   * Puts a record into a stage, as if an upstream gave it. Resolves when it is through; rejects when the run ends before.
+   * @throws {MetanodeError} resource.not_found, stream.stopped
+   */
+  inject(name: string, record: unknown): Promise<void> {
+    const stage = this.#wiring.nodes.get(name)?.stage;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const stopped = (): void => reject(streamError("stream.stopped", `the graph stopped before the record was through`));
+    if (stage === undefined) reject(coreError("resource.not_found", `the graph has no stage ${name}`));
+    else if (this.signal.aborted) stopped();
+    else {
+      const inFlight = this.#quiet.receipt();
+      this.signal.addEventListener("abort", stopped, { once: true });
+      const receipt = new Receipt(() => {
+        this.signal.removeEventListener("abort", stopped);
+        inFlight.release();
+        resolve();
+      });
+      const lineage = { idOf: (): string => `replayed:${randomUUID()}` };
+      stage.take(new Batch({ records: [record] }, { receipt, lineage }), name);
+    }
+    return promise;
   }
 
   /** Ends the run as failed. */

@@ -1,0 +1,141 @@
+import { nearest } from "@metanode/core/internal/options";
+import { streamError } from "../errors.ts";
+import { functionAction } from "../flow/function-action.ts";
+import type { Graph, GraphIssue, GraphNode } from "../graph/form.ts";
+import { programAction } from "../program/program-action.ts";
+import type { StageFunction } from "../stage/answer.ts";
+import type { BuiltIn, Services } from "../stage/built-in.ts";
+import type { Action } from "../stage/stage.ts";
+
+/** Actions that are given in code: functions that work on records, and whole actions. */
+export type GivenActions = Readonly<Record<string, StageFunction<never, unknown> | Action>>;
+
+export interface CatalogueOptions {
+  readonly functions?: GivenActions;
+  readonly builtIns: readonly BuiltIn[];
+  readonly services: Services;
+  /** An uploaded program of this name as a command, if there is one. */
+  readonly uploaded?: (name: string) => readonly string[] | undefined;
+}
+
+/** What graphs can be made of here. */
+export interface ActionInfo {
+  readonly name: string;
+  readonly kind: "function" | "built-in" | "uploaded";
+  readonly summary: string;
+  /** JSON Schema of its settings. */
+  readonly schema?: Readonly<Record<string, unknown>>;
+}
+
+/** Finds what nodes run: a command, a function of the host, a built-in, an uploaded program, in this order. */
+export class Catalogue {
+  readonly #options: CatalogueOptions;
+  readonly #builtIns: ReadonlyMap<string, BuiltIn>;
+
+  constructor(options: CatalogueOptions) {
+    this.#options = options;
+    this.#builtIns = new Map(options.builtIns.map((one) => [one.name, one]));
+  }
+
+  list(): ActionInfo[] {
+    const functions = Object.keys(this.#options.functions ?? {}).map((name) => ({
+      name,
+      kind: "function" as const,
+      summary: "A function of the host.",
+    }));
+    const builtIns = this.#options.builtIns.map(({ name, summary, schema }) => ({
+      name,
+      kind: "built-in" as const,
+      summary,
+      schema,
+    }));
+    return [...functions, ...builtIns].sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  /** @throws {MetanodeError} stream.action_unknown, or what is wrong with the settings of the node */
+  actionOf(node: GraphNode): Action {
+    if (node.command !== undefined) return programAction(node);
+    const name = node.action ?? node.name;
+    const given = this.#options.functions?.[name];
+    if (given !== undefined) return typeof given === "function" ? functionAction(given) : given;
+    const builtIn = this.#builtIns.get(name);
+    if (builtIn !== undefined) return builtIn.make(node, this.#options.services);
+    const command = this.#options.uploaded?.(name);
+    if (command !== undefined) return programAction({ codec: "frames", ...withoutAction(node), command });
+    throw this.#unknown(node.name, name);
+  }
+
+  /**
+   * What every node of a graph runs.
+   * @throws {MetanodeError} stream.graph – some nodes cannot run; `details.issues` lists every fault.
+   */
+  actionsOf(graph: Graph): Map<string, Action> {
+    const { actions, issues } = this.check(graph);
+    const [first] = issues;
+    if (first === undefined) return actions;
+    throw streamError("stream.graph", first.message, { details: { issues } });
+  }
+
+  /** The same, with every fault as data, and what planning should tell. */
+  check(graph: Graph): { readonly actions: Map<string, Action>; readonly issues: GraphIssue[]; readonly warnings: string[] } {
+    const actions = new Map<string, Action>();
+    const issues: GraphIssue[] = [];
+    const fed = new Set(graph.edges.map(([, to]) => to));
+    for (const node of graph.nodes) {
+      try {
+        const action = this.actionOf(node);
+        actions.set(node.name, action);
+        issues.push(...misplaced(node, action, fed.has(node.name)));
+      } catch (error) {
+        issues.push({ kind: "bad-value", node: node.name, message: error instanceof Error ? error.message : String(error) });
+      }
+    }
+    issues.push(...contradictions(graph, actions));
+    const warnings = [...actions.values()].flatMap((action) => action.warnings ?? []);
+    return { actions, issues, warnings };
+  }
+
+  #unknown(node: string, name: string): Error {
+    const known = [...Object.keys(this.#options.functions ?? {}), ...this.#builtIns.keys()];
+    const near = nearest(name, known);
+    const hint =
+      near === undefined ? "give it a `command`, or name a function, a built-in or an uploaded action" : `did you mean ${near}?`;
+    return streamError("stream.action_unknown", `${node}: there is no action ${name}; ${hint}`, {
+      details: { action: name, ...(near === undefined ? {} : { suggestion: near }) },
+    });
+  }
+}
+
+function withoutAction({ action: _action, ...node }: GraphNode): GraphNode {
+  return node;
+}
+
+function misplaced({ name }: GraphNode, action: Action, isFed: boolean): GraphIssue[] {
+  if (isFed && action.stage === undefined) {
+    return [{ kind: "bad-value", node: name, message: `${name} is fed, but its action takes no records` }];
+  }
+  if (!isFed && action.source === undefined) {
+    return [{ kind: "bad-value", node: name, message: `${name} is fed by nobody, but its action gives no records by itself` }];
+  }
+  return [];
+}
+
+/** What each node can do, but not together. */
+function contradictions(graph: Graph, actions: ReadonlyMap<string, Action>): GraphIssue[] {
+  const keeping = graph.nodes.filter(({ name }) => actions.get(name)?.keepsState === true).map(({ name }) => name);
+  if (keeping.length === 0) return [];
+  const holding = graph.nodes.filter(({ name }) => actions.get(name)?.holdsEverything === true).map(({ name }) => name);
+  const durable = graph.nodes.filter(({ buffer }) => buffer === "durable").map(({ name }) => name);
+  return [
+    ...holding.map((node) => ({
+      kind: "bad-value" as const,
+      node,
+      message: `${node} keeps everything until the stream ends, so ${keeping.join(", ")} could never store a checkpoint`,
+    })),
+    ...durable.map((node) => ({
+      kind: "bad-value" as const,
+      node,
+      message: `${node} is fed through the log, whose acknowledgements cannot be stored together with the state of ${keeping.join(", ")}; leave \`buffer\` out`,
+    })),
+  ];
+}

@@ -1,0 +1,92 @@
+import { createMessage, type Message } from "@metanode/core";
+import type { Consumer, Delivery, Log, LogStream } from "@metanode/core/log";
+import { streamError } from "../errors.ts";
+import type { FailedRecord } from "../stage/stage.ts";
+
+/** The type of messages that are records which a stage gave up on. */
+export const FAILED_TYPE = "metanode.stream.failed";
+
+/** Puts a record into a stage once more; resolves when it is through. */
+export type Inject = (stage: string, record: unknown) => Promise<void>;
+
+/**
+ * The records that the stages of one graph gave up on, as dead letters of the log: they are listed, edited, replayed and
+ * dropped like any other. A replayed one goes into its stage again; while the graph does not run, it waits.
+ */
+export class GraphDeadLetters implements AsyncDisposable {
+  readonly #graph: string;
+  readonly #stream: LogStream;
+  /** Reasons of those that are on their way into the log. What comes without one was replayed. */
+  readonly #reasons = new Map<string, Error>();
+  readonly #inject: () => Inject | undefined;
+  #consumer: Consumer | undefined;
+
+  private constructor(graph: string, stream: LogStream, inject: () => Inject | undefined) {
+    this.#graph = graph;
+    this.#stream = stream;
+    this.#inject = inject;
+  }
+
+  static async open(graph: string, log: Log, inject: () => Inject | undefined): Promise<GraphDeadLetters> {
+    const letters = new GraphDeadLetters(graph, await log.stream(`graph.${graph}.failed`), inject);
+    letters.#consumer = await letters.#stream.consume({
+      name: "failed",
+      maxAttempts: 1_000_000,
+      onDelivery: (delivery) => letters.#delivered(delivery),
+    });
+    return letters;
+  }
+
+  /** Keeps a record. Resolves when it is stored. */
+  async keep(failed: FailedRecord, stage: string): Promise<void> {
+    const message = messageOf(failed, this.#graph, stage);
+    this.#reasons.set(message.id, reasonOf(failed, stage));
+    await this.#stream.append(message);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#consumer?.close();
+  }
+
+  #delivered(delivery: Delivery): void {
+    const { id } = delivery.message;
+    const reason = this.#reasons.get(id);
+    if (reason !== undefined) {
+      this.#reasons.delete(id);
+      delivery.term(reason);
+      return;
+    }
+    const inject = this.#inject();
+    if (inject === undefined) delivery.release(1_000);
+    else {
+      inject(delivery.message.subject ?? "", recordOf(delivery.message)).then(
+        () => delivery.ack(),
+        () => delivery.release(1_000),
+      );
+    }
+  }
+}
+
+function messageOf({ record, id, attempts }: FailedRecord, graph: string, stage: string): Message {
+  const isBytes = record instanceof Uint8Array;
+  const datacontenttype = isBytes ? "application/octet-stream" : typeof record === "string" ? "text/plain" : "application/json";
+  return createMessage({
+    source: `/graphs/${graph}/${stage}`,
+    type: FAILED_TYPE,
+    subject: stage,
+    datacontenttype,
+    data: record,
+    extensions: { record: id.slice(0, 1_000), attempts },
+  });
+}
+
+function reasonOf({ error, stderr, attempts }: FailedRecord, stage: string): Error {
+  const found = error instanceof Error ? error.message : String(error);
+  const said = stderr === undefined || stderr.trim() === "" ? "" : `\n${stderr.trim()}`;
+  return streamError("stream.action_failed", `${stage} gave up after ${attempts} attempts: ${found}${said}`, { cause: error });
+}
+
+/** What a dead letter is as a record again, also after it was edited. */
+function recordOf({ data }: Message): unknown {
+  return data instanceof Uint8Array ? Buffer.from(data.buffer, data.byteOffset, data.byteLength) : data;
+}

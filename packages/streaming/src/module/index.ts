@@ -1,0 +1,2 @@
+/** How graphs plug into a node. */
+export { type StreamingModule, type StreamingModuleOptions, streaming } from "./module.ts";
