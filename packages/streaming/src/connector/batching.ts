@@ -30,6 +30,8 @@ export interface BatchingOptions {
   readonly maxWaitMs?: number;
   /** Loads under way at a time; more than one, and what is written out of order. @default 1 */
   readonly concurrency?: number;
+  /** How long one write may take where the node does not say, in milliseconds. @default 0: for ever */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -50,6 +52,8 @@ export class BatchingStage implements Stage {
   readonly #maxWaiting: number;
   readonly #gathering: Gathering;
   #waiting = 0;
+  /** Records taken in all. */
+  #taken = 0;
   #underWay = 0;
   /** What has been gathered is to go now. */
   #isDue = false;
@@ -61,7 +65,8 @@ export class BatchingStage implements Stage {
   constructor(writer: Writer, host: StageHost, options: BatchingOptions) {
     this.#writer = writer;
     this.#host = host;
-    this.#policy = resolveFailurePolicy(host.node);
+    const { timeoutMs = options.timeoutMs } = host.node;
+    this.#policy = resolveFailurePolicy({ ...host.node, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
     this.#maxWaitMs = options.maxWaitMs ?? 0;
     this.#concurrency = options.concurrency ?? 1;
     this.#maxWaiting = Math.max(1_000, options.maxRecords * this.#concurrency * 2);
@@ -84,14 +89,18 @@ export class BatchingStage implements Stage {
       return;
     }
     this.#waiting += batch.count;
+    this.#taken += batch.count;
     this.#gathering.add(batch, from);
     this.#consider();
   }
 
   async settle(): Promise<void> {
-    this.#isDue = true;
-    this.#consider();
-    while (this.#gathering.count > 0 && !this.#isClosed) await this.#turn();
+    const taken = this.#taken;
+    while (this.#taken - this.#gathering.count < taken && !this.#isClosed) {
+      this.#isDue = true;
+      this.#consider();
+      if (this.#taken - this.#gathering.count < taken) await this.#turn();
+    }
     await this.#written;
   }
 

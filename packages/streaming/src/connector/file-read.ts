@@ -16,6 +16,7 @@ import { readBlocks } from "./read-blocks.ts";
  * A followed file may be renamed and begun anew: the rest of the old one is read first, also when that happened between two runs,
  * if the old one is still in its folder. It may be truncated: then it is read from its beginning. A last line without a newline
  * is a record when the file is not followed or was rotated away; else it is waited for.
+ * `bytes` of a followed file come again in other pieces.
  */
 export const fileRead = defineBuiltIn({
   name: "file.read",

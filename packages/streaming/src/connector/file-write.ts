@@ -6,6 +6,7 @@ import { defineBuiltIn } from "../stage/built-in.ts";
 import type { StageState } from "../stage/stage.ts";
 import type { Writer } from "./batching.ts";
 import { codecOf, codecSetting } from "./codec-setting.ts";
+import { encodeLoad } from "./encode-load.ts";
 import { unreachable } from "./faults.ts";
 import type { Load } from "./load.ts";
 import { sinkAction } from "./sink.ts";
@@ -83,7 +84,7 @@ class FileWriter implements Writer {
 
   async write(load: Load): Promise<void> {
     await this.#isRestored;
-    const parts = [...this.#encode(load)];
+    const parts = encodeLoad(load, this.#codec);
     try {
       let end = this.#length;
       for (const part of parts) {
@@ -114,14 +115,6 @@ class FileWriter implements Writer {
   async close(): Promise<void> {
     await this.#isRestored.catch(() => undefined);
     await this.#file.close();
-  }
-
-  *#encode({ portions }: Load): Generator<Buffer> {
-    for (const { batch, first, end } of portions) {
-      const { block } = batch;
-      if (block !== undefined && block.codec === this.#codec.name && end - first === batch.count) yield block.bytes;
-      else yield this.#codec.encode(batch.records.slice(first, end));
-    }
   }
 
   /** A line that was torn by a crash, or that somebody left without its end, is kept apart from what comes now. */

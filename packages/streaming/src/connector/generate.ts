@@ -5,6 +5,8 @@ import { defineBuiltIn } from "../stage/built-in.ts";
 
 /** Records that travel together when nothing holds them back. */
 const BATCH_RECORDS = 512;
+/** After so many of them everybody else gets a turn: stages that answer at once never let go of the event loop. */
+const TURN_RECORDS = 32 * BATCH_RECORDS;
 
 const settings = z.object({
   count: z.int().min(0).optional().describe("How many records; without it, it never ends."),
@@ -57,6 +59,7 @@ function numbers({ clock, record, everyMs, count }: NumbersOptions): Source {
         const records: unknown[] = [];
         while (next < end) records.push(record(next++));
         yield { records, position: String(next) };
+        if (next % TURN_RECORDS < records.length) await new Promise((resolve) => setImmediate(resolve));
       }
     },
   };

@@ -92,6 +92,7 @@ export class Gathering {
       taken.push({ ...portion, end: cut });
       roomRecords -= cut - portion.first;
       roomBytes -= (cut - portion.first) * recordBytes;
+      this.#bytes -= (cut - portion.first) * recordBytes;
       if (cut < portion.end) {
         portion.batch.receipt.hold();
         this.#portions[0] = { ...portion, first: cut };
@@ -101,7 +102,7 @@ export class Gathering {
     }
     const load = new Load(taken);
     this.count -= load.count;
-    this.#bytes = this.#portions.length === 0 ? 0 : this.#portions.reduce((sum, { batch }) => sum + batch.bytes, 0);
+    if (this.count === 0) this.#bytes = 0; // fractions do not add up
     return load;
   }
 }

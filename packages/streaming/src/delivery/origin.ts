@@ -23,6 +23,8 @@ interface InFlight {
 export interface OriginOptions {
   /** The name of the source. */
   readonly name: string;
+  /** What the ids of its records begin with. @default the name */
+  readonly ids?: string;
   readonly credit: Credit;
   readonly clock: Clock;
   /** Called when something has settled: there may be credit, progress, or quiet. */
@@ -37,6 +39,7 @@ export interface OriginOptions {
  */
 export class Origin {
   readonly name: string;
+  readonly #ids: string;
   readonly #credit: Credit;
   readonly #clock: Clock;
   readonly #onSettled: () => void;
@@ -47,8 +50,9 @@ export class Origin {
   #sequence = 0;
   #progress: Progress | undefined;
 
-  constructor({ name, credit, clock, onSettled }: OriginOptions) {
+  constructor({ name, ids, credit, clock, onSettled }: OriginOptions) {
     this.name = name;
+    this.#ids = ids ?? name;
     this.#credit = credit;
     this.#clock = clock;
     this.#onSettled = onSettled;
@@ -104,7 +108,7 @@ export class Origin {
       isSettled: false,
     };
     const receipt = new Receipt(() => this.#settled(entry));
-    const batch = new Batch(given, { receipt, lineage: given.lineage ?? new SourceLineage(this.name, this.#sequence) });
+    const batch = new Batch(given, { receipt, lineage: given.lineage ?? new SourceLineage(this.#ids, this.#sequence) });
     this.#sequence += batch.count;
     entry.count = batch.count;
     entry.bytes = batch.bytes;

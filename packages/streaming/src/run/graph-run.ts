@@ -46,6 +46,8 @@ export class GraphRun implements AsyncDisposable, RunHost {
   #reason: string | undefined;
   #nodesOpen: number;
   #isSqueezing = false;
+  /** Somebody has run out of credit since the last squeeze began. */
+  #wantsSqueeze = false;
   #checkpointCostMs = 0;
   #exclusive: Promise<void> = Promise.resolve();
   #resolveEnded!: (end: RunEnd) => void;
@@ -60,9 +62,11 @@ export class GraphRun implements AsyncDisposable, RunHost {
     });
     const { clock } = this.options;
     const credit = this.#holdsEverything ? NO_LIMIT : { ...CREDIT, ...options.credit };
-    for (const { node, isSource } of this.#wiring.nodes.values()) {
-      const onSettled = (): void => this.#settled();
-      if (isSource) this.#origins.set(node.name, new Origin({ name: node.name, credit, clock, onSettled }));
+    for (const { node, action, isSource } of this.#wiring.nodes.values()) {
+      if (!isSource) continue;
+      // Where the k-th record is another one after a failure, its number says nothing beyond this run.
+      const ids = action.replays === false || action.renumbers === true ? `${node.name}@${this.options.epoch}` : node.name;
+      this.#origins.set(node.name, new Origin({ name: node.name, ids, credit, clock, onSettled: () => this.#settled() }));
     }
     this.#quiet = new Quiet([...this.#origins.values()]);
     this.#commits = new Commits({
@@ -326,8 +330,10 @@ export class GraphRun implements AsyncDisposable, RunHost {
 
   /** A source has no credit left: what waits in stages for more has to be finished, or it waits for ever. */
   #squeeze(): void {
+    this.#wantsSqueeze = true;
     if (this.#isSqueezing) return;
     this.#isSqueezing = true;
+    this.#wantsSqueeze = false;
     const settled = async (): Promise<void> => {
       for (const { stage } of this.#wiring.nodes.values()) await stage?.settle();
     };
@@ -336,6 +342,8 @@ export class GraphRun implements AsyncDisposable, RunHost {
       .finally(() => {
         this.#isSqueezing = false;
         for (const intake of this.#intakes.values()) intake.poke();
+        // What freed credit during this one may have been used up since: nobody asks again for that.
+        if (this.#wantsSqueeze && !this.signal.aborted) this.#squeeze();
       });
   }
 

@@ -130,6 +130,11 @@ export interface Action {
   readonly source?: (host: SourceHost) => Source | Promise<Source>;
   /** Whether its source gives the same records again (S1). @default true */
   readonly replays?: boolean;
+  /**
+   * Whether its records come again in another order, because whoever sent them sends them again when they did not get through.
+   * Nothing is lost then, but ids hold for one run only. @default false
+   */
+  readonly renumbers?: boolean;
   /** For a node that is fed. Absent: it can only be the beginning. */
   readonly stage?: (host: StageHost) => Stage | Promise<Stage>;
   /** Whether its stages remember something from record to record. @default false */

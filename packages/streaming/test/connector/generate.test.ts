@@ -1,8 +1,8 @@
 import { VirtualClock } from "@metanode/core/testing/clock";
 import { describe, expect, test } from "vitest";
-import { MemoryProgress } from "../../src/index.ts";
+import { functionAction, MemoryProgress } from "../../src/index.ts";
 import { range } from "../run/counting.ts";
-import { actionOf, Keeper, runInARow } from "./graphs.ts";
+import { actionOf, Keeper, runInARow, turns } from "./graphs.ts";
 
 describe("generate", () => {
   test("counts from 0 and ends after as many as it was told", async () => {
@@ -10,6 +10,12 @@ describe("generate", () => {
     const run = await runInARow({ numbers: { action: "generate", with: { count: 2_000 } }, keep: kept.node });
     expect((await run.ended).outcome).toBe("completed");
     expect(kept.records).toEqual(range(2_000));
+  });
+
+  test("without an end leaves everybody else their turn, and can be stopped", async () => {
+    const run = await runInARow({ numbers: { action: "generate" }, sink: { does: functionAction(() => undefined) } });
+    await turns(5);
+    expect((await run.drain()).outcome).toBe("stopped");
   });
 
   test("fills a template with the number", async () => {
