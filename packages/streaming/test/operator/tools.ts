@@ -11,12 +11,22 @@ import {
 } from "../../src/index.ts";
 
 /** A source over a list, in batches of `size`, that fails when it gets to `failAt`: a crash that a test can place. */
-export function listAction(records: readonly unknown[], { size = 3, failAt = Number.POSITIVE_INFINITY } = {}): Action {
+export function listAction(
+  records: readonly unknown[],
+  {
+    size = 3,
+    failAt = Number.POSITIVE_INFINITY,
+    beforeCrash,
+  }: { size?: number; failAt?: number; beforeCrash?: () => Promise<void> } = {},
+): Action {
   return {
     source: () => ({
       async *read({ position }): AsyncGenerator<SourceBatch> {
         for (let next = Number(position ?? 0); next < records.length; ) {
-          if (next >= failAt) throw new Error("the machine is gone");
+          if (next >= failAt) {
+            if (next > Number(position ?? 0)) await beforeCrash?.();
+            throw new Error("the machine is gone");
+          }
           const given = records.slice(next, next + size);
           next += given.length;
           yield { records: given, position: String(next) };
@@ -50,9 +60,22 @@ export async function runLists(
   const names = Object.keys(lists);
   const { graph } = compileGraph({ name: "lists", expression: `(${names.join(" || ")}); work; keep` });
   const out: Collected[] = [];
-  for (const failAt of [...crashes, Number.POSITIVE_INFINITY]) {
+  const committing = new AnnouncedProgress(progress);
+  for (const [round, failAt] of [...crashes, Number.POSITIVE_INFINITY].entries()) {
+    // Every other crash comes after something was stored, the others whenever they come.
+    const beforeCrash = round % 2 === 0 ? () => committing.next() : undefined;
     const actions = new Map<string, Action>([
-      ...names.map((name) => [name, listAction(lists[name] ?? [], { failAt, ...(size === undefined ? {} : { size }) })] as const),
+      ...names.map(
+        (name) =>
+          [
+            name,
+            listAction(lists[name] ?? [], {
+              failAt,
+              ...(size === undefined ? {} : { size }),
+              ...(beforeCrash === undefined ? {} : { beforeCrash }),
+            }),
+          ] as const,
+      ),
       ["work", action],
       ["keep", functionAction((record: unknown, { id }) => void out.push({ id, record }))],
     ]);
@@ -60,7 +83,7 @@ export async function runLists(
       graph,
       actions,
       folder: ".",
-      progress,
+      progress: committing,
       checkpointMs: 0,
       ...(clock === undefined ? {} : { clock }),
     });
@@ -82,5 +105,28 @@ export class CountedProgress extends MemoryProgress {
   override async commit(commit: Commit): Promise<void> {
     this.commits++;
     await super.commit(commit);
+  }
+}
+
+/** Tells of the next commit. */
+class AnnouncedProgress implements ProgressStore {
+  readonly #inner: ProgressStore;
+  #waiters: (() => void)[] = [];
+
+  constructor(inner: ProgressStore) {
+    this.#inner = inner;
+  }
+
+  next(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  load(): ReturnType<ProgressStore["load"]> {
+    return this.#inner.load();
+  }
+
+  async commit(commit: Commit): Promise<void> {
+    await this.#inner.commit(commit);
+    for (const resolve of this.#waiters.splice(0)) resolve();
   }
 }
