@@ -181,8 +181,23 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     flow: ["errors", "graph", "record", "delivery", "stage", "run"],
     // Built-in sources and sinks: files, sockets, servers, tables, the log and the router.
     connector: ["errors", "graph", "record", "codec", "delivery", "stage"],
+    // Built-in stages: windows, joins, what remembers, what holds back.
+    operator: ["errors", "graph", "record", "delivery", "stage", "run", "flow"],
     // Graphs by name: kept, run, changed, watched.
-    deployment: ["errors", "expression", "graph", "record", "codec", "delivery", "stage", "program", "run", "flow", "connector"],
+    deployment: [
+      "errors",
+      "expression",
+      "graph",
+      "record",
+      "codec",
+      "delivery",
+      "stage",
+      "program",
+      "run",
+      "flow",
+      "connector",
+      "operator",
+    ],
     module: ["errors", "run", "deployment"],
   },
 };

@@ -59,6 +59,13 @@ export type {
 export { graphMermaid } from "./graph/mermaid.ts";
 export { importScheme } from "./graph/scheme.ts";
 export { graphExpression, graphTree } from "./graph/series-parallel.ts";
+export { type Aggregate, type AggregateName, aggregateOf } from "./operator/aggregate.ts";
+export { type DedupeOptions, dedupeAction } from "./operator/dedupe.ts";
+export { type JoinOptions, joinAction } from "./operator/join.ts";
+export { type KeyedContext, type KeyedOptions, keyedAction } from "./operator/keyed.ts";
+export { operators } from "./operator/operators.ts";
+export { type BatchOptions, batchAction, type ThrottleOptions, throttleAction } from "./operator/pacing.ts";
+export { type WindowOptions, type WindowResult, type WindowShape, windowAction } from "./operator/window.ts";
 export { type LaunchProgram, programAction } from "./program/program-action.ts";
 export type { Batch, Block } from "./record/batch.ts";
 export { GraphRun } from "./run/graph-run.ts";

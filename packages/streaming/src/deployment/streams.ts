@@ -7,6 +7,7 @@ import { streamError } from "../errors.ts";
 import { graphHash } from "../graph/canonical.ts";
 import { compileGraph, planGraph } from "../graph/compile.ts";
 import type { Graph, GraphDocument, GraphIssue, NodeSettings } from "../graph/form.ts";
+import { operators } from "../operator/operators.ts";
 import type { RunEnd } from "../run/options.ts";
 import type { RunStatus } from "../run/status.ts";
 import type { BuiltIn, Services } from "../stage/built-in.ts";
@@ -82,7 +83,7 @@ export class Streams implements AsyncDisposable {
     this.#store = new GraphStore(join(options.folder, "streams.sqlite"));
     this.#catalogue = new Catalogue({
       ...(options.functions === undefined ? {} : { functions: options.functions }),
-      builtIns: [...connectors, ...(options.builtIns ?? [])],
+      builtIns: [...connectors, ...operators, ...(options.builtIns ?? [])],
       services: options.services ?? {},
     });
     for (const name of this.#store.names()) this.#graphs.set(name, this.#host(name));

@@ -1,0 +1,10 @@
+/** Reads a path (`user.id`, `items.0.price`) out of a value; `undefined` where there is nothing. An empty path is the value. */
+export function pathReader(path: string): (value: unknown) => unknown {
+  if (path === "" || path === ".") return (value) => value;
+  const parts = path.replace(/^\./, "").split(".");
+  return (value) => {
+    let at = value;
+    for (const part of parts) at = typeof at === "object" && at !== null ? Reflect.get(at, part) : undefined;
+    return at;
+  };
+}
