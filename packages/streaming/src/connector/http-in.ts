@@ -36,8 +36,9 @@ type HttpInSettings = z.infer<typeof settings>;
 /**
  * `http.in`: the bodies that are posted to a server of the node's own, on the loopback.
  *
- * With `answer: "settled"` nothing is lost: who gets no 200 sends again; a crash repeats what was under way, under new ids. With
- * `accepted` what was in flight at a crash is lost, unless the graph keeps a journal. A graph that does not keep up answers 429, one
+ * With `answer: "settled"` nothing is lost: who gets no 200 sends again; a crash repeats what was under way. With `accepted`
+ * what was in flight at a crash is lost, unless the graph keeps a journal. A request with an `Idempotency-Key` gives its records ids
+ * by it, so that sinks which know ids know them again; others are counted in each run anew. A graph that does not keep up answers 429, one
  * that stops 503, both with `Retry-After`.
  */
 export const httpIn = defineBuiltIn({
@@ -47,8 +48,8 @@ export const httpIn = defineBuiltIn({
   make: (given) => ({
     ...(given.answer === "settled" ? { renumbers: true } : { replays: false }),
     source: async (host) => {
-      const door = new HttpDoor(given);
-      await door.open(host);
+      const door = new HttpDoor(given, host);
+      await door.open();
       return door.inbox;
     },
   }),
@@ -57,21 +58,23 @@ export const httpIn = defineBuiltIn({
 class HttpDoor {
   readonly inbox: Inbox;
   readonly #settings: HttpInSettings;
+  readonly #host: SourceHost;
   readonly #server: Server;
 
-  constructor(settings: HttpInSettings) {
+  constructor(settings: HttpInSettings, host: SourceHost) {
     this.#settings = settings;
+    this.#host = host;
     this.#server = createServer((request, response) => void this.#take(request, response));
-    this.inbox = new Inbox({ maxRecords: settings.maxWaiting, onClose: () => this.#close() });
+    this.inbox = new Inbox({ host, maxRecords: settings.maxWaiting, onClose: () => this.#close() });
   }
 
-  async open(host: SourceHost): Promise<void> {
+  async open(): Promise<void> {
     const { port, path } = this.#settings;
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", (cause) => reject(unreachable(`port ${port} cannot be opened`, cause)));
       this.#server.listen(port, "127.0.0.1", resolve);
     });
-    host.log("info", `takes records at http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${path}`);
+    this.#host.log("info", `takes records at http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${path}`);
   }
 
   async #close(): Promise<void> {
@@ -90,7 +93,9 @@ class HttpDoor {
         this.#answer(response, refusal.status, refusal.message);
         return;
       }
-      await this.inbox.offer(this.#recordsIn(await this.#body(request)), answer);
+      const { "idempotency-key": key } = request.headers;
+      const id = typeof key === "string" && key !== "" ? key : undefined;
+      await this.inbox.offer(this.#recordsIn(await this.#body(request)), { until: answer, id });
       this.#answer(response, answer === "settled" ? 200 : 202);
     } catch (error) {
       const code = error instanceof MetanodeError ? error.code : "";

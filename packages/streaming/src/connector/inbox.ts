@@ -1,14 +1,24 @@
 import type { ReadOptions, Source, SourceBatch } from "../delivery/source.ts";
 import { streamError } from "../errors.ts";
 import type { Content } from "../record/batch.ts";
+import { type Lineage, SourceLineage } from "../record/lineage.ts";
+import type { SourceHost } from "../stage/stage.ts";
 
 /** When whoever sent records is told that they are taken. */
 export type Until = "accepted" | "settled";
+
+export interface OfferOptions {
+  /** @default "accepted" */
+  readonly until?: Until;
+  /** What the sender knows the records by, one behind the other: then they keep their ids when they are sent again. */
+  readonly id?: string | undefined;
+}
 
 interface Entry {
   readonly content: Content;
   readonly count: number;
   readonly until: Until;
+  readonly id: string | undefined;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -16,6 +26,8 @@ interface Entry {
 export interface InboxOptions {
   /** Records that may wait. */
   readonly maxRecords: number;
+  /** The source whose records these are. */
+  readonly host: Pick<SourceHost, "node" | "epoch">;
   /** Reading stops, and nothing new is taken: lets go of whatever brings records. */
   readonly onStop?: () => void;
   /** Nobody waits for an answer any more. */
@@ -68,12 +80,12 @@ export class Inbox implements Source {
   }
 
   /** Puts records in. @throws {MetanodeError} stream.stopped */
-  offer(content: Content, until: Until = "accepted"): Promise<void> {
+  offer(content: Content, { until = "accepted", id }: OfferOptions = {}): Promise<void> {
     if (this.#isClosed) return Promise.reject(stopped());
     const count = "block" in content ? content.block.count : content.records.length;
     if (count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#entries.push({ content, count, until, resolve, reject });
+      this.#entries.push({ content, count, until, id, resolve, reject });
       this.#waiting += count;
       this.#wake?.();
     });
@@ -112,6 +124,7 @@ export class Inbox implements Source {
   *#giveNext(): Generator<SourceBatch> {
     const taken = this.#take();
     const [{ content }] = taken as [Entry];
+    const lineage = this.#lineageOf(taken);
     const records = taken.flatMap((entry) => ("block" in entry.content ? [] : entry.content.records));
     for (const { count } of taken) {
       this.#waiting -= count;
@@ -121,9 +134,24 @@ export class Inbox implements Source {
     const onSettled = (): void => {
       for (const entry of taken) this.#done(entry);
     };
-    yield { ...("block" in content ? content : { records }), position: String(this.#given), onSettled };
+    yield { ...("block" in content ? content : { records }), position: String(this.#given), onSettled, ...lineage };
     for (const entry of taken) if (entry.until === "accepted") this.#done(entry);
     for (const resolve of this.#forRoom.splice(0)) resolve();
+  }
+
+  /** Ids of the senders where there are any. Records are counted otherwise, in each run anew: they come from nobody who knows them. */
+  #lineageOf(taken: readonly Entry[]): { readonly lineage?: Lineage } {
+    if (taken.every(({ id }) => id === undefined)) return {};
+    const { node, epoch } = this.#options.host;
+    const counted = new SourceLineage(`${node.name}@${epoch}`, this.#given);
+    const ids: string[] = [];
+    for (const { id, count } of taken) {
+      for (let index = 0; index < count; index++) {
+        const known = index === 0 ? `${node.name}=${id}` : `${node.name}=${id}.${index}`;
+        ids.push(id === undefined ? counted.idOf(ids.length) : known);
+      }
+    }
+    return { lineage: { idOf: (index) => ids[index] as string } };
   }
 
   /** What goes on together: one block, or plain records of several offers. */

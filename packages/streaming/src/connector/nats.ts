@@ -87,6 +87,7 @@ function recordIn(payload: Uint8Array, give: NatsReadSettings["give"]): unknown 
 async function subscribe(given: NatsReadSettings, host: SourceHost): Promise<Source> {
   const connection = await connected(given);
   const inbox = new Inbox({
+    host,
     maxRecords: given.maxWaiting,
     onStop: () => subscription.unsubscribe(),
     onClose: () => connection.close(),

@@ -19,7 +19,7 @@ const settings = z.object({
  * `router.receive`: the messages of a type, called or sent durably to this node.
  *
  * With `answer: "settled"` nothing is lost: a caller has no answer, and a durable send is delivered again, until every sink has the
- * record; a crash repeats those under way, under new ids. With `accepted` what was in flight at a crash is lost, unless the graph
+ * record; a crash repeats those under way. Their ids are those of the messages. With `accepted` what was in flight at a crash is lost, unless the graph
  * keeps a journal. When the graph does not keep up, messages are refused with `call.resource_exhausted`.
  */
 export const routerReceive = defineBuiltIn({
@@ -30,11 +30,15 @@ export const routerReceive = defineBuiltIn({
     const router = needService(services, "router", node);
     return {
       ...(answer === "settled" ? { renumbers: true } : { replays: false }),
-      source: ({ graph }) => {
-        const inbox = new Inbox({ maxRecords: maxWaiting, onStop: () => registration.remove() });
+      source: (host) => {
+        const { graph } = host;
+        const inbox = new Inbox({ host, maxRecords: maxWaiting, onStop: () => registration.remove() });
         const take = async (message: Message): Promise<void> => {
           if (!inbox.hasRoom()) throw refusal(`${graph}.${node.name}`, inbox);
-          await inbox.offer({ records: [give === "message" ? message : message.data] }, answer);
+          await inbox.offer(
+            { records: [give === "message" ? message : message.data] },
+            { until: answer, id: message.idempotencykey ?? message.id },
+          );
         };
         const registration = router.register({
           type,

@@ -72,7 +72,7 @@ class TcpDoor {
     this.#host = host;
     this.#server = createServer((socket) => void this.#read(socket));
     this.#server.maxConnections = settings.maxConnections;
-    this.inbox = new Inbox({ maxRecords: settings.maxWaiting, onStop: () => this.#stop() });
+    this.inbox = new Inbox({ host, maxRecords: settings.maxWaiting, onStop: () => this.#stop() });
   }
 
   async open(): Promise<void> {

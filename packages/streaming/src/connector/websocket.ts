@@ -60,7 +60,7 @@ async function openDoor(
     server.once("listening", resolve);
     server.once("error", (cause) => reject(unreachable(`port ${port} cannot be opened`, cause)));
   });
-  const inbox = new Inbox({ maxRecords: maxWaiting, onStop: () => closeServer(server) });
+  const inbox = new Inbox({ host, maxRecords: maxWaiting, onStop: () => closeServer(server) });
   server.on("connection", (socket) => {
     socket.on("error", (error) => host.log("warn", `a connection has ended: ${error.message}`));
     socket.on("message", (data, isBinary) => {

@@ -59,6 +59,17 @@ describe("records posted over HTTP", () => {
     await run.drain();
   });
 
+  test("have the ids that their senders give them, and others are counted in each run anew", async () => {
+    const kept = new Keeper();
+    for (const epoch of [1, 2]) {
+      const { run, url, post } = await openIn({ body: "lines" }, { keep: kept.node }, { epoch });
+      await fetch(url, { method: "POST", body: "a\nb", headers: { "idempotency-key": "order-7" } });
+      await post("c");
+      await run.drain();
+    }
+    expect(kept.ids).toEqual(["in=order-7", "in=order-7.1", "in@1:2", "in=order-7", "in=order-7.1", "in@2:2"]);
+  });
+
   test("are refused as a whole when they are malformed, too long, or sent elsewhere", async () => {
     const kept = new Keeper();
     const { run, post, url } = await openIn({ path: "/in", body: "json", maxBodyBytes: 100 }, { keep: kept.node });

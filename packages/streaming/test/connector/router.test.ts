@@ -124,6 +124,14 @@ describe("the router as a source", () => {
     expect([...seen].sort((a, b) => Number(a) - Number(b))).toEqual(range(50));
   });
 
+  test("gives records the ids of their messages, so that those which are sent again are known again", async () => {
+    await using node = await testNode();
+    const kept = new Keeper();
+    await using _run = await runInARow({ receive: receive(), keep: kept.node }, node);
+    for (let times = 0; times < 2; times++) await node.services.router.call({ type: "number.in", id: "seven", data: 7 });
+    expect(kept.ids).toEqual(["receive=seven", "receive=seven"]);
+  });
+
   test("handles the type only as long as the graph runs", async () => {
     await using node = await testNode();
     const kept = new Keeper();
