@@ -176,6 +176,8 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     stage: ["errors", "graph", "record", "delivery"],
     // Programs that work on stdin and stdout.
     program: ["errors", "graph", "record", "codec", "delivery", "stage"],
+    protocol: ["errors", "record", "delivery", "stage", "program"],
+    action: ["errors", "graph", "record", "codec", "delivery", "stage", "program", "protocol"],
     run: ["errors", "graph", "record", "delivery", "stage"],
     // Graphs of functions and iterables in one process.
     flow: ["errors", "graph", "record", "delivery", "stage", "run"],
@@ -193,6 +195,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
       "delivery",
       "stage",
       "program",
+      "action",
       "run",
       "flow",
       "connector",

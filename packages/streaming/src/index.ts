@@ -11,6 +11,7 @@
  * ```
  */
 
+export { type LaunchProgram, programAction } from "./action/program-action.ts";
 export { connectors } from "./connector/connectors.ts";
 export {
   type Commit,
@@ -25,7 +26,6 @@ export type { ActionInfo, GivenActions } from "./deployment/catalogue.ts";
 export type { GraphState, HostedGraph } from "./deployment/hosted-graph.ts";
 export type { Desired, GraphVersion } from "./deployment/store.ts";
 export { type GraphCheck, type GraphInfo, openStreams, type Streams, type StreamsOptions } from "./deployment/streams.ts";
-
 export { type StreamErrorCode, streamError } from "./errors.ts";
 export {
   checkExpression,
@@ -66,7 +66,6 @@ export { type KeyedContext, type KeyedOptions, keyedAction } from "./operator/ke
 export { operators } from "./operator/operators.ts";
 export { type BatchOptions, batchAction, type ThrottleOptions, throttleAction } from "./operator/pacing.ts";
 export { type WindowOptions, type WindowResult, type WindowShape, windowAction } from "./operator/window.ts";
-export { type LaunchProgram, programAction } from "./program/program-action.ts";
 export type { Batch, Block } from "./record/batch.ts";
 export { GraphRun } from "./run/graph-run.ts";
 export type { GraphRunOptions, NodeLogLine, RunEnd } from "./run/options.ts";

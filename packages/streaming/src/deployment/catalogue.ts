@@ -1,8 +1,8 @@
 import { nearest } from "@metanode/core/internal/options";
+import { programAction } from "../action/program-action.ts";
 import { streamError } from "../errors.ts";
 import { functionAction } from "../flow/function-action.ts";
 import type { Graph, GraphIssue, GraphNode } from "../graph/form.ts";
-import { programAction } from "../program/program-action.ts";
 import type { StageFunction } from "../stage/answer.ts";
 import type { BuiltIn, Services } from "../stage/built-in.ts";
 import type { Action } from "../stage/stage.ts";

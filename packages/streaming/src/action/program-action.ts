@@ -2,19 +2,21 @@ import { MAX_RECORD_BYTES } from "../codec/codec.ts";
 import { codecs } from "../codec/codecs.ts";
 import { streamError } from "../errors.ts";
 import type { GraphNode } from "../graph/form.ts";
+import type { Launch } from "../program/child.ts";
+import { commandWords } from "../program/command.ts";
+import { FusedStage } from "../program/fused-stage.ts";
+import { bufferingWarning, goodExitsOf } from "../program/known.ts";
+import { launchOf } from "../program/launch.ts";
+import { PairingStage } from "../program/pairing-stage.ts";
+import { pipelineOf } from "../program/pipeline.ts";
+import type { Program } from "../program/program.ts";
+import { programSource } from "../program/program-source.ts";
+import { QuietStage } from "../program/quiet-stage.ts";
+import { RunStage } from "../program/run-stage.ts";
+import { protocolSource } from "../protocol/protocol-source.ts";
+import { ProtocolStage } from "../protocol/protocol-stage.ts";
 import { resolveFailurePolicy } from "../stage/failure.ts";
 import type { Action, OpenFused, SourceHost, Stage, StageHost } from "../stage/stage.ts";
-import type { Launch } from "./child.ts";
-import { commandWords } from "./command.ts";
-import { FusedStage } from "./fused-stage.ts";
-import { bufferingWarning, goodExitsOf } from "./known.ts";
-import { launchOf } from "./launch.ts";
-import { PairingStage } from "./pairing-stage.ts";
-import { pipelineOf } from "./pipeline.ts";
-import type { Program } from "./program.ts";
-import { programSource } from "./program-source.ts";
-import { QuietStage } from "./quiet-stage.ts";
-import { RunStage } from "./run-stage.ts";
 
 const RUN_BYTES = 16 * 1_024 * 1_024;
 const RUN_MS = 1_000;
@@ -33,14 +35,20 @@ export function programAction(node: GraphNode, launch: LaunchProgram = launchOf)
   if (command === undefined) throw streamError("stream.graph", `${node.name} names no command`);
   const words: [string, ...string[]] = [...commandWords(command), ...args];
   const codecName = node.codec ?? "lines";
-  if (codecName === "metanode") throw streamError("stream.graph", `${node.name}: the codec metanode is for uploaded actions`);
   const program: Program = {
-    codec: codecs[codecName],
+    // What speaks the protocol is not cut into records.
+    codec: codecs[codecName === "metanode" ? "frames" : codecName],
     policy: resolveFailurePolicy(node),
     maxRecordBytes: MAX_RECORD_BYTES,
     goodExits: goodExitsOf(words[0]),
     launch: (host) => launch(node, words, host),
   };
+  if (codecName === "metanode") {
+    return {
+      source: (host) => protocolSource(program, host),
+      stage: (host) => new ProtocolStage(program, host),
+    };
+  }
   const replay = node.replay ?? "journal";
   const action: Action = {
     source: (host) => programSource(program, host, { reruns: replay === "rerun" }),
