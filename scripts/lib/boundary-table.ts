@@ -178,6 +178,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     program: ["errors", "graph", "record", "codec", "delivery", "stage"],
     protocol: ["errors", "record", "delivery", "stage", "program"],
     action: ["errors", "graph", "record", "codec", "delivery", "stage", "program", "protocol"],
+    upload: ["errors", "graph", "stage", "program", "action"],
     run: ["errors", "graph", "record", "delivery", "stage"],
     // Graphs of functions and iterables in one process.
     flow: ["errors", "graph", "record", "delivery", "stage", "run"],
@@ -196,6 +197,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
       "stage",
       "program",
       "action",
+      "upload",
       "run",
       "flow",
       "connector",

@@ -131,4 +131,27 @@ describe("a graph over HTTP", () => {
     const { items } = (await subject.json("/actions")) as { items: { name: string; schema?: object }[] };
     expect(items.find(({ name }) => name === "generate")?.schema).toMatchObject({ type: "object" });
   });
+
+  test("takes programs, gives them back, and forgets them", async () => {
+    const program = "#!/bin/sh\nexec sed -u s/tick/uploaded/\n";
+    const upload = { method: "PUT", headers: { "content-type": "application/octet-stream" }, body: program };
+    expect(await (await subject.request("/actions/uploaded", upload)).json()).toMatchObject({
+      name: "uploaded",
+      version: 1,
+      kind: "uploaded",
+    });
+    const content = await subject.request("/actions/uploaded@1");
+    expect([content.headers.get("x-metanode-version"), await content.text()]).toEqual(["1", program]);
+    const nodes = [ticking.nodes[0], { name: "uploaded", codec: "lines", answers: "one" }, ticking.nodes[2]];
+    await put("withUpload", { expression: "ticks; uploaded; drop", nodes });
+    await post("/graphs/withUpload/run");
+    const [tapped] = await eventsOf("/graphs/withUpload/taps/uploaded..drop?limit=1", "record", 1);
+    expect(tapped?.text).toMatch(/^uploaded \d+$/);
+    const remove = (query = ""): Promise<Response> => subject.request(`/actions/uploaded${query}`, { method: "DELETE" });
+    expect((await problemOf(await remove())).code).toBe("state.conflict");
+    await subject.request("/graphs/withUpload?force=true", { method: "DELETE" });
+    expect((await remove()).status).toBe(204);
+    expect((await problemOf(await subject.request("/actions/uploaded"))).code).toBe("stream.action_unknown");
+    expect((await problemOf(await subject.request("/actions/..%2Fup", upload))).code).toBe("usage.invalid");
+  });
 });

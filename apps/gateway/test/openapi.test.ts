@@ -41,6 +41,7 @@ const operations = (): [name: string, path: string, operation: Operation][] =>
 
 /** Every route, in order. A new one belongs here, and that is the moment to think about its name. */
 const ROUTES = [
+  "DELETE /api/v1/actions/{name}",
   "DELETE /api/v1/dead-letters/{id}",
   "DELETE /api/v1/graphs/{name}",
   "DELETE /api/v1/metas/{meta}",
@@ -48,6 +49,7 @@ const ROUTES = [
   "DELETE /api/v1/relations/{from}/{to}",
   "DELETE /api/v1/tasks/failed/{id}",
   "GET /api/v1/actions",
+  "GET /api/v1/actions/{name}",
   "GET /api/v1/actors",
   "GET /api/v1/actors/applications",
   "GET /api/v1/actors/applications/{name}",
@@ -129,6 +131,7 @@ const ROUTES = [
   "POST /api/v1/tasks/failed/{id}/replay",
   "POST /api/v1/workflows/apply",
   "POST /api/v1/workflows/plan",
+  "PUT /api/v1/actions/{name}",
   "PUT /api/v1/graphs/{name}",
   "PUT /api/v1/metas/{meta}",
   "PUT /api/v1/processors/{name}",

@@ -48,6 +48,9 @@ export interface ActionView {
   readonly name: string;
   readonly kind: string;
   readonly summary: string;
+  readonly version?: number;
+  readonly hash?: string;
+  readonly bytes?: number;
   readonly schema?: object;
 }
 

@@ -33,6 +33,7 @@ export const paths = {
   graphTap: (name: string, from: string, to: string): string =>
     `/api/v1/graphs/${encodeURIComponent(name)}/taps/${encodeURIComponent(`${from}..${to}`)}`,
   actions: "/api/v1/actions",
+  action: (name: string): string => `/api/v1/actions/${encodeURIComponent(name)}`,
   deadLetters: "/api/v1/dead-letters",
   deadLetter: (id: string, action = ""): string => `/api/v1/dead-letters/${encodeURIComponent(id)}${action && `/${action}`}`,
 } as const;

@@ -9,6 +9,7 @@ const DOCUMENT: ArgumentSpec = {
 const YES: OptionSpec = { flags: "-y, --yes", summary: "do not ask" };
 
 const graphs = () => import("../run/graphs.ts");
+const actions = () => import("../run/actions.ts");
 
 /** Commands about graphs of stages. */
 export const streamCommands: readonly CommandSpec[] = [
@@ -188,5 +189,31 @@ export const streamCommands: readonly CommandSpec[] = [
     summary: "list what stages can run besides commands: functions of the node, built-ins, uploaded programs",
     examples: [{ line: "action ls -o json", does: "with the schemas of their settings" }],
     load: () => graphs().then(({ actions }) => ({ run: actions })),
+  },
+  {
+    path: "action upload",
+    summary: "upload a program as the next version of its name",
+    arguments: [
+      { usage: "<name>", summary: "a letter, then letters, digits, dots, _ and -" },
+      { usage: "<file>", summary: "a binary, or a script that begins with #!", complete: "file" },
+    ],
+    examples: [{ line: "action upload filter ./filter", does: "graphs that name it go on with the version that they have" }],
+    load: () => actions().then(({ upload }) => ({ run: upload })),
+  },
+  {
+    path: "action get",
+    summary: "write an uploaded program to a file or to standard output",
+    arguments: [{ usage: "<name>", summary: "the newest version; name@2 for another" }],
+    options: [{ flags: "--out <file>", summary: "a file, which becomes executable", complete: "file" }],
+    examples: [{ line: "action get filter@1 --out filter", does: "as it was uploaded" }],
+    load: () => actions().then(({ download }) => ({ run: download })),
+  },
+  {
+    path: "action rm",
+    summary: "forget an uploaded program, or one version of it",
+    arguments: [{ usage: "<name>", summary: "all versions; name@2 for one" }],
+    options: [{ flags: "--force", summary: "also when a graph names it" }, YES],
+    examples: [{ line: "action rm filter@1 --yes", does: "what runs goes on with its own copy" }],
+    load: () => actions().then(({ remove }) => ({ run: remove })),
   },
 ];

@@ -89,6 +89,8 @@ export function actionTable(output: Output, items: readonly ActionView[]): strin
     [
       { title: "ACTION", value: (row) => row.name },
       { title: "KIND", value: (row) => row.kind },
+      { title: "VERSION", value: (row) => row.version, align: "right" },
+      { title: "BYTES", value: (row) => row.bytes, align: "right" },
       { title: "SUMMARY", value: (row) => row.summary },
     ],
     "no actions",

@@ -6,6 +6,8 @@ import type { Graph, GraphIssue, GraphNode } from "../graph/form.ts";
 import type { StageFunction } from "../stage/answer.ts";
 import type { BuiltIn, Services } from "../stage/built-in.ts";
 import type { Action } from "../stage/stage.ts";
+import type { UploadStore } from "../upload/upload-store.ts";
+import { uploadedAction } from "../upload/uploaded-action.ts";
 
 /** Actions that are given in code: functions that work on records, and whole actions. */
 export type GivenActions = Readonly<Record<string, StageFunction<never, unknown> | Action>>;
@@ -14,8 +16,7 @@ export interface CatalogueOptions {
   readonly functions?: GivenActions;
   readonly builtIns: readonly BuiltIn[];
   readonly services: Services;
-  /** An uploaded program of this name as a command, if there is one. */
-  readonly uploaded?: (name: string) => readonly string[] | undefined;
+  readonly uploads: UploadStore | undefined;
 }
 
 /** What graphs can be made of here. */
@@ -23,6 +24,10 @@ export interface ActionInfo {
   readonly name: string;
   readonly kind: "function" | "built-in" | "uploaded";
   readonly summary: string;
+  /** Of an uploaded program. */
+  readonly version?: number;
+  readonly hash?: string;
+  readonly bytes?: number;
   /** JSON Schema of its settings. */
   readonly schema?: Readonly<Record<string, unknown>>;
 }
@@ -49,19 +54,33 @@ export class Catalogue {
       summary,
       schema,
     }));
-    return [...functions, ...builtIns].sort((one, other) => (one.name < other.name ? -1 : 1));
+    const uploaded = (this.#options.uploads?.list() ?? []).map(({ name, version, hash, bytes, uploadedAtMs }) => ({
+      name,
+      version,
+      hash,
+      bytes,
+      kind: "uploaded" as const,
+      summary: `Uploaded ${new Date(uploadedAtMs).toISOString()}.`,
+    }));
+    return [...functions, ...builtIns, ...uploaded].sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  /** Whether it is a function of the host or a built-in. */
+  isGiven(name: string): boolean {
+    return this.#builtIns.has(name) || Object.hasOwn(this.#options.functions ?? {}, name);
   }
 
   /** @throws {MetanodeError} stream.action_unknown, or what is wrong with the settings of the node */
   actionOf(node: GraphNode): Action {
     if (node.command !== undefined) return programAction(node);
     const name = node.action ?? node.name;
-    const given = this.#options.functions?.[name];
+    const { functions = {} } = this.#options;
+    const given = Object.hasOwn(functions, name) ? functions[name] : undefined;
     if (given !== undefined) return typeof given === "function" ? functionAction(given) : given;
     const builtIn = this.#builtIns.get(name);
     if (builtIn !== undefined) return builtIn.make(node, this.#options.services);
-    const command = this.#options.uploaded?.(name);
-    if (command !== undefined) return programAction({ codec: "frames", ...withoutAction(node), command });
+    const { uploads } = this.#options;
+    if (uploads?.find(name) !== undefined) return uploadedAction(node, uploads);
     throw this.#unknown(node.name, name);
   }
 
@@ -96,7 +115,8 @@ export class Catalogue {
   }
 
   #unknown(node: string, name: string): Error {
-    const known = [...Object.keys(this.#options.functions ?? {}), ...this.#builtIns.keys()];
+    const uploaded = this.#options.uploads?.list().map((one) => one.name) ?? [];
+    const known = [...Object.keys(this.#options.functions ?? {}), ...this.#builtIns.keys(), ...uploaded];
     const near = nearest(name, known);
     const hint =
       near === undefined ? "give it a `command`, or name a function, a built-in or an uploaded action" : `did you mean ${near}?`;
@@ -104,10 +124,6 @@ export class Catalogue {
       details: { action: name, ...(near === undefined ? {} : { suggestion: near }) },
     });
   }
-}
-
-function withoutAction({ action: _action, ...node }: GraphNode): GraphNode {
-  return node;
 }
 
 function misplaced({ name }: GraphNode, action: Action, isFed: boolean): GraphIssue[] {

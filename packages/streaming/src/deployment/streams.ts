@@ -11,6 +11,7 @@ import { operators } from "../operator/operators.ts";
 import type { RunEnd } from "../run/options.ts";
 import type { RunStatus } from "../run/status.ts";
 import type { BuiltIn, Services } from "../stage/built-in.ts";
+import { UploadStore } from "../upload/upload-store.ts";
 import { type ActionInfo, Catalogue, type GivenActions } from "./catalogue.ts";
 import { type GraphState, HostedGraph } from "./hosted-graph.ts";
 import { type Desired, GraphStore, type GraphVersion } from "./store.ts";
@@ -56,7 +57,11 @@ export interface GraphCheck {
 
 /** Opens the graphs that are kept in a folder, and brings each to what is wanted of it. */
 export async function openStreams(options: StreamsOptions): Promise<Streams> {
-  const streams = new Streams(options);
+  const uploads = await UploadStore.open({
+    folder: join(options.folder, "actions"),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  });
+  const streams = new Streams(options, uploads);
   await streams.reconcile();
   return streams;
 }
@@ -76,8 +81,12 @@ export class Streams implements AsyncDisposable {
   readonly #log: Log | undefined;
   #isClosed = false;
 
-  constructor(options: StreamsOptions) {
+  /** Programs that were uploaded. */
+  readonly uploads: UploadStore;
+
+  constructor(options: StreamsOptions, uploads: UploadStore) {
     this.#options = options;
+    this.uploads = uploads;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.services?.log;
     this.#store = new GraphStore(join(options.folder, "streams.sqlite"));
@@ -85,6 +94,7 @@ export class Streams implements AsyncDisposable {
       ...(options.functions === undefined ? {} : { functions: options.functions }),
       builtIns: [...connectors, ...operators, ...(options.builtIns ?? [])],
       services: options.services ?? {},
+      uploads,
     });
     for (const name of this.#store.names()) this.#graphs.set(name, this.#host(name));
   }
@@ -140,7 +150,7 @@ export class Streams implements AsyncDisposable {
    * stream.storage.
    */
   async apply(document: GraphDocument): Promise<GraphInfo> {
-    const { graph } = compileGraph(document);
+    const graph = this.#pinned(compileGraph(document).graph);
     const { name } = graph;
     if (name === undefined) throw streamError("stream.graph", "the document has no `name`; a graph that is kept needs one");
     this.#catalogue.actionsOf(graph);
@@ -245,6 +255,38 @@ export class Streams implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain();
+  }
+
+  /** Uploaded programs by the version that is the newest now: what runs does not change when another one is uploaded. */
+  #pinned(graph: Graph): Graph {
+    const nodes = graph.nodes.map((node) => {
+      const name = node.action ?? node.name;
+      if (node.command !== undefined || name.includes("@") || this.#catalogue.isGiven(name)) return node;
+      const uploaded = this.uploads.find(name);
+      return uploaded === undefined ? node : { ...node, action: `${name}@${uploaded.version}` };
+    });
+    return { ...graph, nodes };
+  }
+
+  /**
+   * Forgets an uploaded program, or one version of it. One that a graph names is refused unless `force`; what runs goes on
+   * with its own copy.
+   * @throws {MetanodeError} stream.action_unknown; state.conflict – a graph names it
+   */
+  async removeAction(reference: string, { force = false }: { force?: boolean } = {}): Promise<void> {
+    const { name, version } = this.uploads.get(reference);
+    const meant = reference.includes("@")
+      ? [`${name}@${version}`]
+      : this.uploads.list().map((one) => `${one.name}@${one.version}`);
+    const user = this.list().find(({ graph }) =>
+      graph.nodes.some(({ action = "" }) => action.startsWith(`${name}@`) && meant.includes(action)),
+    );
+    if (user !== undefined && !force) {
+      throw coreError("state.conflict", `graph ${user.name} names ${name}; change it first, or force it`, {
+        details: { graph: user.name },
+      });
+    }
+    await this.uploads.remove(reference);
   }
 
   #close(): void {

@@ -2,9 +2,10 @@ import type { GraphDocument, Streams } from "@metanode/streaming";
 import { z } from "zod";
 import type { Api, HttpContext } from "../context.ts";
 import { answer, nothing, problems } from "../responses.ts";
+import { actionRoutes } from "./actions.ts";
 import { controlRoutes } from "./control.ts";
 import { liveRoutes } from "./live.ts";
-import { ActionView, actionView, at, CheckView, DocumentView, GraphView, graphView, VersionView } from "./views.ts";
+import { at, CheckView, DocumentView, GraphView, graphView, VersionView } from "./views.ts";
 
 const tags = ["graphs"];
 const Name = z.object({ name: z.string() });
@@ -23,7 +24,7 @@ export function graphRoutes(api: Api, context: HttpContext): void {
   changeRoutes(api, streams);
   controlRoutes(api, streams);
   liveRoutes(api, context);
-  actionRoutes(api, streams);
+  actionRoutes(api, context);
 }
 
 function checkRoute(api: Api, streams: () => Promise<Streams>): void {
@@ -116,14 +117,4 @@ function changeRoutes(api: Api, streams: () => Promise<Streams>): void {
     await (await streams()).remove(params.name, { force: query.force });
     return reply.code(204).send();
   });
-}
-
-function actionRoutes(api: Api, streams: () => Promise<Streams>): void {
-  const schema = {
-    operationId: "listActions",
-    summary: "What nodes of graphs can run besides commands: functions of the host, built-ins, uploaded programs",
-    tags: ["actions"],
-    response: { 200: answer("By name", z.object({ items: z.array(ActionView) })), ...problems() },
-  };
-  api.get("/actions", { schema }, async () => ({ items: (await streams()).actions().map(actionView) }));
 }

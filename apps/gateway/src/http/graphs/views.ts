@@ -93,6 +93,9 @@ export const ActionView = z
     name: z.string(),
     kind: z.enum(["function", "built-in", "uploaded"]),
     summary: z.string(),
+    version: z.int().optional().describe("Of an uploaded program."),
+    hash: z.string().optional(),
+    bytes: z.int().optional(),
     schema: z.looseObject({}).optional().describe("JSON Schema of what a node says in `with`."),
   })
   .meta({ id: "Action", description: "What nodes of graphs can run" });
