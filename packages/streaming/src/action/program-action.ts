@@ -13,6 +13,7 @@ import type { Program } from "../program/program.ts";
 import { programSource } from "../program/program-source.ts";
 import { QuietStage } from "../program/quiet-stage.ts";
 import { RunStage } from "../program/run-stage.ts";
+import { sandboxOf } from "../program/sandbox.ts";
 import { protocolSource } from "../protocol/protocol-source.ts";
 import { ProtocolStage } from "../protocol/protocol-stage.ts";
 import { resolveFailurePolicy } from "../stage/failure.ts";
@@ -43,8 +44,10 @@ export function programAction(node: GraphNode, launch: LaunchProgram = launchOf)
     goodExits: goodExitsOf(words[0]),
     launch: (host) => launch(node, words, host),
   };
+  const { missing } = sandboxOf(node);
   if (codecName === "metanode") {
     return {
+      warnings: missing,
       source: (host) => protocolSource(program, host),
       stage: (host) => new ProtocolStage(program, host),
     };
@@ -56,7 +59,7 @@ export function programAction(node: GraphNode, launch: LaunchProgram = launchOf)
     stage: (host) => stageOf(node, program, host),
     holdsEverything: kindOf(node) === "end",
     fuse: (followers) => fusedWith({ node, program }, followers),
-    warnings: warningsOf(node, words),
+    warnings: [...warningsOf(node, words), ...missing],
   };
   joinable.set(action, { node, program });
   return action;

@@ -3,7 +3,9 @@ import type { Readable, Writable } from "node:stream";
 
 /** What to start. */
 export interface Launch {
-  /** Program and arguments, the guards in front of them included. */
+  /** Programs that hold the program, in front of it. */
+  readonly guards?: readonly string[];
+  /** Program and arguments. */
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -49,8 +51,9 @@ export class Child {
   /** What came while nobody reads: when a process exits, Node reads its pipes to their end, paused or not. */
   #held: Buffer[] = [];
 
-  constructor({ argv: [program, ...args], env, cwd }: Launch, events: ChildEvents) {
+  constructor({ guards = [], argv, env, cwd }: Launch, events: ChildEvents) {
     this.#events = events;
+    const [program, ...args] = [...guards, ...argv] as [string, ...string[]];
     // A group of its own: what the program starts ends with it, and a terminal's Ctrl-C does not reach it.
     this.#process = spawn(program, args, { env, detached: true, stdio: "pipe", ...(cwd === undefined ? {} : { cwd }) });
     const { stdin, stdout, stderr } = this.#process as ChildProcess & { stdin: Writable; stdout: Readable; stderr: Readable };

@@ -16,13 +16,16 @@ export function pipelineOf(programs: readonly [Program, ...Program[]], hosts: re
     goodExits: [0],
     launch: () => {
       const launches = programs.map((program, index) => program.launch(hosts[index] as SourceHost));
-      const { env } = launches[0] as Launch;
+      const { env, guards = [] } = launches[0] as Launch;
+      // Where all are held in the same way, they are held together: that is one start instead of many.
+      const areAlike = launches.every((launch) => JSON.stringify(launch.guards) === JSON.stringify(guards));
       const parts = launches.map((launch, index) => {
         const isLast = index === launches.length - 1;
         const good = [...(programs[index] as Program).goodExits, ...(isLast ? [] : [BROKEN_PIPE])];
-        return member(launch, { env, good, name: hosts[index]?.node.name ?? "" });
+        const own = areAlike ? { ...launch, guards: [] } : launch;
+        return member(own, { env, good, name: hosts[index]?.node.name ?? "" });
       });
-      return { argv: ["sh", "-c", parts.join(" | ")], env };
+      return { guards: areAlike ? guards : [], argv: ["sh", "-c", parts.join(" | ")], env };
     },
   };
 }
@@ -34,11 +37,11 @@ interface MemberOptions {
   readonly name: string;
 }
 
-function member({ argv, env, cwd }: Launch, { env: given, good, name }: MemberOptions): string {
+function member({ guards = [], argv, env, cwd }: Launch, { env: given, good, name }: MemberOptions): string {
   const folder = cwd === undefined ? "" : `cd ${quoted(cwd)} && `;
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
   const isSame = JSON.stringify(env) === JSON.stringify(given);
-  const words = isSame ? argv : ["env", "-i", ...variables, ...argv];
+  const words = [...(isSame ? [] : ["env", "-i", ...variables]), ...guards, ...argv];
   const complaint = quoted(`${name}: the program ended with exit code`);
   // 0 is the group of the shell: everything that belongs to this run.
   const check = `s=$?; case $s in ${good.join("|")}) ;; *) echo ${complaint} $s >&2; kill -KILL 0;; esac`;

@@ -18,9 +18,10 @@ export function uploadedAction(node: GraphNode, uploads: UploadStore): Action {
     await uploads.checkOut(`${name}@${version}`, folderOf(host));
     await forgetOthers(host.folder, `run-${host.epoch}`);
   };
-  const program = programAction({ codec: "frames", ...settings, command: [name] }, (given, [, ...args], host) =>
-    launchOf(given, [join(folderOf(host), `${name}-${version}`), ...args]),
-  );
+  const program = programAction({ codec: "frames", ...settings, command: [name] }, (given, [, ...args], host) => ({
+    ...launchOf(given, [join(folderOf(host), `${name}-${version}`), ...args]),
+    cwd: folderOf(host),
+  }));
   const { source, stage, fuse: _joined, ...others } = program;
   return {
     ...others,
