@@ -184,6 +184,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     flow: ["errors", "graph", "record", "delivery", "stage", "run"],
     // Built-in sources and sinks: files, sockets, servers, tables, the log and the router.
     connector: ["errors", "graph", "record", "codec", "delivery", "stage"],
+    thread: ["errors", "graph", "record", "delivery", "stage"],
     // Built-in stages: windows, joins, what remembers, what holds back.
     operator: ["errors", "graph", "record", "delivery", "stage", "run", "flow"],
     // Graphs by name: kept, run, changed, watched.
@@ -201,6 +202,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
       "run",
       "flow",
       "connector",
+      "thread",
       "operator",
     ],
     module: ["errors", "run", "deployment"],

@@ -74,4 +74,5 @@ export { type Answer, filter, flatMap, type Many, many, type RecordContext, type
 export { type BuiltIn, defineBuiltIn, needService, type Services } from "./stage/built-in.ts";
 export type { Tap } from "./stage/outlets.ts";
 export type { Action, FailedRecord, Outlet, SourceHost, Stage, StageHost, StageState } from "./stage/stage.ts";
+export { type ThreadOptions, threadAction } from "./thread/thread-action.ts";
 export type { UploadedAction, UploadStore } from "./upload/upload-store.ts";

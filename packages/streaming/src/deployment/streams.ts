@@ -11,6 +11,7 @@ import { operators } from "../operator/operators.ts";
 import type { RunEnd } from "../run/options.ts";
 import type { RunStatus } from "../run/status.ts";
 import type { BuiltIn, Services } from "../stage/built-in.ts";
+import { thread } from "../thread/thread-action.ts";
 import { UploadStore } from "../upload/upload-store.ts";
 import { type ActionInfo, Catalogue, type GivenActions } from "./catalogue.ts";
 import { type GraphState, HostedGraph } from "./hosted-graph.ts";
@@ -92,7 +93,7 @@ export class Streams implements AsyncDisposable {
     this.#store = new GraphStore(join(options.folder, "streams.sqlite"));
     this.#catalogue = new Catalogue({
       ...(options.functions === undefined ? {} : { functions: options.functions }),
-      builtIns: [...connectors, ...operators, ...(options.builtIns ?? [])],
+      builtIns: [...connectors, ...operators, thread, ...(options.builtIns ?? [])],
       services: options.services ?? {},
       uploads,
     });

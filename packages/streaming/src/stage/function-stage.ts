@@ -80,8 +80,9 @@ export class FunctionStage implements Stage {
     let isPlain = true;
     for (let index = 0; index < records.length; index++) {
       let answer: unknown;
+      const context = this.#wantsContext ? this.#context({ batch, index, from, attempt: 1 }) : undefined;
       try {
-        answer = call(records[index], this.#wantsContext ? this.#context(batch, index, from) : undefined);
+        answer = call(records[index], context);
       } catch (error) {
         const failing = this.#retry({ batch, index, from, attempt: 1, error });
         this.#work.add(batch, from, [...answers.slice(0, index), failing]);
@@ -89,7 +90,8 @@ export class FunctionStage implements Stage {
       }
       if (answer === undefined || answer instanceof Many) isPlain = false;
       else if (isThenable(answer)) {
-        this.#work.add(batch, from, [...answers.slice(0, index), this.#watched({ batch, index, from, attempt: 1 }, answer)]);
+        const watched = this.#watched({ batch, index, from, attempt: 1 }, answer, context);
+        this.#work.add(batch, from, [...answers.slice(0, index), watched]);
         return;
       }
       answers[index] = answer;
@@ -105,28 +107,29 @@ export class FunctionStage implements Stage {
 
   #try(attempt: Attempt): unknown {
     try {
-      const context = this.#wantsContext ? this.#context(attempt.batch, attempt.index, attempt.from, attempt.attempt) : undefined;
+      const context = this.#wantsContext ? this.#context(attempt) : undefined;
       const call = this.#call as (record: unknown, context: RecordContext | undefined) => unknown;
       const answer = call(attempt.batch.records[attempt.index], context);
-      return isThenable(answer) ? this.#watched(attempt, answer) : answer;
+      return isThenable(answer) ? this.#watched(attempt, answer, context) : answer;
     } catch (error) {
       return this.#retry({ ...attempt, error });
     }
   }
 
-  async #watched(attempt: Attempt, answer: PromiseLike<unknown>): Promise<unknown> {
+  async #watched(attempt: Attempt, answer: PromiseLike<unknown>, context: Context | undefined): Promise<unknown> {
     try {
-      return await this.#inTime(answer);
+      return await this.#inTime(answer, context);
     } catch (error) {
       return this.#retry({ ...attempt, error });
     }
   }
 
-  #inTime(answer: PromiseLike<unknown>): PromiseLike<unknown> {
+  #inTime(answer: PromiseLike<unknown>, context: Context | undefined): PromiseLike<unknown> {
     const { timeoutMs } = this.#options.policy;
     if (timeoutMs === 0) return answer;
     return new Promise((resolve, reject) => {
       const deadline = new RecordDeadline(() => {
+        context?.withdraw();
         reject(streamError("stream.record_timeout", `no answer within ${timeoutMs} ms`, { details: { timeoutMs } }));
       });
       this.#deadlines.add(deadline, this.#host.clock.now() + timeoutMs);
@@ -152,18 +155,45 @@ export class FunctionStage implements Stage {
     return verdict === "done" ? undefined : this.#try({ batch, index, from, attempt: 1 });
   }
 
-  #context(batch: Batch, index: number, from: string, attempt = 1): RecordContext {
-    const { graph, node, signal } = this.#host;
-    return {
-      graph,
-      stage: node.name,
-      from,
-      attempt,
-      signal,
-      get id() {
-        return batch.idOf(index);
-      },
-    };
+  #context(attempt: Attempt): Context {
+    return new Context(this.#host, attempt);
+  }
+}
+
+/** What a call is told besides its record; made only for functions that look at it. */
+class Context implements RecordContext {
+  readonly graph: string;
+  readonly stage: string;
+  readonly from: string;
+  readonly attempt: number;
+  readonly #batch: Batch;
+  readonly #index: number;
+  readonly #ending: AbortSignal;
+  #withdrawing: AbortController | undefined;
+
+  constructor({ graph, node, signal }: StageHost, { batch, index, from, attempt }: Attempt) {
+    this.graph = graph;
+    this.stage = node.name;
+    this.from = from;
+    this.attempt = attempt;
+    this.#batch = batch;
+    this.#index = index;
+    this.#ending = signal;
+  }
+
+  get id(): string {
+    return this.#batch.idOf(this.#index);
+  }
+
+  /** Made when it is asked for: most calls never do. */
+  get signal(): AbortSignal {
+    this.#withdrawing ??= new AbortController();
+    return AbortSignal.any([this.#ending, this.#withdrawing.signal]);
+  }
+
+  /** Nobody waits for the answer any more. */
+  withdraw(): void {
+    this.#withdrawing?.abort();
   }
 }
 
