@@ -28,6 +28,7 @@ export function hostOf(run: RunHost, node: RunNode): SourceHost {
  */
 export async function openStage(run: RunHost, node: RunNode, next: NextOf): Promise<Stage> {
   const alone = await openAlone(run, node);
+  if (node.action.fuse === undefined) return alone;
   const row = rowFrom(node, next);
   for (let length = row.length; length > 1; length--) {
     const members = row.slice(0, length) as [RunNode, ...RunNode[]];

@@ -18,12 +18,14 @@ export function wireGraph(graph: Graph, actions: ReadonlyMap<string, Action>): W
   const stageOf = (name: string) => (): Stage => nodes.get(name)?.stage as Stage;
   const edges = graph.edges.map(([from, to]) => new RunningEdge({ from, to, target: stageOf(to) }));
   const named = new Map(graph.nodes.map((node) => [node.name, node] as const));
+  const leavingOf = Map.groupBy(edges, ({ from }) => from);
+  const comingOf = Map.groupBy(edges, ({ to }) => to);
   for (const name of topologicalOrder(graph)) {
     const node = named.get(name);
     const action = actions.get(name);
     if (node === undefined || action === undefined) continue;
-    const leaving = edges.filter(({ from }) => from === name);
-    const upstreams = edges.filter(({ to }) => to === name).map(({ from }) => from);
+    const leaving = leavingOf.get(name) ?? [];
+    const upstreams = (comingOf.get(name) ?? []).map(({ from }) => from);
     nodes.set(name, new RunNode({ node, action, edges: leaving, outlet: new EdgeOutlet(leaving, waiters), upstreams }));
   }
   return { nodes, edges, waiters };
@@ -34,10 +36,9 @@ function topologicalOrder(graph: Graph): string[] {
   const missing = new Map(graph.nodes.map(({ name }) => [name, 0]));
   for (const [, to] of graph.edges) missing.set(to, (missing.get(to) ?? 0) + 1);
   const order = [...missing].filter(([, count]) => count === 0).map(([name]) => name);
-  const next = new Map<string, string[]>();
-  for (const [from, to] of graph.edges) next.set(from, [...(next.get(from) ?? []), to]);
+  const next = Map.groupBy(graph.edges, ([from]) => from);
   for (const name of order) {
-    for (const to of next.get(name) ?? []) {
+    for (const [, to] of next.get(name) ?? []) {
       const left = (missing.get(to) ?? 0) - 1;
       missing.set(to, left);
       if (left === 0) order.push(to);

@@ -20,6 +20,13 @@ export class RoomWaiters {
   }
 }
 
+/**
+ * Stages in a row call each other. Beyond so many calls within each other a batch is put aside until the stack is free, so that
+ * a row may be as long as it likes.
+ */
+const MAX_DEPTH = 256;
+let depth = 0;
+
 /** One edge of a running graph: it counts, and it can be looked at. */
 export class RunningEdge {
   readonly from: string;
@@ -30,6 +37,8 @@ export class RunningEdge {
   refusals = 0;
   readonly #target: () => Stage;
   readonly #taps = new Set<Tap>();
+  /** Put aside, in order. */
+  readonly #aside: Batch[] = [];
 
   /** `target` is asked each time: a stage may be swapped while the graph runs. */
   constructor({ from, to, target }: { from: string; to: string; target: () => Stage }) {
@@ -42,13 +51,33 @@ export class RunningEdge {
     this.records += batch.count;
     this.bytes += batch.bytes;
     if (this.#taps.size > 0) for (const tap of this.#taps) tap(batch);
-    this.#target().take(batch, this.from);
+    if (depth < MAX_DEPTH && this.#aside.length === 0) this.#give(batch);
+    else if (this.#aside.push(batch) === 1) setImmediate(() => this.#giveAside());
   }
 
   hasRoom(): boolean {
-    if (this.#target().hasRoom()) return true;
-    this.refusals++;
-    return false;
+    if (depth >= MAX_DEPTH) return true; // who is further away is held back by the credit of the sources
+    depth++;
+    const hasRoom = this.#target().hasRoom();
+    depth--;
+    if (!hasRoom) this.refusals++;
+    return hasRoom;
+  }
+
+  #give(batch: Batch): void {
+    depth++;
+    try {
+      this.#target().take(batch, this.from);
+    } finally {
+      depth--;
+    }
+  }
+
+  #giveAside(): void {
+    for (let first = this.#aside[0]; first !== undefined; first = this.#aside[0]) {
+      this.#give(first); // what comes meanwhile is put behind
+      this.#aside.shift();
+    }
   }
 
   get isTapped(): boolean {
