@@ -3,7 +3,7 @@
     from metanode_action import serve_action
 
     def handle(data):            # bytes in
-        return [data.upper()]    # outputs: bytes, text, or what becomes JSON; None or [] for none
+        return data.upper()      # bytes or text, a list of outputs (also dicts, which become JSON), or None
 
     serve_action(handle)
 
@@ -28,6 +28,15 @@ def _bytes(value):
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     return (value if isinstance(value, str) else json.dumps(value)).encode()
+
+
+def _outputs(value):
+    """The outputs in what a handler returned: bytes, a text and a dict are one output, not their parts."""
+    if value is None:
+        return []
+    if isinstance(value, (bytes, bytearray, memoryview, str, dict)):
+        return [_bytes(value)]
+    return [_bytes(one) for one in value]
 
 
 def _write(kind, *parts):
@@ -73,7 +82,7 @@ def serve_action(handle, window=1):
             continue
         sequence = body[:8]
         try:
-            outputs = [_bytes(one) for one in (handle(body[8:]) or [])]
+            outputs = _outputs(handle(body[8:]))
         except Exception as error:  # whatever it is, the engine decides what becomes of the input
             _write(4, sequence, bytes([0 if isinstance(error, Refused) else 1]), str(error).encode())
             continue

@@ -17,7 +17,12 @@ export interface ActionRecord {
   readonly text: string;
   /** The data as JSON. @throws {SyntaxError} */
   json<T = unknown>(): T;
+  /** Says that the program is still at work: without it, an input that takes longer than 30 s is taken for one that hangs. */
+  heartbeat(): void;
 }
+
+/** What came of an input: nothing, one text, one piece of bytes, or a list of outputs, which may be anything that has a JSON form. */
+export type ActionOutputs = undefined | string | Uint8Array | Iterable<unknown>;
 
 export interface ServeOptions {
   /** Inputs under way at a time. @default 16 */
@@ -38,19 +43,19 @@ export interface PositionedRecord {
 const MAX_FRAME_BYTES = 64 * 1_024 * 1_024;
 
 /**
- * Answers inputs until there are no more. What `handle` returns goes on: nothing, or a list of outputs (text, bytes, or what
- * becomes JSON). A throw is a nack: the input comes again as often as the graph allows; with `retry: false` on the error it does not.
+ * Answers inputs until there are no more. What `handle` returns goes on. A throw is a nack: the input comes again as often as the graph allows; with `retry: false` on the error it does not.
  */
 export async function serveAction(
-  handle: (record: ActionRecord) => Iterable<unknown> | undefined | Promise<Iterable<unknown> | undefined>,
+  handle: (record: ActionRecord) => ActionOutputs | Promise<ActionOutputs>,
   { concurrency = 16, input = process.stdin, output = process.stdout }: ServeOptions = {},
 ): Promise<void> {
   const reader = new FrameReader(decodeEngine, MAX_FRAME_BYTES);
   const underWay = new Set<Promise<void>>();
   output.write(encodeProgram({ kind: "hello", hello: { protocol: "metanode", version: PROTOCOL_VERSION, window: concurrency } }));
+  const heartbeat = (): void => void output.write(encodeProgram({ kind: "heartbeat" }));
   const answer = async (sequence: number, data: Uint8Array): Promise<void> => {
     try {
-      const outputs = [...((await handle(recordOf(data))) ?? [])];
+      const outputs = listOf(await handle(recordOf(data, heartbeat)));
       const frames = outputs.map((one) => encodeProgram({ kind: "output", sequence, data: bytesOf(one) }));
       output.write(Buffer.concat([...frames, encodeProgram({ kind: "ack", sequence })]));
     } catch (error) {
@@ -61,15 +66,13 @@ export async function serveAction(
   };
   for await (const chunk of input) {
     for (const frame of reader.push(Buffer.from(chunk))) {
-      if (frame.kind === "end") {
-        await Promise.all(underWay);
-        return;
-      }
+      if (frame.kind === "end") return void (await Promise.all(underWay));
       if (frame.kind !== "record") continue;
       const done = answer(frame.sequence, frame.data).finally(() => underWay.delete(done));
       underWay.add(done);
     }
   }
+  await Promise.all(underWay);
 }
 
 /**
@@ -106,9 +109,15 @@ export async function serveSource(
   await listening; // until the engine has closed the input: it may still tell of commits
 }
 
-function recordOf(data: Uint8Array): ActionRecord {
+/** A text is one output and not its letters, and so it is with bytes. */
+function listOf(outputs: ActionOutputs): unknown[] {
+  return typeof outputs === "string" || outputs instanceof Uint8Array ? [outputs] : [...(outputs ?? [])];
+}
+
+function recordOf(data: Uint8Array, heartbeat: () => void): ActionRecord {
   return {
     data,
+    heartbeat,
     get text() {
       return Buffer.from(data).toString("utf8");
     },

@@ -2,7 +2,7 @@ import { streamError } from "../errors.ts";
 import type { Child } from "../program/child.ts";
 import { type Program, startChild } from "../program/program.ts";
 import type { SourceHost } from "../stage/stage.ts";
-import { decodeProgram, type EngineHello, encodeEngine, FrameReader, PROTOCOL_VERSION, type ProgramFrame } from "./frames.ts";
+import { decodeProgram, type EngineHello, encodeEngine, FrameReader, type ProgramFrame } from "./frames.ts";
 
 /** How long a program may be silent while it has something to do, in milliseconds: it says that it is still there. */
 export const SILENCE_MS = 30_000;
@@ -49,6 +49,7 @@ export function converse(program: Program, host: SourceHost, hello: EngineHello,
 
 function mustGreet(frame: ProgramFrame): void {
   if (frame.kind !== "hello") throw streamError("stream.codec", `found a frame ${frame.kind}, expected a hello first`);
-  if (frame.hello.version <= PROTOCOL_VERSION) return;
-  throw streamError("stream.codec", `the program speaks version ${frame.hello.version}, expected ${PROTOCOL_VERSION}`);
+  const { window } = frame.hello; // any version will do: the program hears of ours, and the lower one counts
+  if (window === undefined || (Number.isSafeInteger(window) && window >= 1)) return;
+  throw streamError("stream.codec", `found the window ${JSON.stringify(window)} in a hello, expected a number of records`);
 }

@@ -53,7 +53,7 @@ export interface ProgramHello {
 
 const ENGINE = { hello: 1, record: 2, end: 3, commit: 4 } as const;
 const PROGRAM = { hello: 1, output: 2, ack: 3, nack: 4, heartbeat: 5, source: 6, end: 7 } as const;
-const NOTHING = Buffer.alloc(0);
+const LENGTH_BYTES = 4;
 
 export function encodeEngine(frame: EngineFrame): Buffer {
   switch (frame.kind) {
@@ -100,7 +100,11 @@ export function encodeProgram(frame: ProgramFrame): Buffer {
 export class FrameReader<Frame> {
   readonly #decode: (kind: number, body: Buffer) => Frame;
   readonly #maxBytes: number;
-  #rest: Buffer = NOTHING;
+  /** The begun frame, in parts: joined once it is whole, so that a large one is copied once and not with every chunk. */
+  #rest: Buffer[] = [];
+  #restBytes = 0;
+  /** Bytes of the begun frame with its length, as far as they are known. */
+  #wanted = LENGTH_BYTES;
 
   constructor(decode: (kind: number, body: Buffer) => Frame, maxBytes: number) {
     this.#decode = decode;
@@ -108,21 +112,37 @@ export class FrameReader<Frame> {
   }
 
   push(chunk: Buffer): Frame[] {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    if (this.#restBytes + chunk.length < this.#wanted) {
+      this.#keep(chunk);
+      return [];
+    }
+    const bytes = this.#restBytes === 0 ? chunk : Buffer.concat([...this.#rest, chunk]);
+    this.#rest = [];
+    this.#restBytes = 0;
+    this.#wanted = LENGTH_BYTES;
     const frames: Frame[] = [];
     let at = 0;
-    while (bytes.length - at >= 4) {
+    while (bytes.length - at >= LENGTH_BYTES) {
       const length = bytes.readUInt32BE(at);
       if (length > this.#maxBytes) {
         throw streamError("stream.record_too_large", `a frame of ${length} bytes, at most ${this.#maxBytes} are allowed`);
       }
       if (length === 0) throw malformed("a frame without a kind", "a kind of 1 to 7");
-      if (bytes.length - at < 4 + length) break;
-      frames.push(this.#decode(bytes[at + 4] as number, bytes.subarray(at + 5, at + 4 + length)));
-      at += 4 + length;
+      const end = at + LENGTH_BYTES + length;
+      if (bytes.length < end) {
+        this.#wanted = LENGTH_BYTES + length;
+        break;
+      }
+      frames.push(this.#decode(bytes[at + LENGTH_BYTES] as number, bytes.subarray(at + LENGTH_BYTES + 1, end)));
+      at = end;
     }
-    this.#rest = bytes.subarray(at);
+    if (at < bytes.length) this.#keep(bytes.subarray(at));
     return frames;
+  }
+
+  #keep(part: Buffer): void {
+    this.#rest.push(part);
+    this.#restBytes += part.length;
   }
 }
 

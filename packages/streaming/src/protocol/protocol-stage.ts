@@ -154,7 +154,7 @@ export class ProtocolStage implements Stage {
     if (child !== this.#child || this.#isClosed) return;
     switch (frame.kind) {
       case "hello":
-        this.#window = Math.min(Math.max(1, frame.hello.window ?? WINDOW), MAX_WAITING);
+        this.#window = Math.min(frame.hello.window ?? WINDOW, MAX_WAITING);
         return;
       case "output":
         this.#taskOf(frame.sequence).outputs.push(frame.data as Buffer);

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { chmod, copyFile, link, mkdir, open, readdir, readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, link, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Clock, systemClock } from "@metanode/core/clock";
@@ -10,7 +10,7 @@ import { streamError } from "../errors.ts";
 /** One version of an uploaded program. */
 export interface UploadedAction {
   readonly name: string;
-  /** From 1; the newest is what a name without a version means. */
+  /** From 1, never given twice; the newest is what a name without a version means. */
   readonly version: number;
   /** SHA-256 of the content, in hexadecimal digits. */
   readonly hash: string;
@@ -25,6 +25,14 @@ export interface UploadStoreOptions {
   readonly clock?: Clock;
 }
 
+/** What is stored beside the programs. */
+interface Index {
+  /** In the order in which they came. */
+  readonly actions: readonly UploadedAction[];
+  /** The newest version that a name ever had, though it may be removed. */
+  readonly last: Readonly<Record<string, number>>;
+}
+
 /** What a program may be called: nothing that could be a path. */
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,99}$/;
 /** Its owner may read and run it, and nobody may change it. */
@@ -34,13 +42,14 @@ const MODE = 0o500;
  * Uploaded programs, by name and version, each content once under its SHA-256.
  *
  *  U1. A program is complete and synced before it has a name; a crash leaves at most a file without one, which goes with the next start.
- *  U2. What is run is a link of its own, hashed anew when its stage is opened: removing or replacing a program touches none that runs.
+ *  U2. A version means one content for ever: the number of a removed one is not given again.
+ *  U3. What is run is a link of its own, hashed anew when its stage is opened: removing or replacing a program touches none that runs.
  */
 export class UploadStore {
   readonly #folder: string;
   readonly #maxBytes: number;
   readonly #clock: Clock;
-  #versions = new Map<string, UploadedAction[]>();
+  #index: Index = { actions: [], last: {} };
   #writing: Promise<unknown> = Promise.resolve();
 
   private constructor({ folder, maxBytes = 256 * 1_024 * 1_024, clock = systemClock }: UploadStoreOptions) {
@@ -59,13 +68,13 @@ export class UploadStore {
 
   /** Every version of every program, by name, the newest first. */
   list(): UploadedAction[] {
-    return [...this.#versions.keys()].sort().flatMap((name) => (this.#versions.get(name) ?? []).toReversed());
+    return this.#index.actions.toSorted((one, other) => compareNames(one.name, other.name) || other.version - one.version);
   }
 
   /** The version that `name` or `name@version` means. */
   find(reference: string): UploadedAction | undefined {
     const [name = "", version] = reference.split("@");
-    const versions = this.#versions.get(name) ?? [];
+    const versions = this.#index.actions.filter((one) => one.name === name);
     return version === undefined ? versions.at(-1) : versions.find((one) => String(one.version) === version);
   }
 
@@ -79,7 +88,8 @@ export class UploadStore {
   }
 
   /**
-   * Takes a program in as the next version of its name. The same content as the newest version is no new one.
+   * Takes a program in as the next version of its name. The same content as the newest version is no new one, and mends it
+   * where its file was changed.
    * @throws {MetanodeError} usage.invalid – the name; stream.too_large – over `maxBytes`; stream.storage
    */
   async put(name: string, content: AsyncIterable<Uint8Array>): Promise<UploadedAction> {
@@ -109,11 +119,10 @@ export class UploadStore {
   remove(reference: string): Promise<void> {
     return this.#exclusively(async () => {
       const action = this.get(reference);
-      const isOne = reference.includes("@");
-      const left = isOne ? (this.#versions.get(action.name) ?? []).filter((one) => one !== action) : [];
-      if (left.length === 0) this.#versions.delete(action.name);
-      else this.#versions.set(action.name, left);
-      await this.#save();
+      const isMeant = reference.includes("@")
+        ? (one: UploadedAction) => one === action
+        : (one: UploadedAction) => one.name === action.name;
+      await this.#save({ ...this.#index, actions: this.#index.actions.filter((one) => !isMeant(one)) });
       await this.#sweep();
     });
   }
@@ -156,7 +165,7 @@ export class UploadStore {
           });
         }
         hash.update(chunk);
-        await handle.write(chunk);
+        await handle.appendFile(chunk); // all of it: a single write may take less
       }
       await handle.sync();
     } finally {
@@ -169,17 +178,14 @@ export class UploadStore {
     name: string,
     { incoming, hash, bytes }: { incoming: string; hash: string; bytes: number },
   ): Promise<UploadedAction> {
-    const versions = this.#versions.get(name) ?? [];
-    const newest = versions.at(-1);
-    if (newest?.hash === hash) {
-      await unlink(incoming);
-      return newest;
-    }
-    if (existsSync(this.#file(hash))) await unlink(incoming);
-    else await rename(incoming, this.#file(hash));
-    const action = { name, version: (newest?.version ?? 0) + 1, hash, bytes, uploadedAtMs: this.#clock.now() };
-    this.#versions.set(name, [...versions, action]);
-    await this.#save();
+    await rename(incoming, this.#file(hash)); // over the same content, which may have been changed since
+    await this.#syncFolder();
+    const newest = this.find(name);
+    if (newest?.hash === hash) return newest;
+    const { last } = this.#index;
+    const version = (Object.hasOwn(last, name) ? (last[name] as number) : 0) + 1; // a name may be `constructor`
+    const action = { name, version, hash, bytes, uploadedAtMs: this.#clock.now() };
+    await this.#save({ actions: [...this.#index.actions, action], last: { ...last, [name]: version } });
     return action;
   }
 
@@ -187,32 +193,41 @@ export class UploadStore {
     return join(this.#folder, `sha256-${hash}`);
   }
 
-  get #index(): string {
+  get #indexFile(): string {
     return join(this.#folder, "index.json");
   }
 
   async #load(): Promise<void> {
-    if (existsSync(this.#index)) {
+    if (existsSync(this.#indexFile)) {
       try {
-        const actions = JSON.parse(await readFile(this.#index, "utf8")) as UploadedAction[];
-        this.#versions = Map.groupBy(actions, ({ name }) => name);
+        const { actions, last } = JSON.parse(await readFile(this.#indexFile, "utf8")) as Index;
+        this.#index = { actions: [...actions], last: { ...last } };
       } catch (cause) {
-        throw streamError("stream.storage", `${this.#index} cannot be read: ${String(cause)}`, { cause });
+        throw streamError("stream.storage", `${this.#indexFile} cannot be read: ${String(cause)}`, { cause });
       }
     }
     await this.#sweep();
   }
 
-  /** Written beside, synced, and put in place at once. */
-  async #save(): Promise<void> {
-    const file = `${this.#index}.new`;
-    await writeFile(file, JSON.stringify([...this.#versions.values()].flat(), null, 1), { mode: 0o600, flush: true });
-    await rename(file, this.#index);
+  /** Written beside, synced, and put in place at once; it counts only then. */
+  async #save(index: Index): Promise<void> {
+    const file = `${this.#indexFile}.new`;
+    await writeFile(file, JSON.stringify(index, null, 1), { mode: 0o600, flush: true });
+    await rename(file, this.#indexFile);
+    await this.#syncFolder();
+    this.#index = index;
+  }
+
+  /** So that a name that was given stays given when the machine loses power. */
+  async #syncFolder(): Promise<void> {
+    if (process.platform === "win32") return; // which does not open folders
+    const handle = await open(this.#folder);
+    await handle.sync().finally(() => handle.close());
   }
 
   /** Removes content that nothing names. */
   async #sweep(): Promise<void> {
-    const used = new Set([...this.#versions.values()].flat().map(({ hash }) => `sha256-${hash}`));
+    const used = new Set(this.#index.actions.map(({ hash }) => `sha256-${hash}`));
     for (const file of await readdir(this.#folder)) {
       const isLeft = file.startsWith("incoming-") || (file.startsWith("sha256-") && !used.has(file));
       if (isLeft) await rm(join(this.#folder, file), { force: true });
@@ -224,6 +239,10 @@ export class UploadStore {
     this.#writing = done.catch(() => undefined);
     return done;
   }
+}
+
+function compareNames(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 async function hashOf(file: string): Promise<string> {

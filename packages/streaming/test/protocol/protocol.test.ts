@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { type ActionRecord, serveAction } from "../../src/protocol/author.ts";
 import { decodeProgram, encodeEngine, encodeProgram, FrameReader, type ProgramFrame } from "../../src/protocol/frames.ts";
 import { thrownBy } from "../graph/thrown.ts";
 import { openPrograms, runPrograms, script } from "../program/tools.ts";
@@ -53,6 +54,20 @@ describe("the bytes of the protocol", () => {
     for (let cut = 0; cut <= bytes.length; cut++) {
       const reader = new FrameReader(decodeProgram, 1_000);
       expect([...reader.push(bytes.subarray(0, cut)), ...reader.push(bytes.subarray(cut))]).toEqual(frames);
+    }
+  });
+
+  test("are found in chunks of any size, one byte at a time too", () => {
+    const frames: ProgramFrame[] = [
+      { kind: "output", sequence: 1, data: Buffer.alloc(1_000, "x") },
+      { kind: "ack", sequence: 1 },
+    ];
+    const bytes = Buffer.concat(frames.map(encodeProgram));
+    for (const size of [1, 3, 4, 5, 1_013, 1_014]) {
+      const reader = new FrameReader(decodeProgram, 2_000);
+      const found: ProgramFrame[] = [];
+      for (let at = 0; at < bytes.length; at += size) found.push(...reader.push(bytes.subarray(at, at + size)));
+      expect(found).toEqual(frames);
     }
   });
 
@@ -111,6 +126,64 @@ describe("a program that says what came of each input", () => {
     expect(seen.toSorted()).toEqual(["0", "1", "2", "4", "5"]);
   }, 15_000);
 
+  /** A program that greets in its own way and acknowledges whatever comes, with its bytes as the output. */
+  const greeting = (hello: object): string[] =>
+    script(`
+      const say = (kind, ...parts) => {
+        const body = Buffer.concat([Buffer.from([kind]), ...parts]);
+        const length = Buffer.alloc(4);
+        length.writeUInt32BE(body.length);
+        process.stdout.write(Buffer.concat([length, body]));
+      };
+      say(1, Buffer.from(${JSON.stringify(JSON.stringify(hello))}));
+      let rest = Buffer.alloc(0);
+      process.stdin.on("data", (chunk) => {
+        rest = Buffer.concat([rest, chunk]);
+        while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32BE(0)) {
+          const frame = rest.subarray(4, 4 + rest.readUInt32BE(0));
+          rest = rest.subarray(4 + frame.length);
+          if (frame[0] === 2) { say(2, frame.subarray(1)); say(3, frame.subarray(1, 9)); }
+        }
+      });
+    `);
+
+  test("is spoken to in the lower version, when it knows a higher one", async () => {
+    const command = greeting({ protocol: "metanode", version: 7 });
+    const { end, seen } = await runPrograms(["a", "b"], { stage: { command, codec: "metanode" } });
+    expect(end.outcome).toBe("completed");
+    expect(seen).toEqual(["a", "b"]);
+  });
+
+  test.each([0, -1, 1.5, "many"])("whose window is %j is refused, and what was found is said", async (window) => {
+    const command = greeting({ protocol: "metanode", version: 1, window });
+    const stage = { command, codec: "metanode" as const, attempts: 1, backoffMs: [0] };
+    const { letters } = await runPrograms(["a"], { stage });
+    const message = expect.stringContaining(`window ${JSON.stringify(window)}`);
+    expect(letters).toMatchObject([{ record: "a", error: { code: "stream.codec", message } }]);
+  });
+
+  test("gives on a text or bytes as one output, and may say that it is still at work", async () => {
+    const given = [
+      encodeEngine({ kind: "record", sequence: 0, data: Buffer.from("text") }),
+      encodeEngine({ kind: "record", sequence: 1, data: Buffer.from("bytes") }),
+    ];
+    const written: Uint8Array[] = [];
+    const input = (async function* () {
+      yield* given;
+    })();
+    const handle = async (record: ActionRecord) => {
+      record.heartbeat();
+      return record.text === "text" ? record.text : record.data;
+    };
+    await serveAction(handle, { input, output: { write: (bytes) => written.push(bytes) } });
+    const [, ...frames] = new FrameReader(decodeProgram, 1_000).push(Buffer.concat(written));
+    expect(frames.filter(({ kind }) => kind === "heartbeat")).toHaveLength(2);
+    expect(frames.filter(({ kind }) => kind === "output")).toEqual([
+      { kind: "output", sequence: 0, data: Buffer.from("text") },
+      { kind: "output", sequence: 1, data: Buffer.from("bytes") },
+    ]);
+  });
+
   test("that speaks something else ends the run with what was found", async () => {
     const stage = {
       command: script("process.stdout.write('hello, world, this is text')"),
@@ -128,13 +201,18 @@ from metanode_action import Refused, serve_action
 def handle(data):
     if data == b"5":
         raise Refused("not that one")
+    if data == b"4":
+        return {"four": 4}
+    if data == b"6":
+        return data
     return [data + b"!", {"n": int(data)}] if int(data) % 2 else None
 serve_action(handle, window=64)`;
     const { end, seen, letters } = await runPrograms(numbers.slice(0, 10), {
       stage: { command: python(code), codec: "metanode" },
     });
     expect(end.outcome).toBe("completed");
-    expect(seen.toSorted()).toEqual(["1", "3", "7", "9"].flatMap((n) => [`${n}!`, `{"n": ${n}}`]).toSorted());
+    const odd = ["1", "3", "7", "9"].flatMap((n) => [`${n}!`, `{"n": ${n}}`]);
+    expect(seen.toSorted()).toEqual([...odd, '{"four": 4}', "6"].toSorted());
     expect(letters).toMatchObject([{ record: "5", error: { message: "not that one" } }]);
   });
 });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { compileGraph, openStreams } from "../../src/index.ts";
@@ -57,6 +57,41 @@ describe("the store of uploaded programs", () => {
     await store.remove("filter");
     expect(readdirSync(folder)).toEqual(["index.json"]);
     await expect(store.remove("filter")).rejects.toMatchObject({ code: "stream.action_unknown" });
+  });
+
+  test("never gives the number of a removed version to another content", async () => {
+    const folder = testFolder();
+    const store = await UploadStore.open({ folder });
+    await store.put("filter", bytes("one"));
+    await store.put("filter", bytes("two"));
+    await store.remove("filter@2");
+    expect(store.get("filter").version).toBe(1);
+    expect(await store.put("filter", bytes("three"))).toMatchObject({ version: 3 });
+    await store.remove("filter");
+    const again = await UploadStore.open({ folder });
+    expect(await again.put("filter", bytes("four"))).toMatchObject({ version: 4 });
+    expect(again.find("filter@1")).toBeUndefined();
+    expect(await again.put("constructor", bytes("five"))).toMatchObject({ version: 1 });
+  });
+
+  test("knows of no version that it could not store", async () => {
+    const folder = testFolder();
+    const store = await UploadStore.open({ folder });
+    await store.put("filter", bytes("one"));
+    mkdirSync(join(folder, "index.json.new")); // where the next index would be written
+    await expect(store.put("filter", bytes("two"))).rejects.toMatchObject({ code: "stream.storage" });
+    expect(store.list().map(({ version }) => version)).toEqual([1]);
+  });
+
+  test("mends a changed program when it is uploaded again", async () => {
+    const folder = testFolder();
+    const store = await UploadStore.open({ folder });
+    const { hash } = await store.put("filter", bytes("one"));
+    chmodSync(join(folder, `sha256-${hash}`), 0o700);
+    writeFileSync(join(folder, `sha256-${hash}`), "evil");
+    await expect(store.checkOut("filter", join(folder, "out"))).rejects.toMatchObject({ code: "stream.storage" });
+    expect(await store.put("filter", bytes("one"))).toMatchObject({ version: 1 });
+    expect(readFileSync(await store.checkOut("filter", join(folder, "out")), "utf8")).toBe("one");
   });
 
   test("gives out only what is still what was uploaded", async () => {
