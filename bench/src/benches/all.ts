@@ -3,6 +3,7 @@ import { actorsBench } from "./actors.ts";
 import { logBench } from "./log.ts";
 import { natureBench } from "./nature.ts";
 import { processorsBench } from "./processors.ts";
+import { streamingBench, tenGigabytesBench } from "./streaming.ts";
 
 /** Every bench that `npm run bench` knows, in the order in which they are listed. */
-export const benches: readonly Bench[] = [processorsBench, logBench, actorsBench, natureBench];
+export const benches: readonly Bench[] = [processorsBench, logBench, actorsBench, natureBench, streamingBench, tenGigabytesBench];
