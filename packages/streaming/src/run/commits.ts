@@ -6,8 +6,8 @@ export interface CommitsOptions {
   readonly store: ProgressStore;
   readonly origins: readonly Origin[];
   readonly clock: Clock;
-  /** Longest time from settling to storing, in milliseconds. */
-  readonly commitMs: number;
+  /** Longest time from settling to storing, in milliseconds; asked each time. */
+  readonly commitMs: () => number;
   /** Stores now, by whatever way is right for this graph. */
   readonly onDue: () => void;
   readonly onCommitted: (source: string, progress: Progress) => void;
@@ -38,7 +38,7 @@ export class Commits {
   /** Something has settled: sees to it that it is stored soon. */
   touch(): void {
     if (this.#timer !== undefined || this.#isClosed) return;
-    this.#timer = this.#options.clock.setTimer(this.#options.commitMs, () => {
+    this.#timer = this.#options.clock.setTimer(this.#options.commitMs(), () => {
       this.#timer = undefined;
       if (!this.#isClosed) this.#options.onDue();
     });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { systemClock, wait } from "@metanode/core/clock";
+import { systemClock } from "@metanode/core/clock";
 import { coreError } from "@metanode/core/errors";
 import { type Credit, Origin } from "../delivery/origin.ts";
 import { MemoryProgress, type Progress, type ProgressStore, type StateChange } from "../delivery/progress.ts";
@@ -19,6 +19,8 @@ import { type RunState, type RunStatus, statusOf } from "./status.ts";
 import { type Wiring, wireGraph } from "./wiring.ts";
 
 const CREDIT: Credit = { maxRecords: 1_000_000, maxBytes: 32 * 1_024 * 1_024 };
+/** However long checkpoints take, no more than this is to be read again after a crash. */
+const LONGEST_CHECKPOINT_MS = 60_000;
 const NO_LIMIT: Credit = { maxRecords: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
 
 /**
@@ -68,12 +70,13 @@ export class GraphRun implements AsyncDisposable, RunHost {
       const ids = action.replays === false || action.renumbers === true ? `${node.name}@${this.options.epoch}` : node.name;
       this.#origins.set(node.name, new Origin({ name: node.name, ids, credit, clock, onSettled: () => this.#settled() }));
     }
-    this.#quiet = new Quiet([...this.#origins.values()]);
+    // What came about by a timer changes state too: it has to be stored although no record has moved a position.
+    this.#quiet = new Quiet([...this.#origins.values()], () => this.keepsState && this.#commits.touch());
     this.#commits = new Commits({
       store: this.#store,
       origins: [...this.#origins.values()],
       clock,
-      commitMs: this.keepsState ? (options.checkpointMs ?? 1_000) : (options.commitMs ?? 50),
+      commitMs: () => (this.keepsState ? this.#checkpointMs : (options.commitMs ?? 50)),
       onDue: () => this.#storeSoon(),
       onCommitted: (source, progress) => this.#committed(source, progress),
     });
@@ -115,6 +118,12 @@ export class GraphRun implements AsyncDisposable, RunHost {
   /** Whether a stage keeps everything until the end of the stream. */
   get #holdsEverything(): boolean {
     return [...this.#wiring.nodes.values()].some(({ action }) => action.holdsEverything === true);
+  }
+
+  /** A checkpoint stops the flow: about a tenth of the time may go into them, as far as they do not become too rare for that. */
+  get #checkpointMs(): number {
+    const { checkpointMs = 1_000 } = this.options;
+    return Math.max(checkpointMs, Math.min(this.#checkpointCostMs * 10, LONGEST_CHECKPOINT_MS));
   }
 
   status(): RunStatus {
@@ -212,9 +221,13 @@ export class GraphRun implements AsyncDisposable, RunHost {
     void this.#end({ outcome: "failed", error });
   }
 
-  /** Resolves when somebody resumes a paused run, or it ends. */
+  /** Resolves when somebody resumes a paused run, or it ends or is to stop. */
   whenResumed(): Promise<void> {
     return this.#state === "paused" ? new Promise((resolve) => this.#resumed.push(resolve)) : Promise.resolve();
+  }
+
+  get isStopping(): boolean {
+    return this.#state !== "running" && this.#state !== "paused";
   }
 
   /** Somewhere there is room again. */
@@ -288,8 +301,6 @@ export class GraphRun implements AsyncDisposable, RunHost {
   async #checkpoint(): Promise<void> {
     if (this.#state === "draining" || this.signal.aborted) return;
     const { clock } = this.options;
-    const pauseMs = this.#checkpointCostMs * 10; // a checkpoint stops the flow: at most a tenth of the time goes into them
-    if (pauseMs > 1_000) await wait(clock, pauseMs - 1_000, this.signal).catch(() => undefined);
     const beganMs = clock.now();
     await this.#held(Number.POSITIVE_INFINITY, () => Promise.resolve());
     this.#checkpointCostMs = clock.now() - beganMs;
