@@ -18,7 +18,8 @@ export interface CommitsOptions {
  *
  *  C1. Only what is settled without a gap is stored; so what is lost in a crash is read again.
  *  C2. One commit is under way at a time; what settles meanwhile goes into the next one.
- *  C3. A source is told of its position only after that is stored.
+ *  C3. What has not begun to be stored when it is closed is not stored; and then nothing is written behind the back of the next run.
+ *  C4. A source is told of its position only after that is stored.
  */
 export class Commits {
   readonly #options: CommitsOptions;
@@ -56,13 +57,16 @@ export class Commits {
     return commit;
   }
 
-  close(): void {
+  /** Stores nothing more. Resolves when nothing is being stored any more. */
+  close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
+    return this.#last;
   }
 
   async #commit(state: readonly StateChange[]): Promise<void> {
     const { origins, store, onCommitted } = this.#options;
+    if (this.#isClosed) return;
     const sources = new Map<string, Progress>();
     for (const { name, progress } of origins) {
       if (progress !== undefined && progress !== this.#stored.get(name)) sources.set(name, progress);

@@ -436,11 +436,12 @@ export class GraphRun implements AsyncDisposable, RunHost {
     this.#state = outcome;
     if (error !== undefined) this.#reason = error instanceof Error ? error.message : String(error);
     this.#abort.abort();
-    this.#commits.close();
+    const stored = this.#commits.close();
     for (const resolve of this.#resumed.splice(0)) resolve();
     let inFlight = 0;
     for (const origin of this.#origins.values()) inFlight += origin.records;
-    const closing = [
+    const closing: unknown[] = [
+      stored,
       ...[...this.#intakes.values()].map((intake) => intake.close()),
       ...[...this.#wiring.nodes.values()].map(({ stage }) => stage?.close()),
     ];
