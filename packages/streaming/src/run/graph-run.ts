@@ -378,7 +378,10 @@ export class GraphRun implements AsyncDisposable, RunHost {
     try {
       for (const one of affected) opened.set(one, await openStage(this, one, this.#nodeOf));
       const saved = await this.#store.load();
-      for (const [one, stage] of opened) stage.state?.restore(saved.state.get(one.node.name) ?? new Map());
+      for (const [one, stage] of opened) {
+        stage.state?.restore(saved.state.get(one.node.name) ?? new Map());
+        for (const name of one.ended) stage.upstreamEnded?.(name);
+      }
     } catch (error) {
       node.action = oldAction;
       await Promise.allSettled([...opened.values()].map((stage) => stage.close()));
@@ -414,7 +417,10 @@ export class GraphRun implements AsyncDisposable, RunHost {
     this.#nodesOpen--;
     for (const { to } of node.edges) {
       const next = this.#wiring.nodes.get(to) as RunNode;
-      if (!next.upstreamEnded(node.node.name)) continue;
+      if (!next.upstreamEnded(node.node.name)) {
+        next.stage?.upstreamEnded?.(node.node.name);
+        continue;
+      }
       void this.#endStage(next).catch((error) => this.fail(error));
     }
     if (this.#nodesOpen > 0) return;

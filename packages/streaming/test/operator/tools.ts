@@ -108,6 +108,15 @@ export class CountedProgress extends MemoryProgress {
   }
 }
 
+/** A store that gives state in the order of its keys, as tables do. */
+export class SortedProgress extends MemoryProgress {
+  override async load(): ReturnType<ProgressStore["load"]> {
+    const { sources, state } = await super.load();
+    const sorted = [...state].map(([stage, entries]) => [stage, new Map([...entries].sort())] as const);
+    return { sources, state: new Map(sorted) };
+  }
+}
+
 /** Tells when a position of a source is stored. */
 class AnnouncedProgress implements ProgressStore {
   readonly #inner: ProgressStore;

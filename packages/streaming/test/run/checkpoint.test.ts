@@ -29,7 +29,7 @@ class WatchedProgress extends MemoryProgress {
   async stored(): Promise<{ positions: Map<string, number>; sums: Map<string, number> }> {
     const { sources, state } = await this.load();
     const positions = new Map([...sources].map(([name, { position }]) => [name, Number(position)] as const));
-    const sums = new Map([...(state.get("sum") ?? [])].map(([key, text]) => [key, JSON.parse(text)] as const));
+    const sums = new Map([...(state.get("sum") ?? [])].map(([key, text]) => [key, JSON.parse(text).state as number] as const));
     return { positions, sums };
   }
 }
@@ -211,7 +211,7 @@ describe("a checkpoint", () => {
     const stopped = run.drain();
     await clock.advance(4_000);
     expect((await stopped).inFlight).toBe(0);
-    expect(progress.commits.at(-1)?.state).toEqual([{ stage: "sum", key: "all", value: "15" }]);
+    expect(progress.commits.at(-1)?.state).toEqual([{ stage: "sum", key: "all", value: '{"state":15}' }]);
   });
 
   test("that cannot be stored fails the run; the next one goes on from the one before", async () => {
@@ -231,7 +231,7 @@ describe("a checkpoint", () => {
     second.finish();
     const run = await GraphRun.open({ ...single(second, total), clock, progress });
     expect((await run.ended).outcome).toBe("completed");
-    expect((await progress.load()).state.get("sum")?.get("all")).toBe("15");
+    expect((await progress.load()).state.get("sum")?.get("all")).toBe('{"state":15}');
   });
 
   test("waits for what timers have put out, and stores what they have changed although no record came", async () => {
