@@ -4,19 +4,23 @@ import { pathReader } from "./paths.ts";
 /** How many records become one value. Accumulators have to be JSON: they are kept over restarts. */
 export interface Aggregate<Accumulator = unknown> {
   initial(): Accumulator;
-  /** May change the accumulator in place. */
+  /** May change the accumulator in place; a throw has to leave it as it was. */
   add(accumulator: Accumulator, record: unknown): Accumulator;
-  /** Both of one window. Only sessions need it, which can grow together. */
+  /** Both of one window, left as they are. Only sessions need it, which can grow together; `one` is the earlier. */
   merge(one: Accumulator, other: Accumulator): Accumulator;
   result(accumulator: Accumulator, count: number): unknown;
 }
 
 export type AggregateName = "count" | "sum" | "min" | "max" | "mean" | "list" | "first" | "last";
 
-/** The ready-made aggregates, over what stands at a path of each record's value. */
+/**
+ * The ready-made aggregates, over what stands at a path of each record's value. What is absent counts as null in `list`,
+ * `first` and `last`, which go by the order in which records come; where a number is needed, the record cannot be handled.
+ */
 export function aggregateOf(name: AggregateName, path = ""): Aggregate {
   const read = pathReader(path);
-  const of = (record: unknown): unknown => read(readValue(record));
+  // Never undefined, which would be null after a restart.
+  const of = (record: unknown): unknown => read(readValue(record)) ?? null;
   return makers[name](of) as Aggregate;
 }
 
@@ -52,9 +56,10 @@ function numeric(of: Of, initial: number | null, combine: (one: number, other: n
     one === null ? other : other === null ? one : combine(one, other);
   const numberOf = (record: unknown): number => {
     const found = of(record);
-    const number = typeof found === "string" && found.trim() === "" ? Number.NaN : Number(found);
+    if (typeof found === "number" && Number.isFinite(found)) return found;
+    const number = typeof found === "string" && found.trim() !== "" ? Number(found) : Number.NaN;
     if (Number.isFinite(number)) return number;
-    throw new TypeError(`found ${JSON.stringify(found) ?? "nothing"}, expected a number`);
+    throw new TypeError(`found ${JSON.stringify(found)}, expected a number`);
   };
   return made<number | null>({
     initial: () => initial,
@@ -64,7 +69,7 @@ function numeric(of: Of, initial: number | null, combine: (one: number, other: n
   });
 }
 
-/** Wrapped, so that a value that is absent can be told from none. */
+/** Wrapped, so that nothing yet can be told from a value that is null. */
 function chosen(of: Of, choose: (one: unknown, other: unknown) => unknown): Aggregate<never> {
   return made<unknown[]>({
     initial: () => [],

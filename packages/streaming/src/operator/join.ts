@@ -1,81 +1,80 @@
 import type { KeyOf } from "../record/key.ts";
-import type { Action, StageHost } from "../stage/stage.ts";
+import { readValue } from "../record/value.ts";
+import type { Action, StageHost, StageState } from "../stage/stage.ts";
+import { CombinedState } from "./combined-state.ts";
 import { type TimeOf, Watermark } from "./event-time.ts";
 import { KeyedState } from "./keyed-state.ts";
-import { type Emit, type Operator, OperatorStage } from "./operator-stage.ts";
+import { type Emit, type Input, type Operator, OperatorStage } from "./operator-stage.ts";
 
 export interface JoinOptions {
   readonly keyOf: KeyOf;
+  /** @default the time at which a record is handled */
   readonly timeOf?: TimeOf;
   /** How far apart in time records may be to belong together, in milliseconds. */
   readonly withinMs: number;
   /** How much out of order records may come, in milliseconds. @default 0 */
   readonly disorderMs?: number;
-  /** An upstream whose records are given on also without a partner, once none can come any more. */
+  /** An upstream whose records are given on also without partners, once none can come any more. */
   readonly outer?: string;
 }
 
 interface Waiting {
+  readonly id: string;
   readonly time: number;
-  readonly record: unknown;
+  readonly value: unknown;
   isMatched: boolean;
 }
 
-const REACHED = "reached ";
+/** Of one key, by upstream. */
+type Group = Record<string, Waiting[]>;
 
 /**
- * Brings together records of several upstreams that have the same key and are close enough in time. What it gives has the key,
- * and under the name of each upstream that one's record; every pair is given once. Records wait as long as a partner can come.
+ * Brings together records of several upstreams that have the same key and are close enough in time, one of each. What it gives
+ * has the key, and under the name of each upstream the value of that one's record; everything that belongs together is given
+ * once. Its id is made of the ids of the records, whichever came last. Records wait as long as partners can come; later ones
+ * are counted as late.
  */
 export function joinAction(options: JoinOptions): Action {
   return { keepsState: true, stage: (host) => new OperatorStage(new JoinOperator(options, host), host) };
 }
 
 class JoinOperator implements Operator {
+  readonly state: StageState;
   readonly #options: JoinOptions;
   readonly #host: StageHost;
   readonly #watermark: Watermark;
-  /** By upstream and key: what waits for partners. */
-  readonly #waiting = new KeyedState<Waiting[] | number>(() => this.#restored());
+  readonly #groups = new KeyedState<Group>();
   #swept = Number.NEGATIVE_INFINITY;
 
   constructor(options: JoinOptions, host: StageHost) {
     this.#options = options;
     this.#host = host;
     this.#watermark = new Watermark(host.upstreams, options.disorderMs ?? 0);
+    this.state = new CombinedState({ waiting: this.#groups, time: this.#watermark });
   }
 
-  get state(): KeyedState<Waiting[] | number> {
-    return this.#waiting;
-  }
-
-  onRecord(record: unknown, from: string, emit: Emit): void {
+  onRecord(record: unknown, { from, id, emit }: Input): void {
     const { keyOf, timeOf, withinMs } = this.#options;
     const key = keyOf(record);
-    const time = timeOf?.(record) ?? this.#host.clock.now();
+    const time = timeOf === undefined ? this.#host.clock.now() : timeOf(record);
     if (time + withinMs < this.#watermark.value) {
       this.#host.count("late");
       return;
     }
-    const own: Waiting = { time, record, isMatched: false };
-    for (const other of this.#host.upstreams) {
-      if (other === from) continue;
-      const name = `${other} ${key}`;
-      const partners = (this.#waiting.get(name) as Waiting[] | undefined) ?? [];
-      for (const partner of partners) {
-        if (Math.abs(partner.time - time) > withinMs) continue;
-        own.isMatched = true;
-        partner.isMatched = true;
-        this.#waiting.set(name, partners);
-        emit({ key, [from]: record, [other]: partner.record });
-      }
-    }
-    const name = `${from} ${key}`;
-    this.#waiting.set(name, [...((this.#waiting.get(name) as Waiting[] | undefined) ?? []), own]);
+    const group = this.#groups.get(key) ?? {};
+    const own: Waiting = { id, time, value: readValue(record), isMatched: false };
+    this.#match({ ...group, [from]: [own] }, key, emit);
+    const waiting = group[from];
+    if (waiting === undefined) group[from] = [own];
+    else waiting.push(own);
+    this.#groups.set(key, group);
     if (!this.#watermark.seen(from, time)) return;
-    this.#waiting.set(REACHED + from, time);
     // Looking through everything that waits is worth it once per window, not per record.
     if (this.#watermark.value >= this.#swept + withinMs) this.#sweep(this.#watermark.value, emit);
+  }
+
+  onUpstreamEnded(from: string, emit: Emit): void {
+    if (this.#watermark.silence(from)) this.#sweep(this.#watermark.value, emit);
   }
 
   onEnd(emit: Emit): void {
@@ -83,32 +82,54 @@ class JoinOperator implements Operator {
   }
 
   describe(): Readonly<Record<string, unknown>> {
-    return { keys: this.#waiting.size };
+    return { keys: this.#groups.size };
+  }
+
+  /** Gives every choice of one record per upstream that lie close enough together. */
+  #match(group: Group, key: string, emit: Emit): void {
+    const { upstreams } = this.#host;
+    const { withinMs } = this.#options;
+    const chosen: Waiting[] = [];
+    const choose = (least: number, most: number): void => {
+      const name = upstreams[chosen.length];
+      if (name === undefined) {
+        for (const one of chosen) one.isMatched = true;
+        const values = Object.fromEntries(upstreams.map((upstream, index) => [upstream, chosen[index]?.value]));
+        emit({ key, ...values }, chosen.map((one) => one.id).join("+"));
+        return;
+      }
+      for (const one of group[name] ?? []) {
+        const from = Math.min(least, one.time);
+        const to = Math.max(most, one.time);
+        if (to - from > withinMs) continue;
+        chosen.push(one);
+        choose(from, to);
+        chosen.pop();
+      }
+    };
+    choose(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY);
   }
 
   /** Lets go of what can have no partner any more. */
   #sweep(watermark: number, emit: Emit): void {
     const { withinMs, outer } = this.#options;
     this.#swept = watermark;
-    for (const [name, waiting] of [...this.#waiting.entries()]) {
-      if (typeof waiting === "number") continue;
-      const kept = waiting.filter(({ time }) => time + withinMs >= watermark);
-      if (kept.length === waiting.length) continue;
-      const upstream = name.slice(0, name.indexOf(" "));
-      if (upstream === outer) {
-        const key = name.slice(upstream.length + 1);
-        for (const { time, record, isMatched } of waiting) {
-          if (!isMatched && time + withinMs < watermark) emit({ key, [upstream]: record }, `${key}:${time}`);
+    for (const [key, group] of [...this.#groups.entries()]) {
+      const kept: Group = {};
+      let isChanged = false;
+      for (const [name, waiting] of Object.entries(group)) {
+        const rest = waiting.filter(({ time }) => time + withinMs >= watermark);
+        if (rest.length > 0) kept[name] = rest;
+        if (rest.length === waiting.length) continue;
+        isChanged = true;
+        if (name !== outer) continue;
+        for (const { id, time, value, isMatched } of waiting) {
+          if (!isMatched && time + withinMs < watermark) emit({ key, [name]: value }, id);
         }
       }
-      if (kept.length === 0) this.#waiting.delete(name);
-      else this.#waiting.set(name, kept);
-    }
-  }
-
-  #restored(): void {
-    for (const [name, value] of this.#waiting.entries()) {
-      if (typeof value === "number") this.#watermark.seen(name.slice(REACHED.length), value);
+      if (!isChanged) continue;
+      if (Object.keys(kept).length === 0) this.#groups.delete(key);
+      else this.#groups.set(key, kept);
     }
   }
 }

@@ -34,6 +34,13 @@ export class KeyedState<Value> implements StageState {
     return this.#values.entries();
   }
 
+  /** Puts them into another order. */
+  sort(compare: (one: Value, other: Value) => number): void {
+    const sorted = [...this.#values].sort(([, one], [, other]) => compare(one, other));
+    this.#values.clear();
+    for (const [key, value] of sorted) this.#values.set(key, value);
+  }
+
   restore(entries: ReadonlyMap<string, string>): void {
     for (const [key, value] of entries) this.#values.set(key, JSON.parse(value) as Value);
     this.#onRestored?.();

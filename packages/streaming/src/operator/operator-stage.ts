@@ -5,10 +5,21 @@ import type { Stage, StageHost, StageState } from "../stage/stage.ts";
 /** Puts a record out. With an id of its own where it stems from many; else from the record that is being handled. */
 export type Emit = (record: unknown, id?: string) => void;
 
+/** What is known of the record that is being handled. */
+export interface Input {
+  /** The upstream that it comes from. */
+  readonly from: string;
+  /** Its stable identity; made when it is asked for. */
+  readonly id: string;
+  readonly emit: Emit;
+}
+
 /** What an operator does; all of it at once, without waiting. */
 export interface Operator {
-  /** A record of the upstream `from`. A throw counts as a record that cannot be handled. */
-  onRecord(record: unknown, from: string, emit: Emit): void;
+  /** A throw counts as a record that cannot be handled; it has to leave the state as it was. */
+  onRecord(record: unknown, input: Input): void;
+  /** An upstream has ended, others go on. */
+  onUpstreamEnded?(from: string, emit: Emit): void;
   /** There is nothing more to come. */
   onEnd?(emit: Emit): void;
   readonly state?: StageState;
@@ -43,12 +54,12 @@ export class OperatorStage implements Stage {
   }
 
   take(batch: Batch, from: string): void {
-    const outputs = new Outputs(this.#host.node.name, batch);
+    const outputs = new Outputs(this.#host.node.name, batch, from);
     const { records } = batch;
     for (let index = 0; index < records.length; index++) {
       outputs.index = index;
       try {
-        this.#operator.onRecord(records[index], from, outputs.emit);
+        this.#operator.onRecord(records[index], outputs);
       } catch (error) {
         this.#failed(batch, index, { from, error });
       }
@@ -58,6 +69,10 @@ export class OperatorStage implements Stage {
 
   settle(): Promise<void> {
     return this.#failing === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  upstreamEnded(from: string): void {
+    if (this.#operator.onUpstreamEnded !== undefined) this.give((emit) => this.#operator.onUpstreamEnded?.(from, emit));
   }
 
   async end(): Promise<void> {
@@ -77,8 +92,12 @@ export class OperatorStage implements Stage {
   give(work: (emit: Emit) => void): void {
     const receipt = this.#host.receipt();
     const empty = new Batch({ records: [] }, { receipt, lineage: { idOf: () => this.#host.node.name } });
-    const outputs = new Outputs(this.#host.node.name, empty);
-    work(outputs.emit);
+    const outputs = new Outputs(this.#host.node.name, empty, this.#host.node.name);
+    try {
+      work(outputs.emit);
+    } catch (error) {
+      this.#host.fail(error); // there is no record that could be given up on
+    }
     outputs.give(this.#host, empty);
   }
 
@@ -103,17 +122,23 @@ export class OperatorStage implements Stage {
 const NO_STATE: StageState = { restore: () => undefined, changes: () => [] };
 
 /** What comes out while one batch is handled. */
-class Outputs {
+class Outputs implements Input {
   /** The record that is being handled. */
   index = 0;
+  readonly from: string;
   readonly #stage: string;
   readonly #batch: Batch;
   readonly #records: unknown[] = [];
   readonly #ids: (string | number)[] = [];
 
-  constructor(stage: string, batch: Batch) {
+  constructor(stage: string, batch: Batch, from: string) {
     this.#stage = stage;
     this.#batch = batch;
+    this.from = from;
+  }
+
+  get id(): string {
+    return this.#batch.idOf(this.index);
   }
 
   readonly emit: Emit = (record, id) => {
@@ -128,13 +153,32 @@ class Outputs {
   }
 
   #lineage(): Lineage {
-    return {
-      idOf: (index) => {
-        const id = this.#ids[index];
-        if (typeof id === "string") return `${this.#stage}:${id}`;
-        const mark = index - this.#ids.indexOf(id ?? 0);
-        return `${this.#batch.idOf(id ?? 0)}/${this.#stage}${mark === 0 ? "" : `.${mark}`}`;
-      },
-    };
+    const parents = this.#batch.lineage;
+    const stage = this.#stage;
+    const ids = this.#ids;
+    return { idOf: (index) => gatheredId({ parents, stage, ids, index }) };
   }
+}
+
+/** An id of its own with the stage in front; or that of the parent, the stage, and how many it has given before. */
+function gatheredId({
+  parents,
+  stage,
+  ids,
+  index,
+}: {
+  parents: Lineage;
+  stage: string;
+  ids: readonly (string | number)[];
+  index: number;
+}) {
+  const id = ids[index] ?? 0;
+  if (typeof id === "string") return `${stage}:${id}`;
+  let mark = 0;
+  for (let before = index - 1; before >= 0; before--) {
+    const other = ids[before];
+    if (other === id) mark++;
+    else if (typeof other === "number") break; // of one parent they stand together
+  }
+  return `${parents.idOf(id)}/${stage}${mark === 0 ? "" : `.${mark}`}`;
 }

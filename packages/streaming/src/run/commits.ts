@@ -6,8 +6,8 @@ export interface CommitsOptions {
   readonly store: ProgressStore;
   readonly origins: readonly Origin[];
   readonly clock: Clock;
-  /** Longest time from settling to storing, in milliseconds. */
-  readonly commitMs: number;
+  /** Longest time from settling to storing, in milliseconds; asked each time. */
+  readonly commitMs: () => number;
   /** Stores now, by whatever way is right for this graph. */
   readonly onDue: () => void;
   readonly onCommitted: (source: string, progress: Progress) => void;
@@ -18,7 +18,8 @@ export interface CommitsOptions {
  *
  *  C1. Only what is settled without a gap is stored; so what is lost in a crash is read again.
  *  C2. One commit is under way at a time; what settles meanwhile goes into the next one.
- *  C3. A source is told of its position only after that is stored.
+ *  C3. What has not begun to be stored when it is closed is not stored; and then nothing is written behind the back of the next run.
+ *  C4. A source is told of its position only after that is stored.
  */
 export class Commits {
   readonly #options: CommitsOptions;
@@ -38,7 +39,7 @@ export class Commits {
   /** Something has settled: sees to it that it is stored soon. */
   touch(): void {
     if (this.#timer !== undefined || this.#isClosed) return;
-    this.#timer = this.#options.clock.setTimer(this.#options.commitMs, () => {
+    this.#timer = this.#options.clock.setTimer(this.#options.commitMs(), () => {
       this.#timer = undefined;
       if (!this.#isClosed) this.#options.onDue();
     });
@@ -56,13 +57,16 @@ export class Commits {
     return commit;
   }
 
-  close(): void {
+  /** Stores nothing more. Resolves when nothing is being stored any more. */
+  close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
+    return this.#last;
   }
 
   async #commit(state: readonly StateChange[]): Promise<void> {
     const { origins, store, onCommitted } = this.#options;
+    if (this.#isClosed) return;
     const sources = new Map<string, Progress>();
     for (const { name, progress } of origins) {
       if (progress !== undefined && progress !== this.#stored.get(name)) sources.set(name, progress);

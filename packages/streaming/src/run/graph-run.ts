@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { systemClock, wait } from "@metanode/core/clock";
+import { systemClock } from "@metanode/core/clock";
 import { coreError } from "@metanode/core/errors";
 import { type Credit, Origin } from "../delivery/origin.ts";
 import { MemoryProgress, type Progress, type ProgressStore, type StateChange } from "../delivery/progress.ts";
@@ -19,6 +19,8 @@ import { type RunState, type RunStatus, statusOf } from "./status.ts";
 import { type Wiring, wireGraph } from "./wiring.ts";
 
 const CREDIT: Credit = { maxRecords: 1_000_000, maxBytes: 32 * 1_024 * 1_024 };
+/** However long checkpoints take, no more than this is to be read again after a crash. */
+const LONGEST_CHECKPOINT_MS = 60_000;
 const NO_LIMIT: Credit = { maxRecords: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
 
 /**
@@ -68,12 +70,13 @@ export class GraphRun implements AsyncDisposable, RunHost {
       const ids = action.replays === false || action.renumbers === true ? `${node.name}@${this.options.epoch}` : node.name;
       this.#origins.set(node.name, new Origin({ name: node.name, ids, credit, clock, onSettled: () => this.#settled() }));
     }
-    this.#quiet = new Quiet([...this.#origins.values()]);
+    // What came about by a timer changes state too: it has to be stored although no record has moved a position.
+    this.#quiet = new Quiet([...this.#origins.values()], () => this.keepsState && this.#commits.touch());
     this.#commits = new Commits({
       store: this.#store,
       origins: [...this.#origins.values()],
       clock,
-      commitMs: this.keepsState ? (options.checkpointMs ?? 1_000) : (options.commitMs ?? 50),
+      commitMs: () => (this.keepsState ? this.#checkpointMs : (options.commitMs ?? 50)),
       onDue: () => this.#storeSoon(),
       onCommitted: (source, progress) => this.#committed(source, progress),
     });
@@ -115,6 +118,12 @@ export class GraphRun implements AsyncDisposable, RunHost {
   /** Whether a stage keeps everything until the end of the stream. */
   get #holdsEverything(): boolean {
     return [...this.#wiring.nodes.values()].some(({ action }) => action.holdsEverything === true);
+  }
+
+  /** A checkpoint stops the flow: about a tenth of the time may go into them, as far as they do not become too rare for that. */
+  get #checkpointMs(): number {
+    const { checkpointMs = 1_000 } = this.options;
+    return Math.max(checkpointMs, Math.min(this.#checkpointCostMs * 10, LONGEST_CHECKPOINT_MS));
   }
 
   status(): RunStatus {
@@ -212,9 +221,13 @@ export class GraphRun implements AsyncDisposable, RunHost {
     void this.#end({ outcome: "failed", error });
   }
 
-  /** Resolves when somebody resumes a paused run, or it ends. */
+  /** Resolves when somebody resumes a paused run, or it ends or is to stop. */
   whenResumed(): Promise<void> {
     return this.#state === "paused" ? new Promise((resolve) => this.#resumed.push(resolve)) : Promise.resolve();
+  }
+
+  get isStopping(): boolean {
+    return this.#state !== "running" && this.#state !== "paused";
   }
 
   /** Somewhere there is room again. */
@@ -288,8 +301,6 @@ export class GraphRun implements AsyncDisposable, RunHost {
   async #checkpoint(): Promise<void> {
     if (this.#state === "draining" || this.signal.aborted) return;
     const { clock } = this.options;
-    const pauseMs = this.#checkpointCostMs * 10; // a checkpoint stops the flow: at most a tenth of the time goes into them
-    if (pauseMs > 1_000) await wait(clock, pauseMs - 1_000, this.signal).catch(() => undefined);
     const beganMs = clock.now();
     await this.#held(Number.POSITIVE_INFINITY, () => Promise.resolve());
     this.#checkpointCostMs = clock.now() - beganMs;
@@ -367,7 +378,10 @@ export class GraphRun implements AsyncDisposable, RunHost {
     try {
       for (const one of affected) opened.set(one, await openStage(this, one, this.#nodeOf));
       const saved = await this.#store.load();
-      for (const [one, stage] of opened) stage.state?.restore(saved.state.get(one.node.name) ?? new Map());
+      for (const [one, stage] of opened) {
+        stage.state?.restore(saved.state.get(one.node.name) ?? new Map());
+        for (const name of one.ended) stage.upstreamEnded?.(name);
+      }
     } catch (error) {
       node.action = oldAction;
       await Promise.allSettled([...opened.values()].map((stage) => stage.close()));
@@ -403,7 +417,10 @@ export class GraphRun implements AsyncDisposable, RunHost {
     this.#nodesOpen--;
     for (const { to } of node.edges) {
       const next = this.#wiring.nodes.get(to) as RunNode;
-      if (!next.upstreamEnded(node.node.name)) continue;
+      if (!next.upstreamEnded(node.node.name)) {
+        next.stage?.upstreamEnded?.(node.node.name);
+        continue;
+      }
       void this.#endStage(next).catch((error) => this.fail(error));
     }
     if (this.#nodesOpen > 0) return;
@@ -425,11 +442,12 @@ export class GraphRun implements AsyncDisposable, RunHost {
     this.#state = outcome;
     if (error !== undefined) this.#reason = error instanceof Error ? error.message : String(error);
     this.#abort.abort();
-    this.#commits.close();
+    const stored = this.#commits.close();
     for (const resolve of this.#resumed.splice(0)) resolve();
     let inFlight = 0;
     for (const origin of this.#origins.values()) inFlight += origin.records;
-    const closing = [
+    const closing: unknown[] = [
+      stored,
       ...[...this.#intakes.values()].map((intake) => intake.close()),
       ...[...this.#wiring.nodes.values()].map(({ stage }) => stage?.close()),
     ];

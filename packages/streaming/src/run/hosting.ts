@@ -106,7 +106,10 @@ async function giveUp(run: RunHost, node: RunNode, failed: FailedRecord): Promis
   if (onError === "pause") {
     run.pause(`${name} ${text}`);
     await run.whenResumed();
-    return "retry";
+    if (!run.isStopping) return "retry";
+    // Nobody is going to mend it in this run: the record comes again in the next one.
+    void run.close();
+    return Promise.withResolvers<never>().promise;
   }
   if (onError === "dead-letter" && onDeadLetter !== undefined) {
     await onDeadLetter(failed, name);

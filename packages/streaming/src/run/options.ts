@@ -53,4 +53,7 @@ export interface RunHost {
   wake(): void;
   pause(reason?: string): void;
   whenResumed(): Promise<void>;
+  /** Whether it is to end once everything is through, or has ended. */
+  readonly isStopping: boolean;
+  close(): Promise<RunEnd>;
 }

@@ -4,11 +4,14 @@ import { Receipt } from "../record/receipt.ts";
 /** Tells when nothing is under way: no record of any source, and no other work that a checkpoint has to wait for. */
 export class Quiet {
   readonly #origins: readonly Origin[];
+  readonly #onWorkDone: () => void;
   #extra = 0;
   #waiters: (() => void)[] = [];
 
-  constructor(origins: readonly Origin[]) {
+  /** `onWorkDone`: work that stems from no record of a source has settled. */
+  constructor(origins: readonly Origin[], onWorkDone: () => void) {
     this.#origins = origins;
+    this.#onWorkDone = onWorkDone;
   }
 
   /** Work that stems from no record of a source. */
@@ -16,6 +19,7 @@ export class Quiet {
     this.#extra++;
     return new Receipt(() => {
       this.#extra--;
+      this.#onWorkDone();
       this.look();
     });
   }

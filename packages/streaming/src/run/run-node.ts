@@ -29,6 +29,11 @@ export class RunNode {
     return this.upstreams.length === 0;
   }
 
+  /** The upstreams that will give nothing more. */
+  get ended(): string[] {
+    return this.upstreams.filter((name) => !this.#open.has(name));
+  }
+
   count(what: StageCounter, by = 1): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + by);
   }

@@ -21,6 +21,8 @@ export interface Stage {
   hasRoom(): boolean;
   /** Records that it has taken and is not done with. */
   readonly waiting: number;
+  /** One upstream will give nothing more, others may. */
+  upstreamEnded?(from: string): void;
   /** Every upstream has ended: gives what it still has, and resolves when it is done with everything. */
   end(): Promise<void>;
   /**

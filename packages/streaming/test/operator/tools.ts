@@ -17,14 +17,14 @@ export function listAction(
     size = 3,
     failAt = Number.POSITIVE_INFINITY,
     beforeCrash,
-  }: { size?: number; failAt?: number; beforeCrash?: () => Promise<void> } = {},
+  }: { size?: number; failAt?: number; beforeCrash?: (position: string) => Promise<void> } = {},
 ): Action {
   return {
     source: () => ({
       async *read({ position }): AsyncGenerator<SourceBatch> {
         for (let next = Number(position ?? 0); next < records.length; ) {
           if (next >= failAt) {
-            if (next > Number(position ?? 0)) await beforeCrash?.();
+            if (next > Number(position ?? 0)) await beforeCrash?.(String(next));
             throw new Error("the machine is gone");
           }
           const given = records.slice(next, next + size);
@@ -62,8 +62,8 @@ export async function runLists(
   const out: Collected[] = [];
   const committing = new AnnouncedProgress(progress);
   for (const [round, failAt] of [...crashes, Number.POSITIVE_INFINITY].entries()) {
-    // Every other crash comes after something was stored, the others whenever they come.
-    const beforeCrash = round % 2 === 0 ? () => committing.next() : undefined;
+    // Every other crash comes after everything was stored, the others whenever they come.
+    const beforeCrash = round % 2 === 0 ? (name: string) => (position: string) => committing.reached(name, position) : undefined;
     const actions = new Map<string, Action>([
       ...names.map(
         (name) =>
@@ -72,7 +72,7 @@ export async function runLists(
             listAction(lists[name] ?? [], {
               failAt,
               ...(size === undefined ? {} : { size }),
-              ...(beforeCrash === undefined ? {} : { beforeCrash }),
+              ...(beforeCrash === undefined ? {} : { beforeCrash: beforeCrash(name) }),
             }),
           ] as const,
       ),
@@ -108,17 +108,28 @@ export class CountedProgress extends MemoryProgress {
   }
 }
 
-/** Tells of the next commit. */
+/** A store that gives state in the order of its keys, as tables do. */
+export class SortedProgress extends MemoryProgress {
+  override async load(): ReturnType<ProgressStore["load"]> {
+    const { sources, state } = await super.load();
+    const sorted = [...state].map(([stage, entries]) => [stage, new Map([...entries].sort())] as const);
+    return { sources, state: new Map(sorted) };
+  }
+}
+
+/** Tells when a position of a source is stored. */
 class AnnouncedProgress implements ProgressStore {
   readonly #inner: ProgressStore;
-  #waiters: (() => void)[] = [];
+  readonly #stored = new Map<string, string>();
+  #waiters: { readonly source: string; readonly position: string; readonly resolve: () => void }[] = [];
 
   constructor(inner: ProgressStore) {
     this.#inner = inner;
   }
 
-  next(): Promise<void> {
-    return new Promise((resolve) => this.#waiters.push(resolve));
+  reached(source: string, position: string): Promise<void> {
+    if (this.#stored.get(source) === position) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ source, position, resolve }));
   }
 
   load(): ReturnType<ProgressStore["load"]> {
@@ -127,6 +138,10 @@ class AnnouncedProgress implements ProgressStore {
 
   async commit(commit: Commit): Promise<void> {
     await this.#inner.commit(commit);
-    for (const resolve of this.#waiters.splice(0)) resolve();
+    for (const [source, { position }] of commit.sources) this.#stored.set(source, position);
+    const isReached = ({ source, position }: { source: string; position: string }): boolean =>
+      this.#stored.get(source) === position;
+    for (const { resolve } of this.#waiters.filter(isReached)) resolve();
+    this.#waiters = this.#waiters.filter((waiter) => !isReached(waiter));
   }
 }
