@@ -3,13 +3,19 @@ import { streamError } from "../errors.ts";
 /**
  * A command as words: a list is taken as it is; a line is split at blanks as a POSIX shell does it, with single quotes, double
  * quotes and backslashes, but nothing in it is expanded and no shell runs.
- * @throws {MetanodeError} stream.graph – there is no word, or a quote is open.
+ * @throws {MetanodeError} stream.graph – there is no word, a quote is open, or there is a zero byte.
  */
 export function commandWords(command: string | readonly string[]): [string, ...string[]] {
   const [program, ...args] = typeof command === "string" ? split(command) : command;
   if (program === undefined || program === "") throw wrong(String(command), "a program and its arguments");
+  if ([program, ...args].some((word) => word.includes("\0"))) throw wrong(String(command), "no zero byte in it");
   return [program, ...args];
 }
+
+/** What stands between words. Other white space, such as a space that does not break, is part of a word, as in a shell. */
+const BLANKS = " \t\n\r";
+/** What a backslash takes the meaning of in double quotes. @source POSIX.1-2024, Shell Command Language, 2.2.3 */
+const SPECIAL_IN_QUOTES = '$`"\\';
 
 /** A word so far, or what is between words. */
 interface Scan {
@@ -27,7 +33,7 @@ function split(line: string): string[] {
     else if (char === "'" || char === '"') {
       scan.quote = char;
       scan.word ??= "";
-    } else if (/\s/.test(char)) endWord(scan);
+    } else if (BLANKS.includes(char)) endWord(scan);
     else scan.word = (scan.word ?? "") + char;
   }
   if (scan.quote !== undefined) throw wrong(line, `a closing ${scan.quote}`);
@@ -35,11 +41,12 @@ function split(line: string): string[] {
   return scan.words;
 }
 
-/** Takes the character behind a backslash; in double quotes only some are special. Returns where it stood. */
+/** Takes the character behind a backslash; in double quotes only some are special, and a newline goes on. Returns where it stood. */
 function escaped(scan: Scan, line: string, at: number): number {
   const next = line[at + 1];
   if (next === undefined) throw wrong(line, "a character behind the backslash at its end");
-  const isSpecial = scan.quote === undefined || next === '"' || next === "\\";
+  if (next === "\n") return at + 1;
+  const isSpecial = scan.quote === undefined || SPECIAL_IN_QUOTES.includes(next);
   scan.word = (scan.word ?? "") + (isSpecial ? next : `\\${next}`);
   return at + 1;
 }
