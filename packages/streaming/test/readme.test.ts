@@ -55,8 +55,14 @@ describe("the programs in the README", () => {
     expect(stdout).toBe("");
   });
 
-  test("are an expression, an edge list and a typed builder", () => {
-    expect(programs.map(({ title }) => title)).toEqual(["An expression", "An edge list", "A typed builder"]);
+  test("are the three ways to write a graph, and two to run one", () => {
+    expect(programs.map(({ title }) => title)).toEqual([
+      "An expression",
+      "An edge list",
+      "A typed builder",
+      "Running a graph of functions",
+      "Any program is a stage",
+    ]);
   });
 
   test.each(programs.map(({ title, code }, index) => ({ title, code, index })))(
