@@ -117,7 +117,7 @@ export class QuietStage implements Stage {
     } else {
       for (const { receipt } of this.#inputs) receipt.hold();
       const receipt = jointReceipt(this.#inputs.map((input) => input.receipt));
-      const lineage = new RunLineage(first.lineage, this.#host.node.name, this.#outputs);
+      const lineage = new RunLineage(first.lineage, `${this.#host.node.name}@${this.#host.epoch}`, this.#outputs);
       this.#host.outlet.push(new Batch({ block }, { receipt, lineage }));
     }
     this.#outputs += block.count;

@@ -379,7 +379,7 @@ class Output {
       return;
     }
     this.#receipt.hold();
-    const lineage = new RunLineage(first.lineage, this.#host.node.name, this.#records);
+    const lineage = new RunLineage(first.lineage, `${this.#host.node.name}@${this.#host.epoch}`, this.#records);
     this.#records += block.count;
     this.#host.outlet.push(new Batch({ block }, { receipt: this.#receipt, lineage }));
   }

@@ -68,15 +68,16 @@ export class PickedLineage implements Lineage {
 }
 
 /**
- * What a program wrote in one run over many records: nobody knows what stems from which. The id is unique, and the same
- * again only when the same records come together again in one run.
+ * What a program wrote in one run over many records: nobody knows what stems from which. The id is unique, and says in its
+ * stage which run of the graph it is from: after a crash the records come together otherwise, and one id must never stand for
+ * two contents. So what comes again has another id.
  */
 export class RunLineage implements Lineage {
   readonly #first: Lineage;
   readonly #stage: string;
   readonly #offset: number;
 
-  /** `first`: the first records of the run; `offset`: how many outputs the run has given before. */
+  /** `stage`: with the epoch of the graph's run; `first`: the first records of the program's run; `offset`: how many outputs the run has given before. */
   constructor(first: Lineage, stage: string, offset: number) {
     this.#first = first;
     this.#stage = stage;
