@@ -8,7 +8,9 @@ import { hasCode, toWire } from "@metanode/core";
 import type { Gateway } from "@metanode/gateway";
 import { audit } from "./audit.ts";
 import { type Flags, parseFlags, USAGE } from "./flags.ts";
+import type { Inspection } from "./inspect.ts";
 import { Ledger, type StateCounts } from "./ledger.ts";
+import { countLicences } from "./licences.ts";
 import { readLockfile } from "./lockfile.ts";
 import { tellTotals } from "./news.ts";
 import { createProgress } from "./progress.ts";
@@ -45,6 +47,7 @@ async function main(args: readonly string[]): Promise<void> {
     }).finally(() => progress.end());
     const states = await statesOf(ledger, flags.reviewed);
     await print(flags.isJson ? renderJson(result, states) : renderText(result, states));
+    await sayLicences(gateway, result.inspections, flags.data);
     if (flags.isOnce) return;
     say(`node is up at ${gateway.url} – Ctrl-C stops it; try: npx metanode status`);
     const error = await gateway.closed;
@@ -103,6 +106,19 @@ async function statesOf(ledger: Ledger, reviewed: readonly string[]): Promise<St
   } catch (error) {
     say(`no workflow: ${printable(toWire(error).message)}`);
     return undefined;
+  }
+}
+
+/** Says which licences there are most of, as a graph of Unix programs has counted them; or why it could not. */
+async function sayLicences(gateway: Gateway, inspections: readonly Inspection[], data: string): Promise<void> {
+  if (inspections.length === 0 || stopping.signal.aborted) return;
+  try {
+    const counts = await countLicences(gateway, inspections, data);
+    const most = counts.slice(0, 5).map(({ licence, packages }) => `${packages} ${printable(licence)}`);
+    const others = counts.length > 5 ? ` and ${counts.length - 5} others` : "";
+    say(`licences by the graph \`cut; sort; uniq; sort\`: ${most.join(", ")}${others}`);
+  } catch (error) {
+    say(`no licences by graph: ${printable(toWire(error).message)}`);
   }
 }
 
