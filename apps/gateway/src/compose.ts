@@ -166,6 +166,7 @@ class RunningGateway implements Gateway {
       actors,
       nature,
       natureFace: parts.values.nature,
+      streamsFace: parts.values.streams,
       streams,
       clock,
       token,

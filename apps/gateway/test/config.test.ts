@@ -47,7 +47,7 @@ describe("a configuration", () => {
         compat: false,
         compatToken: true,
       },
-      streams: { enabled: true, actions: [], compat: false },
+      streams: { enabled: true, actions: [], compat: false, compatToken: true },
       token: undefined,
     });
   });
@@ -134,6 +134,7 @@ describe("a configuration", () => {
       "METANODE_STREAMS_ENABLED",
       "METANODE_STREAMS_ACTIONS",
       "METANODE_STREAMS_COMPAT",
+      "METANODE_STREAMS_COMPAT_TOKEN",
       "METANODE_TOKEN",
     ]);
   });

@@ -235,7 +235,7 @@ async function registeredRoutes(): Promise<string[]> {
     node,
     processors: processors(),
     actors: actors(),
-    streams: streamsModule({ enabled: true, actions: [], compat: false }),
+    streams: streamsModule({ enabled: true, actions: [], compat: false, compatToken: true }),
     clock: systemClock,
     token: "t".repeat(16),
     stopping: new AbortController().signal,

@@ -97,7 +97,7 @@ describe("a defect of the platform", () => {
       node,
       processors: hosted,
       actors: actors(),
-      streams: streamsModule({ enabled: true, actions: [], compat: false }),
+      streams: streamsModule({ enabled: true, actions: [], compat: false, compatToken: true }),
       clock: systemClock,
       token: "t".repeat(16),
       stopping: new AbortController().signal,

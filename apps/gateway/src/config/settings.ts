@@ -183,6 +183,7 @@ const streams: readonly Setting[] = [
   flag({ path: "streams.enabled", expected: "true or false", defaultValue: true }),
   json({ path: "streams.actions", expected: "a list of files", defaultValue: [] }, placeFiles),
   flag({ path: "streams.compat", expected: "true or false", defaultValue: false }),
+  flag({ path: "streams.compatToken", expected: "true or false", defaultValue: true }),
 ];
 
 const data: Setting = {

@@ -72,6 +72,8 @@ export interface GatewayConfig {
     actions?: readonly string[];
     /** Answers at the addresses and in the shapes of GoStreaming's meta node (`/v1/schemas` …) as well. @default false */
     compat?: boolean;
+    /** Whether callers of those show the token; what was written for GoStreaming has none. @default true */
+    compatToken?: boolean;
   };
   /** What callers of `/api` show. @default made at the first start and kept in the data folder, file `token` */
   token?: string;
@@ -139,4 +141,5 @@ export interface StreamsValues {
   /** Absolute. */
   readonly actions: readonly string[];
   readonly compat: boolean;
+  readonly compatToken: boolean;
 }

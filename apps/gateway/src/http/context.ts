@@ -3,7 +3,7 @@ import type { ActorsModule } from "@metanode/actors/module";
 import type { Clock, MetaNode, ProcessorsModule } from "@metanode/core";
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import type { NatureValues } from "../config/types.ts";
+import type { NatureValues, StreamsValues } from "../config/types.ts";
 import type { StreamsModule } from "../streams/module.ts";
 import type { WorkflowsModule } from "../workflows/module.ts";
 
@@ -17,6 +17,8 @@ export interface HttpContext {
   /** How workflows are reached the way Nature was. @default not at all */
   readonly natureFace?: Pick<NatureValues, "compat" | "compatToken">;
   readonly streams: StreamsModule;
+  /** How graphs are reached the way GoStreaming was. @default not at all */
+  readonly streamsFace?: Pick<StreamsValues, "compat" | "compatToken">;
   readonly clock: Clock;
   /** What callers of `/api` must show. */
   readonly token: string;

@@ -68,6 +68,10 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
     const { natureRoutes } = await import("./workflows/nature.ts");
     await app.register(async (open) => natureRoutes(whileOpen(open as Api, context), context));
   }
+  if (context.streamsFace?.compat === true) {
+    const { goStreamingRoutes } = await import("./graphs/gostreaming.ts");
+    await app.register(async (open) => goStreamingRoutes(whileOpen(open as Api, context), context), { prefix: "/v1" });
+  }
   // What stands below /api and does not exist is nobody's business either who has no token.
   await app.register(
     async (api) => {

@@ -146,15 +146,15 @@ export class Streams implements AsyncDisposable {
 
   /**
    * Stores a document as the next version of its graph; the same content again changes nothing. A graph that runs goes on as
-   * the new version without losing a record.
+   * the new version without losing a record. `unchecked` leaves it to the first run whether its actions are there.
    * @throws {MetanodeError} stream.graph, stream.syntax, stream.too_large – the document is wrong, and nothing is stored;
    * stream.storage.
    */
-  async apply(document: GraphDocument): Promise<GraphInfo> {
+  async apply(document: GraphDocument, { unchecked = false }: { unchecked?: boolean } = {}): Promise<GraphInfo> {
     const graph = this.#pinned(compileGraph(document).graph);
     const { name } = graph;
     if (name === undefined) throw streamError("stream.graph", "the document has no `name`; a graph that is kept needs one");
-    this.#catalogue.actionsOf(graph);
+    if (!unchecked) this.#catalogue.actionsOf(graph);
     const before = this.#store.find(name)?.graph;
     this.#store.put(name, { graph, hash: graphHash(graph), document, atMs: this.#clock.now() });
     const hosted = this.#graphs.get(name) ?? this.#host(name);
