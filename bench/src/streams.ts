@@ -75,7 +75,7 @@ export const streamMeasures: readonly Measure[] = [
 export const tenGigabytesMeasures: readonly Measure[] = [
   {
     ...once("tengig.rate", "MB/s", "higher"),
-    note: "10 GB of lines of 64 to 1,024 B through grep, tr, cat and a function that counts them",
+    note: "10 GB of lines of 64 to 1,024 B through grep, tr, cat and wc -l, whose counts are summed and compared",
   },
   { ...once("tengig.growth", "MB", "lower"), note: "the greatest resident memory of the process, less that before the run" },
   { ...once("tengig.growth.later", "MB", "lower"), note: "the greatest after the first gigabyte, less the greatest during it" },

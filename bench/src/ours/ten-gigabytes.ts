@@ -35,36 +35,36 @@ export async function ourTenGigabytes(): Promise<Running> {
 async function tenGigabytes(): Promise<Taken> {
   const pattern = linesPattern();
   const blocks = Math.ceil(TOTAL_BYTES / pattern.bytes.length);
-  const arrived = { count: 0, bytes: 0 };
+  let arrived = 0;
   const { graph } = compileGraph({
     name: "tengig",
     nodes: [
       { name: "lines" },
       { name: "grep", command: "grep a", env: { LC_ALL: "C" } },
       { name: "tr", command: "tr a-z A-Z", env: { LC_ALL: "C" } },
-      { name: "cat", command: "cat" },
+      { name: "cat", command: "cat", env: { LC_ALL: "C" } },
+      { name: "wc", command: "wc -l", env: { LC_ALL: "C" } },
       { name: "sum" },
     ],
-    expression: "lines; grep; tr; cat; sum",
+    expression: "lines; grep; tr; cat; wc; sum",
   });
   const given: Record<string, Action> = {
     lines: source(pattern, blocks),
-    sum: functionAction((text: string) => {
-      arrived.count++;
-      arrived.bytes += text.length + 1;
+    sum: functionAction((lines: string) => {
+      arrived += Number(lines);
     }),
   };
   const actions = new Map(graph.nodes.map((node) => [node.name, given[node.name] ?? programAction(node)] as const));
   const folder = temporaryFolder("stream-");
-  const memory = new Memory(() => arrived.bytes > FIRST_BYTES);
+  const memory = new Memory(() => arrived > (FIRST_BYTES / pattern.bytes.length) * pattern.count);
   const startMs = performance.now();
   const { outcome, error } = await (await GraphRun.open({ graph, actions, folder })).ended;
   const seconds = (performance.now() - startMs) / 1_000;
   memory.stop();
   rmSync(folder, { recursive: true, force: true });
   if (outcome !== "completed") throw new Error(`the graph ended as ${outcome}`, { cause: error });
-  prove(arrived, { count: blocks * pattern.count, bytes: blocks * pattern.bytes.length });
-  return { rate: arrived.bytes / 1e6 / seconds, ...memory.growth };
+  prove({ lines: arrived }, { lines: blocks * pattern.count });
+  return { rate: (blocks * pattern.bytes.length) / 1e6 / seconds, ...memory.growth };
 }
 
 /** Samples the resident memory of the process. */

@@ -19,7 +19,7 @@ import { ProtocolStage } from "../protocol/protocol-stage.ts";
 import { resolveFailurePolicy } from "../stage/failure.ts";
 import type { Action, OpenFused, SourceHost, Stage, StageHost } from "../stage/stage.ts";
 
-const RUN_BYTES = 16 * 1_024 * 1_024;
+const RUN_BYTES = 12 * 1_024 * 1_024;
 const RUN_MS = 1_000;
 const QUIET_MS = 200;
 

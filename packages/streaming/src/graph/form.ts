@@ -61,7 +61,7 @@ export interface ProgramSettings {
   readonly settle?: "exit" | "quiet" | "end";
   /** @default 200 */
   readonly quietMs?: number;
-  /** Most bytes of one run over a batch. @default 16 MiB */
+  /** Most bytes of one run over a batch. @default 12 MiB */
   readonly runBytes?: number;
   /** Longest time for which one run takes inputs, in milliseconds. @default 1_000 */
   readonly runMs?: number;

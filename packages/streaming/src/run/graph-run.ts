@@ -18,7 +18,7 @@ import type { RunNode } from "./run-node.ts";
 import { type RunState, type RunStatus, statusOf } from "./status.ts";
 import { type Wiring, wireGraph } from "./wiring.ts";
 
-const CREDIT: Credit = { maxRecords: 1_000_000, maxBytes: 32 * 1_024 * 1_024 };
+const CREDIT: Credit = { maxRecords: 1_000_000, maxBytes: 24 * 1_024 * 1_024 };
 /** However long checkpoints take, no more than this is to be read again after a crash. */
 const LONGEST_CHECKPOINT_MS = 60_000;
 const NO_LIMIT: Credit = { maxRecords: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };

@@ -16,7 +16,7 @@ export interface GraphRunOptions {
   readonly clock?: Clock;
   /** A folder of the graph's own; each node gets one below it. */
   readonly folder: string;
-  /** How much of each source may be under way. @default a million records, 32 MiB */
+  /** How much of each source may be under way. @default a million records, 24 MiB */
   readonly credit?: Partial<Credit>;
   /** Longest time from the settling of a record to the storing of that, in milliseconds. @default 50 */
   readonly commitMs?: number;
