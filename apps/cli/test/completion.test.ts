@@ -48,7 +48,7 @@ describe("a completion script", () => {
 describe.skipIf(!isThere("bash"))("completion in bash (skipped where bash is missing)", () => {
   test("offers commands, the commands of a family, and the words of an option", () => {
     expect(offered("metanode st")).toEqual(["status", "stream"]);
-    expect(offered("metanode stream ")).toEqual(["plan", "import"]);
+    expect(offered("metanode action ")).toEqual(["ls", "upload", "get", "rm"]);
     expect(offered("metanode processor re")).toEqual(["replace", "remove", "restart"]);
     expect(offered("metanode status --output ")).toEqual(["table", "json", "yaml"]);
     expect(offered("metanode -o json completion ")).toEqual(["bash", "zsh", "fish"]);

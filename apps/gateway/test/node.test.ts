@@ -19,7 +19,14 @@ describe("the node over HTTP", () => {
       state: "running",
       startedAt: new Date(subject.gateway.node.startedAtMs).toISOString(),
       url: subject.gateway.url,
-      health: { status: "ok", modules: { processors: { status: "ok", reasons: [] }, actors: { status: "ok", reasons: [] } } },
+      health: {
+        status: "ok",
+        modules: {
+          processors: { status: "ok", reasons: [] },
+          actors: { status: "ok", reasons: [] },
+          streams: { status: "ok", reasons: [] },
+        },
+      },
       backlog: {},
       deadLetters: 0,
     });
@@ -61,7 +68,8 @@ describe("the probes", () => {
 
   test("need no token", async () => {
     expect(await probe("/healthz")).toEqual([200, { alive: true }]);
-    expect(await probe("/readyz")).toEqual([200, { ready: true, state: "running", modules: { processors: "ok", actors: "ok" } }]);
+    const modules = { processors: "ok", actors: "ok", streams: "ok" };
+    expect(await probe("/readyz")).toEqual([200, { ready: true, state: "running", modules }]);
   });
 
   test("say that the node is not ready while a module of it is failing", async () => {
@@ -75,7 +83,7 @@ describe("the probes", () => {
     await using failing = await testGateway({ processors: [], modules: [module] });
     expect(await probe("/readyz", failing)).toEqual([
       503,
-      { ready: false, state: "running", modules: { processors: "ok", actors: "ok", broken: "failing" } },
+      { ready: false, state: "running", modules: { processors: "ok", actors: "ok", streams: "ok", broken: "failing" } },
     ]);
     expect((await probe("/healthz", failing))[0]).toBe(200);
   });
