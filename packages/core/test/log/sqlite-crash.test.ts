@@ -59,7 +59,7 @@ describe("a log whose process is killed while it consumes", () => {
       await appendAll(await log.stream("orders"), numbers);
     }
     const handled = new Set<number>();
-    for (const lines of [300, 500, 700]) {
+    for (const lines of [300, 500, 1_200]) {
       const child = runFixture("consume-until-killed", folder.path);
       await child.said(lines);
       await child.kill();
