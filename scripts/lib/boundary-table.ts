@@ -10,10 +10,12 @@ export const packageTable: Readonly<Record<string, readonly string[]>> = {
   "packages/nature": ["packages/core"],
   "packages/streaming": ["packages/core"],
   "packages/infra": ["packages/core"],
+  // Knows a node by its HTTP API alone.
+  "packages/client": [],
   "apps/gateway": ["packages/*"],
   "apps/agent": ["packages/*"],
   "apps/cli": ["packages/*"],
-  "apps/console": [],
+  "apps/console": ["packages/client"],
   // Examples compose whatever a user could compose.
   "examples/*": ["packages/*", "apps/gateway", "apps/agent"],
   bench: ["packages/*", "apps/gateway"],

@@ -14,6 +14,7 @@ import {
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { actorRoutes } from "./actors.ts";
 import { requireToken } from "./auth.ts";
+import { consoleRoutes } from "./console.ts";
 import type { Api, HttpContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { errorRoutes } from "./errors.ts";
@@ -61,6 +62,7 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
   measure(app as unknown as FastifyInstance, node);
   await documentRoutes(app);
   await app.register(async (open) => probeRoutes(open as Api, context));
+  await app.register(async (open) => consoleRoutes(open as Api));
   await app.register(async (api) => apiRoutes(api as Api, context), { prefix: "/api/v1" });
   // Executors have no token: what they answer with carries a credential of its own.
   await app.register(async (open) => callbackRoute(whileOpen(open as Api, context), context), { prefix: "/api/v1" });

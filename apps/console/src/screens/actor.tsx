@@ -1,0 +1,3 @@
+export function Actor() {
+  return null;
+}

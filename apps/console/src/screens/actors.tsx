@@ -1,0 +1,3 @@
+export function Actors() {
+  return null;
+}

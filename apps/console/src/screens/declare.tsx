@@ -1,0 +1,3 @@
+export function Declare() {
+  return null;
+}

@@ -1,0 +1,3 @@
+export function Instance() {
+  return null;
+}

@@ -1,0 +1,3 @@
+export function Processor() {
+  return null;
+}

@@ -1,0 +1,3 @@
+export function Processors() {
+  return null;
+}

@@ -1,0 +1,3 @@
+export function Streams() {
+  return null;
+}
