@@ -13,9 +13,9 @@ export function Value({ value, label }: { value: unknown; label: string }) {
   return (
     <div className="stack">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it by keys */}
-      <pre className="pre" role="region" aria-label={label} tabIndex={0}>
+      <section className="pre mono" aria-label={label} tabIndex={0}>
         {text === "" ? <span className="muted">(empty)</span> : isCut ? text.slice(0, SHOWN) : text}
-      </pre>
+      </section>
       {isCut ? (
         <div className="row">
           <Button onClick={() => setWhole(true)}>Show all {bytes(text.length)}</Button>
