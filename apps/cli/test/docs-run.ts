@@ -50,7 +50,7 @@ interface Place {
 /** One shell for the page, so that variables and background jobs last. */
 function scriptOf(steps: readonly Step[], { results, real }: Place): string {
   const lines = [
-    `ready() { for i in $(seq 300); do grep -q 'ready at' "$1" && return; sleep 0.1; done; echo "the node did not become ready" >> "$1"; }`,
+    `ready() { for i in $(seq 300); do grep -q 'ready at' "$1" && return; kill -0 $! || break; sleep 0.1; done 2> /dev/null; echo "the node did not become ready" >> "$1"; }`,
   ];
   for (const [at, step] of steps.entries()) {
     if (step.kind === "file") {
