@@ -33,6 +33,7 @@ export type { CallContext, Member, MemberState } from "./member/member.ts";
 export { fromHttp, toBinaryHttp, toStructuredHttp } from "./message/http.ts";
 export { fromJsonEvent, toJsonEvent } from "./message/json.ts";
 export { createMessage, type Message, type MessageInit } from "./message/message.ts";
+export { Journal, type NewStep, type Step, type StepKind, traceIdOf } from "./node/journal.ts";
 export type { ModuleHealth, ModuleHost, NodeModule } from "./node/module.ts";
 export { createNode, type MetaNode, type NodeHealth, type NodeOptions, type TypedClient } from "./node/node.ts";
 export { type ProcessorsModule, processors } from "./node/processors.ts";

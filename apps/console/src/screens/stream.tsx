@@ -183,7 +183,7 @@ function StageDetails({ graph, stage, status }: { graph: Views["Graph"]; stage: 
         <h2>{stage}</h2>
         <div className="row">
           <Upgrade graph={graph} stage={stage} />
-          <Link className="button" to="/dead-letters" search={{ stream: `graph.${graph.name}.${stage}` }}>
+          <Link className="button" to="/dead-letters" search={{ stream: `graph.${graph.name}.failed` }}>
             Its dead letters
           </Link>
         </div>

@@ -19,6 +19,7 @@ import type { Api, HttpContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { errorRoutes } from "./errors.ts";
 import { graphRoutes } from "./graphs/index.ts";
+import { journalRoutes } from "./journal.ts";
 import { logRoutes } from "./logs.ts";
 import { messageRoutes } from "./messages.ts";
 import { measure } from "./metrics.ts";
@@ -95,6 +96,7 @@ async function apiRoutes(api: Api, context: HttpContext): Promise<void> {
   workflowRoutes(api, context);
   graphRoutes(api, context);
   logRoutes(api, context);
+  journalRoutes(api, context);
   deadLetterRoutes(api, context);
   errorRoutes(api);
   documentRoute(api);

@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Router } from "../router/router.ts";
+import type { Journal } from "./journal.ts";
 
 /** What a node lends to its modules. Modules meet each other only through messages, members and the log. */
 export interface ModuleHost {
@@ -17,6 +18,8 @@ export interface ModuleHost {
   readonly logger: Logger;
   /** Metrics are named `metanode_<area>_<what>_<unit>`. */
   readonly metrics: Registry;
+  /** Takes what the module sees happen and the router does not. */
+  readonly journal: Journal;
   /** A folder of the module's own below the data folder. */
   readonly folder: string;
   /** Largest payload of a message, in bytes. */

@@ -15,6 +15,7 @@ import type { PayloadsOf } from "../processor/author.ts";
 import { type Accepted, type CallOptions, Router } from "../router/router.ts";
 import { type DataFolder, takeDataFolder } from "./data-folder.ts";
 import { DurableDispatch, type DurableOptions } from "./durable.ts";
+import { Journal } from "./journal.ts";
 import type { ModuleHealth, NodeModule } from "./module.ts";
 import { createObservation, type Observation, type TypeStats } from "./observe.ts";
 
@@ -79,6 +80,8 @@ export interface MetaNode extends AsyncDisposable {
   readonly deadLetters: DeadLetters;
   readonly logger: Logger;
   readonly metrics: Registry;
+  /** What happened lately, over all the models. */
+  readonly journal: Journal;
   readonly maxMessageBytes: number;
   /** Settles once and never rejects: `undefined` after a requested stop, else the fatal error. */
   readonly closed: Promise<MetanodeError | undefined>;
@@ -120,6 +123,7 @@ class RunningNode implements MetaNode {
   readonly log: Log;
   readonly logger: Logger;
   readonly metrics = new Registry();
+  readonly journal: Journal;
   readonly maxMessageBytes: number;
   readonly closed: Promise<MetanodeError | undefined>;
   readonly #modules: readonly NodeModule[];
@@ -144,7 +148,8 @@ class RunningNode implements MetaNode {
     this.maxMessageBytes = intWithin("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES, 1);
     this.logger = logger;
     this.startedAtMs = this.#clock.now();
-    this.#observation = createObservation(this.#clock, this.metrics);
+    this.journal = new Journal(this.#clock);
+    this.#observation = createObservation(this.#clock, this.metrics, this.journal);
     this.router = new Router({
       source: `/nodes/${this.name}`,
       clock: this.#clock,
@@ -184,6 +189,7 @@ class RunningNode implements MetaNode {
           clock: this.#clock,
           logger: this.logger.child({ module: module.name }),
           metrics: this.metrics,
+          journal: this.journal,
           folder: this.#moduleFolder(),
           maxMessageBytes: this.maxMessageBytes,
         });

@@ -15,6 +15,7 @@ import type { Clock } from "../clock.ts";
 import { codeOf } from "../errors.ts";
 import type { Message } from "../message/message.ts";
 import type { RouteInfo, RouterObserver } from "../router/router.ts";
+import { type Journal, traceIdOf } from "./journal.ts";
 
 /** Upper bounds of the latency histogram, in seconds. */
 const LATENCY_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
@@ -61,12 +62,12 @@ export interface Observation {
 const MAX_TYPES = 1_000;
 
 /**
- * Metrics and traces of every dispatch.
+ * Metrics, traces and journal of every dispatch.
  * Metrics: `metanode_messages_total{type}`, `metanode_message_failures_total{type,code}`,
  * `metanode_message_duration_seconds{type}`, `metanode_messages_in_flight{type}`.
  * Traces: a message without a trace gets one; with an OpenTelemetry SDK registered, each dispatch is a span.
  */
-export function createObservation(clock: Clock, registry: Registry): Observation {
+export function createObservation(clock: Clock, registry: Registry, journal: Journal): Observation {
   const counters = new Map<string, TypeCounters>();
   exposeMetrics(registry, counters);
   const tracer = activeTracer();
@@ -80,17 +81,25 @@ export function createObservation(clock: Clock, registry: Registry): Observation
     counter.inFlight++;
     const startMs = clock.now();
     const counted = counter;
-    if (tracer === undefined) {
-      return {
-        message,
-        end: (error) => counted.end((clock.now() - startMs) / 1_000, error),
-      };
-    }
+    const end = (error: unknown): void => {
+      const ms = clock.now() - startMs;
+      counted.end(ms / 1_000, error);
+      journal.add({
+        kind: "message",
+        what: message.id,
+        type: message.type,
+        member: route.memberId,
+        traceId: traceIdOf(message.traceparent),
+        ms,
+        code: error === undefined ? undefined : (codeOf(error) ?? "core.internal"),
+      });
+    };
+    if (tracer === undefined) return { message, end };
     const { span, message: traced } = startSpan(tracer, message, route);
     return {
       message: traced,
       end: (error) => {
-        counted.end((clock.now() - startMs) / 1_000, error);
+        end(error);
         endSpan(span, error);
       },
     };

@@ -37,7 +37,7 @@ class Processors implements ProcessorsModule {
   }
 
   async start(node: ModuleHost): Promise<void> {
-    const { logger } = node;
+    const { logger, journal } = node;
     this.#host = await ProcessorHost.open({
       router: node.router,
       clock: node.clock,
@@ -52,6 +52,7 @@ class Processors implements ProcessorsModule {
           { processor: event.slot, processPid: event.pid, kind: event.kind },
           `${event.slot} ${event.kind}: ${event.text}`,
         );
+        if (event.kind !== "launched") journal.add({ kind: "processor", what: event.slot, type: event.kind });
       },
       onRefused: (error) => logger.warn({ err: error }, "a stranger was refused at the processors' socket"),
     });

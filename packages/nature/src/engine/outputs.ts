@@ -63,6 +63,12 @@ function stateful(batch: Batch, placed: readonly Placed[]): Maybe<readonly Insta
   });
 }
 
+/** What is made of an instance belongs to the same trace, unless its executor has said another one. */
+export function inTrace(upstream: Instance, given: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const { traceparent } = upstream.context;
+  return traceparent === undefined || given.traceparent !== undefined ? given : { ...given, traceparent };
+}
+
 function instanceOf(
   { upstream, limits, nowMs, catalog }: Batch,
   placed: Placed,
@@ -70,7 +76,8 @@ function instanceOf(
   states: readonly string[],
 ): Instance {
   const { meta, id, para, output, sysContext } = placed;
-  const { content = "", context = {} } = output;
+  const { content = "" } = output;
+  const context = inTrace(upstream, output.context);
   const from = { meta: upstream.meta, id: upstream.id, para: upstream.para, version: upstream.version };
   const createdMs = Math.floor(nowMs);
   const instance = { meta, id, para, version, content, context, sysContext, states, from, createdMs };

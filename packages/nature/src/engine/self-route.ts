@@ -9,6 +9,7 @@ import { canonicalMeta, type MetaString, metaTypeOf, NULL_META } from "../meta/m
 import { checkExecutor } from "../relation/loaded.ts";
 import type { Mission } from "../relation/mission.ts";
 import type { PlannedMission } from "../relation/missions.ts";
+import { inTrace } from "./outputs.ts";
 
 /**
  * Self routes: an instance of a D meta that carries its own ways on, in place of relations.
@@ -92,7 +93,8 @@ function targetOf(to: string | undefined): MetaString {
 }
 
 function instanceOf({ upstream, limits, nowMs }: RouteGround, meta: LoadedMeta, output: Output, index: number): Instance {
-  const { content = "", context = {}, sysContext = {}, para = "" } = output;
+  const { content = "", sysContext = {}, para = "" } = output;
+  const context = inTrace(upstream, output.context);
   if (output.states !== undefined && output.states.length > 0) {
     throw natureError("instance.state", `${meta.meta} has no states, given were ${output.states.join(", ")}`);
   }

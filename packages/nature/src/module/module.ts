@@ -1,6 +1,8 @@
 import { join } from "node:path";
-import { coreError, type ModuleHealth, type ModuleHost, type NodeModule, type Timer } from "@metanode/core";
+import { coreError, type ModuleHealth, type ModuleHost, type NodeModule, type Timer, traceIdOf } from "@metanode/core";
+import { codeOf } from "@metanode/core/errors";
 import type { EngineReport } from "../engine/engine-report.ts";
+import { keyOf } from "../instance/instance.ts";
 import { type Nature, openNature } from "../nature/index.ts";
 import type { Backlog } from "../store/admin.ts";
 import { InputMember } from "./inputs.ts";
@@ -57,7 +59,7 @@ class NatureOnNode implements NatureModule {
 
   async start(host: ModuleHost): Promise<void> {
     this.#host = host;
-    const { logger } = host;
+    const { logger, journal } = host;
     const { given, outputs } = this.#options;
     const { inputs: _inputs, outputs: _outputs, maxBacklogAgeMs: _age, databaseUrl, ...rest } = given;
     this.#nature = await openNature({
@@ -66,7 +68,15 @@ class NatureOnNode implements NatureModule {
       messages: host.router,
       clock: host.clock,
       moreRelations: outputRelations(outputs),
-      onReport: (report) => tell(logger, report),
+      onStored: (instance) => {
+        const { meta, context } = instance;
+        journal.add({ kind: "instance", what: keyOf(instance), type: meta, traceId: traceIdOf(context.traceparent) });
+      },
+      onReport: (report) => {
+        tell(logger, report);
+        if (report.kind !== "failed") return;
+        journal.add({ kind: "task", what: report.text, type: "failed", code: codeOf(report.error) ?? "core.internal" });
+      },
       onProblem: ({ what, error }) => logger.warn({ err: error, what }, `${what} does not fit, and counts as not declared`),
     });
     this.#register(host);

@@ -12,6 +12,8 @@ export interface OfferOptions {
   readonly until?: Until;
   /** What the sender knows the records by, one behind the other: then they keep their ids when they are sent again. */
   readonly id?: string | undefined;
+  /** The W3C traceparent that the records belong to. */
+  readonly trace?: string | undefined;
 }
 
 interface Entry {
@@ -19,6 +21,7 @@ interface Entry {
   readonly count: number;
   readonly until: Until;
   readonly id: string | undefined;
+  readonly trace: string | undefined;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -80,12 +83,12 @@ export class Inbox implements Source {
   }
 
   /** Puts records in. @throws {MetanodeError} stream.stopped */
-  offer(content: Content, { until = "accepted", id }: OfferOptions = {}): Promise<void> {
+  offer(content: Content, { until = "accepted", id, trace }: OfferOptions = {}): Promise<void> {
     if (this.#isClosed) return Promise.reject(stopped());
     const count = "block" in content ? content.block.count : content.records.length;
     if (count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#entries.push({ content, count, until, id, resolve, reject });
+      this.#entries.push({ content, count, until, id, trace, resolve, reject });
       this.#waiting += count;
       this.#wake?.();
     });
@@ -145,13 +148,15 @@ export class Inbox implements Source {
     const { node, epoch } = this.#options.host;
     const counted = new SourceLineage(`${node.name}@${epoch}`, this.#given);
     const ids: string[] = [];
-    for (const { id, count } of taken) {
+    const traces: (string | undefined)[] = [];
+    for (const { id, count, trace } of taken) {
       for (let index = 0; index < count; index++) {
+        traces.push(trace);
         const known = index === 0 ? `${node.name}=${id}` : `${node.name}=${id}.${index}`;
         ids.push(id === undefined ? counted.idOf(ids.length) : known);
       }
     }
-    return { lineage: { idOf: (index) => ids[index] as string } };
+    return { lineage: { idOf: (index) => ids[index] as string, traceOf: (index) => traces[index] } };
   }
 
   /** What goes on together: one block, or plain records of several offers. */

@@ -53,13 +53,14 @@ export const routerCall = defineBuiltIn({
 
 function messageMaker({ type, version, subject }: z.infer<typeof settings>) {
   const subjectOf = subject === undefined ? undefined : keyReader(subject);
-  return (data: unknown, { id, graph, stage }: RecordContext): MessageInit => {
+  return (data: unknown, { id, graph, stage, traceparent }: RecordContext): MessageInit => {
     const about = subjectOf?.(data);
     return {
       id: `${graph}/${id}`,
       source: `/graphs/${graph}/${stage}`,
       type,
       data,
+      ...(traceparent === undefined ? {} : { traceparent }),
       ...(version === undefined ? {} : { typeversion: version }),
       ...(about === undefined || about === "" ? {} : { subject: about }),
     };

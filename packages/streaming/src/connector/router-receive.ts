@@ -37,7 +37,7 @@ export const routerReceive = defineBuiltIn({
           if (!inbox.hasRoom()) throw refusal(`${graph}.${node.name}`, inbox);
           await inbox.offer(
             { records: [give === "message" ? message : message.data] },
-            { until: answer, id: message.idempotencykey ?? message.id },
+            { until: answer, id: message.idempotencykey ?? message.id, trace: message.traceparent },
           );
         };
         const registration = router.register({

@@ -71,7 +71,10 @@ class JournalSource implements Source {
     let number = 0;
     for await (const given of this.#inner.read(options)) {
       const first = number;
-      const own = { idOf: (index: number): string => lineage.idOf(first + index) };
+      const own = {
+        idOf: (index: number): string => lineage.idOf(first + index),
+        traceOf: given.lineage?.traceOf?.bind(given.lineage),
+      };
       const batch = new Batch(given, { receipt: new Receipt(() => undefined), lineage: own });
       number += batch.count;
       if (batch.count > 0) await this.#stream.append(batchMessage(batch, `/graphs/${this.#host.graph}/${name}`));

@@ -31,7 +31,7 @@ class StreamingOnNode implements StreamingModule {
     return this.#streams;
   }
 
-  async start({ folder, clock, log, router, metrics, logger }: ModuleHost): Promise<void> {
+  async start({ folder, clock, log, router, metrics, journal, logger }: ModuleHost): Promise<void> {
     const { onChange } = this.#options;
     this.#streams = await openStreams({
       ...this.#options,
@@ -39,7 +39,9 @@ class StreamingOnNode implements StreamingModule {
       clock,
       services: { log, router },
       onChange: (name) => {
-        logger.info({ graph: name, state: this.#stateOf(name) }, `graph ${name} is ${this.#stateOf(name)}`);
+        const state = this.#stateOf(name);
+        logger.info({ graph: name, state }, `graph ${name} is ${state}`);
+        journal.add({ kind: "graph", what: name, type: state });
         onChange?.(name);
       },
     });

@@ -58,6 +58,11 @@ export class Batch {
     return this.lineage.idOf(index);
   }
 
+  /** The W3C traceparent that the record at `index` belongs to, if its source knows one. */
+  traceOf(index: number): string | undefined {
+    return this.lineage.traceOf?.(index);
+  }
+
   /** What `stage` made of this batch, under the same receipt; the hold passes over to it. */
   derive(content: Content, stage: string, descent?: Descent): Batch {
     return new Batch(content, { receipt: this.receipt, lineage: new StageLineage(this.lineage, stage, descent) });

@@ -5,6 +5,8 @@
 export interface Lineage {
   /** The id of the record at `index` of its batch. */
   idOf(index: number): string;
+  /** The W3C traceparent of what the record at `index` was made of first; undefined where its source knows none. */
+  traceOf?(index: number): string | undefined;
 }
 
 /** Records as a source hands them over: `<source>:<number of the record>`. */
@@ -50,6 +52,10 @@ export class StageLineage implements Lineage {
     const parent = this.#parent.idOf(this.#descent.parents?.[index] ?? index);
     return `${parent}/${this.#stage}${mark === 0 ? "" : `.${mark}`}`;
   }
+
+  traceOf(index: number): string | undefined {
+    return this.#parent.traceOf?.(this.#descent.parents?.[index] ?? index);
+  }
 }
 
 /** Some records of a batch, unchanged: a share of it, or what is left of it. */
@@ -64,6 +70,10 @@ export class PickedLineage implements Lineage {
 
   idOf(index: number): string {
     return this.#whole.idOf(this.#indexes[index] ?? index);
+  }
+
+  traceOf(index: number): string | undefined {
+    return this.#whole.traceOf?.(this.#indexes[index] ?? index);
   }
 }
 
@@ -86,5 +96,9 @@ export class RunLineage implements Lineage {
 
   idOf(index: number): string {
     return `${this.#first.idOf(0)}/${this.#stage}~${this.#offset + index}`;
+  }
+
+  traceOf(): string | undefined {
+    return this.#first.traceOf?.(0);
   }
 }

@@ -2,6 +2,8 @@
 export interface RecordContext {
   /** Stable identity of the record: the same when it comes again. */
   readonly id: string;
+  /** The W3C trace context of what the record was made of, where its source knows one. */
+  readonly traceparent: string | undefined;
   readonly graph: string;
   readonly stage: string;
   /** The upstream node that it came from. */

@@ -185,6 +185,10 @@ class Context implements RecordContext {
     return this.#batch.idOf(this.#index);
   }
 
+  get traceparent(): string | undefined {
+    return this.#batch.traceOf(this.#index);
+  }
+
   /** Made when it is asked for: most calls never do. */
   get signal(): AbortSignal {
     this.#withdrawing ??= new AbortController();
