@@ -27,8 +27,8 @@ export async function main(words: readonly string[] = process.argv.slice(2)): Pr
 /** Says what went wrong, and returns the exit status for it. */
 async function report(thrown: unknown, words: readonly string[]): Promise<number> {
   if (thrown instanceof Exit) return thrown.status;
-  // The codes of workflows, for their exit statuses; whatever goes well does without them.
-  await import("@metanode/nature/errors");
+  // The codes of workflows and graphs, for their exit statuses; whatever goes well does without them.
+  await Promise.all([import("@metanode/nature/errors"), import("@metanode/streaming/errors")]);
   const error = asMetanodeError(thrown);
   const format = formatOf(words);
   const place = failurePlace(error);

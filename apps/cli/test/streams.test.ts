@@ -271,6 +271,7 @@ describe("the graphs of a node", () => {
     expect(await say(["stream", "history", "ticking"])).toMatchObject({ items: [{ version: 2 }, { version: 1 }] });
     expect(await say(["stream", "pause", "ticking"])).toMatchObject({ state: "paused" });
     expect(await say(["stream", "stop", "ticking"])).toMatchObject({ graph: { state: "stopped" }, inFlight: 0 });
+    expect((await node.metanode(["stream", "tap", "ticking", "ticks", "mark"])).status).toBe(4);
     expect((await node.metanode(["stream", "run", "nothing"])).status).toBe(3);
     expect((await node.metanode(["stream", "rm", "ticking", "--yes"])).status).toBe(0);
     expect((await node.metanode(["stream", "ls"])).stdout).toContain("no graphs");
