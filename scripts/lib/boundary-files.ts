@@ -26,7 +26,7 @@ export interface Repository {
 }
 
 const MODULES = "**/*.{ts,tsx,mts,js,mjs}";
-const SKIPPED = /(?:^|\/)(?:node_modules|dist|generated|coverage|\.[^/]+)(?:\/|$)/;
+const SKIPPED = /(?:^|\/)(?:node_modules|dist|site|generated|coverage|\.[^/]+)(?:\/|$)/;
 
 /** Reads every module of the workspaces, of `bench` and of `scripts`. */
 export function readRepository(root: string): Repository {
