@@ -135,17 +135,29 @@ function wrongStatus(step: PageCommands, fileOf: (index: number) => string): str
   return undefined;
 }
 
-/** Ports that are free now. */
+/** Below the ports that the system gives to whoever asks for any, so that nobody gets them meanwhile. */
+const LOWEST_PORT = 20_000;
+const PORT_COUNT = 10_000;
+let portsTried = process.pid * PORTS.length;
+
+/** Ports that are free now; each is given once. */
 async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   const ports: number[] = [];
-  for (const server of servers) {
-    if (!server.listening) await once(server, "listening");
-    ports.push((server.address() as { port: number }).port);
-  }
-  for (const server of servers) {
-    server.close();
-    await once(server, "close");
+  while (ports.length < count) {
+    const port = LOWEST_PORT + (portsTried++ % PORT_COUNT);
+    if (await isFree(port)) ports.push(port);
   }
   return ports;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, "close");
+  return true;
 }

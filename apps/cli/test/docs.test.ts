@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { blocksOf, isAsSaid, stepsOf } from "./docs-page.ts";
 import { runPage } from "./docs-run.ts";
 
@@ -16,17 +16,17 @@ const isToFollow = (page: string): boolean =>
 describe("the commands in the documentation", () => {
   const withCommands = pages.filter((page) => isToFollow(page) || blocksOf(text(page)).some(({ language }) => language === "sh"));
 
-  test.concurrent.for(withCommands)(
-    "%s says what is seen",
-    { timeout: 60_000 },
-    async (page, { expect: expectHere, annotate }) => {
-      const blocks = blocksOf(text(page)).filter(({ language }) => language === "sh");
-      const { ran, faults } = await runPage(stepsOf(blocksOf(text(page))));
-      await annotate(`${ran} commands ran; blocks not run: ${blocks.filter(({ notRun }) => notRun !== undefined).length}`);
-      expectHere(faults.join("\n"), page).toBe("");
-      expectHere(ran, `commands of ${page} that a test can run`).toBeGreaterThan(0);
-    },
-  );
+  const counted: string[] = [];
+  afterAll(() => void process.stdout.write(`${counted.sort().join("\n")}\n`));
+
+  test.concurrent.for(withCommands)("%s says what is seen", { timeout: 60_000 }, async (page, { expect: expectHere }) => {
+    const blocks = blocksOf(text(page)).filter(({ language }) => language === "sh");
+    const { ran, faults } = await runPage(stepsOf(blocksOf(text(page))));
+    const left = blocks.filter(({ notRun }) => notRun !== undefined).length;
+    counted.push(`${page}: ${ran} commands ran, ${left === 0 ? "no block" : `${left} of ${blocks.length} blocks`} left out`);
+    expectHere(faults.join("\n"), page).toBe("");
+    expectHere(ran, `commands of ${page} that a test can run`).toBeGreaterThan(0);
+  });
 });
 
 describe("the links in the documentation", () => {
