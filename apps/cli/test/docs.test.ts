@@ -1,11 +1,14 @@
-import { globSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { blocksOf, isAsSaid, stepsOf } from "./docs-page.ts";
 import { runPage } from "./docs-run.ts";
+import { temporaryFolder } from "./helpers.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
 const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: ROOT }).sort()];
 const text = (page: string): string => readFileSync(join(ROOT, page), "utf8");
 
@@ -26,6 +29,26 @@ describe("the commands in the documentation", () => {
     counted.push(`${page}: ${ran} commands ran, ${left === 0 ? "no block" : `${left} of ${blocks.length} blocks`} left out`);
     expectHere(faults.join("\n"), page).toBe("");
     expectHere(ran, `commands of ${page} that a test can run`).toBeGreaterThan(0);
+  });
+});
+
+describe("the programs in the documentation", () => {
+  test("are accepted by the type checker as strictly as the repository's own", { timeout: 60_000 }, async () => {
+    using folder = temporaryFolder();
+    symlinkSync(join(ROOT, "node_modules"), join(folder.path, "node_modules"));
+    writeFileSync(join(folder.path, "package.json"), JSON.stringify({ type: "module" }));
+    for (const page of pages) {
+      for (const step of stepsOf(blocksOf(text(page)))) {
+        if (step.kind !== "file" || !step.name.endsWith(".ts")) continue;
+        const file = join(folder.path, page.replaceAll("/", "-"), step.name);
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, step.text);
+      }
+    }
+    const config = { extends: join(ROOT, "tsconfig.base.json"), compilerOptions: { noEmit: true, types: ["node"] } };
+    writeFileSync(join(folder.path, "tsconfig.json"), JSON.stringify(config));
+    const { stdout } = spawnSync(process.execPath, [TSC, "-p", folder.path, "--pretty", "false"], { encoding: "utf8" });
+    expect(stdout).toBe("");
   });
 });
 
