@@ -15,6 +15,7 @@ import {
   wait,
 } from "@metanode/core";
 import { pino } from "pino";
+import { type Access, openAccess } from "./access/index.ts";
 import { loadActors } from "./actors.ts";
 import type { ConfigValues, GatewayConfig } from "./config/types.ts";
 import { resolveConfig } from "./config.ts";
@@ -103,6 +104,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
       streams,
       clock,
       token,
+      access: openAccess(values.data, clock, token),
       values,
     });
     door.url = gateway.url;
@@ -121,6 +123,7 @@ interface Parts {
   readonly streams: StreamsModule;
   readonly clock: Clock;
   readonly token: string;
+  readonly access: Access;
   readonly values: ConfigValues;
 }
 
@@ -133,6 +136,7 @@ class RunningGateway implements Gateway {
   readonly token: string;
   readonly closed: Promise<MetanodeError | undefined>;
   readonly #clock: Clock;
+  readonly #access: Access;
   readonly #file: string;
   readonly #stopping = new AbortController();
   readonly #hurry = new AbortController();
@@ -140,7 +144,7 @@ class RunningGateway implements Gateway {
   #url = "";
   #ending: Promise<void> | undefined;
 
-  private constructor({ node, processors: hosted, actors, nature, streams, clock, token, values }: Parts) {
+  private constructor({ node, processors: hosted, actors, nature, streams, clock, token, access, values }: Parts) {
     this.node = node;
     this.processors = hosted;
     this.actors = actors;
@@ -148,6 +152,7 @@ class RunningGateway implements Gateway {
     this.streams = streams;
     this.token = token;
     this.#clock = clock;
+    this.#access = access;
     this.#file = join(values.data, GATEWAY_FILE);
     // A node that ends for a reason of its own takes its door with it.
     this.closed = node.closed.then(async (error) => {
@@ -159,7 +164,7 @@ class RunningGateway implements Gateway {
   static async open(parts: Parts): Promise<RunningGateway> {
     const gateway = new RunningGateway(parts);
     const { host, port } = parts.values.listen;
-    const { node, processors: hosted, actors, nature, streams, clock, token } = parts;
+    const { node, processors: hosted, actors, nature, streams, clock, access } = parts;
     const server = await createServer({
       node,
       processors: hosted,
@@ -169,7 +174,7 @@ class RunningGateway implements Gateway {
       streamsFace: parts.values.streams,
       streams,
       clock,
-      token,
+      access,
       stopping: gateway.#stopping.signal,
       url: () => gateway.#url,
     });
@@ -227,6 +232,7 @@ class RunningGateway implements Gateway {
     await (leftMs > 0 ? this.node.drain({ graceMs: leftMs }) : this.node.close());
     setImmediate(() => server?.server.closeAllConnections());
     await answered;
+    this.#access.close();
   }
 }
 

@@ -2,6 +2,7 @@ import { actors } from "@metanode/actors/module";
 import { createNode, processors, systemClock } from "@metanode/core";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openAccess } from "../src/access/index.ts";
 import { createServer } from "../src/http/server.ts";
 import { streamsModule } from "../src/streams/module.ts";
 import { silent, type TestGateway, testGateway } from "./harness.ts";
@@ -48,6 +49,7 @@ const ROUTES = [
   "DELETE /api/v1/processors/{name}",
   "DELETE /api/v1/relations/{from}/{to}",
   "DELETE /api/v1/tasks/failed/{id}",
+  "DELETE /api/v1/tokens/{name}",
   "GET /api/v1/actions",
   "GET /api/v1/actions/{name}",
   "GET /api/v1/actors",
@@ -61,6 +63,7 @@ const ROUTES = [
   "GET /api/v1/actors/tree",
   "GET /api/v1/actors/{actor}",
   "GET /api/v1/actors/{actor}/inspect",
+  "GET /api/v1/audit",
   "GET /api/v1/dead-letters",
   "GET /api/v1/dead-letters/{id}",
   "GET /api/v1/errors",
@@ -93,8 +96,10 @@ const ROUTES = [
   "GET /api/v1/tasks/failed",
   "GET /api/v1/tasks/failed/{id}",
   "GET /api/v1/tasks/{id}",
+  "GET /api/v1/tokens",
   "GET /api/v1/traces/{traceId}",
   "GET /api/v1/types",
+  "GET /api/v1/whoami",
   "GET /api/v1/workflows/stats",
   "GET /healthz",
   "GET /metrics",
@@ -132,6 +137,7 @@ const ROUTES = [
   "POST /api/v1/relations/{from}/{to}/disable",
   "POST /api/v1/relations/{from}/{to}/enable",
   "POST /api/v1/tasks/failed/{id}/replay",
+  "POST /api/v1/tokens",
   "POST /api/v1/workflows/apply",
   "POST /api/v1/workflows/plan",
   "PUT /api/v1/actions/{name}",
@@ -240,12 +246,14 @@ async function registeredRoutes(): Promise<string[]> {
     actors: actors(),
     streams: streamsModule({ enabled: true, actions: [], compat: false, compatToken: true }),
     clock: systemClock,
-    token: "t".repeat(16),
+    access: openAccess("/nowhere", systemClock, "t".repeat(16)),
     stopping: new AbortController().signal,
     url: () => "",
   };
   const found: string[] = [];
-  await using server = await createServer(context, ({ method, url }) => {
+  await using server = await createServer(context, ({ method, url, schema }) => {
+    // The console's files are no part of the API.
+    if ((schema as { hide?: boolean } | undefined)?.hide === true) return;
     found.push(
       `${method} ${url
         .replaceAll("::", ":#")

@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { actors } from "@metanode/actors/module";
 import { createNode, errorTable, processors, systemClock } from "@metanode/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openAccess } from "../src/access/index.ts";
 import { createServer } from "../src/http/server.ts";
 import { streamsModule } from "../src/streams/module.ts";
 import { problemOf, silent, type TestGateway, testGateway } from "./harness.ts";
@@ -49,7 +50,7 @@ describe("an address that does not exist", () => {
   });
 
   test("is the same outside of /api, where nobody needs a token", async () => {
-    expect(await problemOf(await fetch(`${subject.gateway.url}/`))).toMatchObject({
+    expect(await problemOf(await fetch(`${subject.gateway.url}/nothing`))).toMatchObject({
       httpStatus: 404,
       code: "resource.not_found",
     });
@@ -99,7 +100,7 @@ describe("a defect of the platform", () => {
       actors: actors(),
       streams: streamsModule({ enabled: true, actions: [], compat: false, compatToken: true }),
       clock: systemClock,
-      token: "t".repeat(16),
+      access: openAccess("/nowhere", systemClock, "t".repeat(16)),
       stopping: new AbortController().signal,
       url: () => "",
     });

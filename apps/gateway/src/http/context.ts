@@ -3,6 +3,7 @@ import type { ActorsModule } from "@metanode/actors/module";
 import type { Clock, MetaNode, ProcessorsModule } from "@metanode/core";
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Access } from "../access/index.ts";
 import type { NatureValues, StreamsValues } from "../config/types.ts";
 import type { StreamsModule } from "../streams/module.ts";
 import type { WorkflowsModule } from "../workflows/module.ts";
@@ -20,8 +21,8 @@ export interface HttpContext {
   /** How graphs are reached the way GoStreaming was. @default not at all */
   readonly streamsFace?: Pick<StreamsValues, "compat" | "compatToken">;
   readonly clock: Clock;
-  /** What callers of `/api` must show. */
-  readonly token: string;
+  /** Who may do what, and who has done what. */
+  readonly access: Access;
   /** Aborted when the gateway begins to stop: whatever would wait for ever ends then. */
   readonly stopping: AbortSignal;
   /** Where this gateway can be reached; known once it listens. */

@@ -80,9 +80,11 @@ export async function documentRoutes(app: Api): Promise<void> {
         },
       },
       security: [{ token: [] }],
-      tags: ["messages", "node", "processors", "actors", "workflows", "dead letters", "errors", "probes"].map((name) => ({
-        name,
-      })),
+      tags: ["access", "messages", "node", "processors", "actors", "workflows", "dead letters", "errors", "probes"].map(
+        (name) => ({
+          name,
+        }),
+      ),
     },
     transform: jsonSchemaTransform,
     transformObject: (found) => withMessageBody(jsonSchemaTransformObject(found) as Document) as never,

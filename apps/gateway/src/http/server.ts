@@ -12,8 +12,9 @@ import {
   type RouteOptions,
 } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { accessRoutes } from "./access.ts";
 import { actorRoutes } from "./actors.ts";
-import { requireToken } from "./auth.ts";
+import { createGuard, type Guard } from "./auth.ts";
 import { consoleRoutes } from "./console.ts";
 import type { Api, HttpContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
@@ -64,21 +65,23 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
   await documentRoutes(app);
   await app.register(async (open) => probeRoutes(open as Api, context));
   await app.register(async (open) => consoleRoutes(open as Api));
-  await app.register(async (api) => apiRoutes(api as Api, context), { prefix: "/api/v1" });
+  const guard = createGuard(context.access, () => context.clock.now());
+  app.decorateRequest("identity", undefined);
+  await app.register(async (api) => apiRoutes(api as Api, context, guard), { prefix: "/api/v1" });
   // Executors have no token: what they answer with carries a credential of its own.
   await app.register(async (open) => callbackRoute(whileOpen(open as Api, context), context), { prefix: "/api/v1" });
   if (context.nature !== undefined && context.natureFace?.compat === true) {
     const { natureRoutes } = await import("./workflows/nature.ts");
-    await app.register(async (open) => natureRoutes(whileOpen(open as Api, context), context));
+    await app.register(async (open) => natureRoutes(whileOpen(open as Api, context), context, guard));
   }
   if (context.streamsFace?.compat === true) {
     const { goStreamingRoutes } = await import("./graphs/gostreaming.ts");
-    await app.register(async (open) => goStreamingRoutes(whileOpen(open as Api, context), context), { prefix: "/v1" });
+    await app.register(async (open) => goStreamingRoutes(whileOpen(open as Api, context), context, guard), { prefix: "/v1" });
   }
   // What stands below /api and does not exist is nobody's business either who has no token.
   await app.register(
     async (api) => {
-      api.addHook("onRequest", requireToken(context.token));
+      api.addHook("onRequest", guard.check);
       api.setNotFoundHandler(notFound);
     },
     { prefix: "/api" },
@@ -87,9 +90,10 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
 }
 
 /** Everything of `/api/v1`: with a token, and only while the gateway is not stopping. */
-async function apiRoutes(api: Api, context: HttpContext): Promise<void> {
-  api.addHook("onRequest", requireToken(context.token));
+async function apiRoutes(api: Api, context: HttpContext, guard: Guard): Promise<void> {
+  guard.protect(api as unknown as FastifyInstance);
   whileOpen(api, context);
+  accessRoutes(api, context);
   nodeRoutes(api, context);
   processorRoutes(api, context);
   actorRoutes(api, context);
@@ -120,6 +124,9 @@ function secure(request: FastifyRequest, reply: FastifyReply): void {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
   });
@@ -142,6 +149,7 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
     request.log.error({ err: cause, errorId, requestId: request.id }, "a request met a defect"),
   );
   const problem = toProblem(known, instanceOf(request.id));
+  reply.header("x-error-code", known.code);
   if (known.retryAfterMs !== undefined) reply.header("retry-after", String(Math.max(1, Math.ceil(known.retryAfterMs / 1_000))));
   return reply.code(errorRow(known.code).http).type(PROBLEM_TYPE).send(JSON.stringify(problem));
 }

@@ -2,7 +2,7 @@ import multipart from "@fastify/multipart";
 import { errorRow, MetanodeError } from "@metanode/core";
 import type { Graph, GraphInfo, Streams } from "@metanode/streaming";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { requireToken } from "../auth.ts";
+import type { Guard } from "../auth.ts";
 import type { Api, HttpContext } from "../context.ts";
 import { toKnownError } from "../problem.ts";
 
@@ -17,8 +17,8 @@ import { toKnownError } from "../problem.ts";
  *  | the dashboard is the console's | `/dashboard` and its WebSocket |
  * @source spec of the stream model, §5.1
  */
-export async function goStreamingRoutes(api: Api, context: HttpContext): Promise<void> {
-  if (context.streamsFace?.compatToken !== false) api.addHook("onRequest", requireToken(context.token));
+export async function goStreamingRoutes(api: Api, context: HttpContext, guard: Guard): Promise<void> {
+  if (context.streamsFace?.compatToken !== false) api.addHook("onRequest", guard.check);
   api.setErrorHandler((error, request, reply) => refuse(error, request, reply));
   await api.register(multipart, { limits: { fileSize: MAX_BYTES, files: 1 } });
   const streams = (): Promise<Streams> => context.streams.streams();
@@ -29,6 +29,8 @@ export async function goStreamingRoutes(api: Api, context: HttpContext): Promise
 
 const MAX_BYTES = 256 * 1_024 * 1_024;
 const hidden = { schema: { hide: true } as object };
+/** Programs and graphs of programs run as the node does. */
+const forAdmins = { ...hidden, config: { role: "admin" as const } };
 
 interface Named {
   readonly name: string;
@@ -57,7 +59,7 @@ function actionRoutes(api: Api, streams: () => Promise<Streams>): void {
     if (uploads.find(name) === undefined) throw new Refusal(404, "name_not_found", `there is no action ${name}`);
     return reply.type("application/octet-stream").send(uploads.read(name).content);
   });
-  api.post("/actions", hidden, async (request, reply) => {
+  api.post("/actions", forAdmins, async (request, reply) => {
     const { uploads } = await streams();
     let name = "";
     let isStored = false;
@@ -74,7 +76,7 @@ function actionRoutes(api: Api, streams: () => Promise<Streams>): void {
     if (!isStored) throw new Refusal(400, "bad_action", "there is no file action");
     return reply.code(204).send();
   });
-  api.delete("/actions/:name", hidden, async ({ params }, reply) => {
+  api.delete("/actions/:name", forAdmins, async ({ params }, reply) => {
     const { name } = params as Named;
     const all = await streams();
     if (all.uploads.find(name) === undefined) throw new Refusal(404, "name_not_found", `there is no action ${name}`);
@@ -90,7 +92,7 @@ function schemeRoutes(api: Api, streams: () => Promise<Streams>): void {
   api.get("/schemas/:name", hidden, async ({ params }, reply) =>
     answer(reply, schemeOf(find(await streams(), params as Named).graph)),
   );
-  api.post("/schemas", hidden, async ({ body }, reply) => {
+  api.post("/schemas", forAdmins, async ({ body }, reply) => {
     const all = await streams();
     if (typeof body !== "object" || body === null) throw new Refusal(400, "bad_unmarshal", "the body is no scheme in JSON");
     const { importScheme } = await import("@metanode/streaming");
@@ -102,7 +104,7 @@ function schemeRoutes(api: Api, streams: () => Promise<Streams>): void {
     await all.apply({ name, nodes: graph.nodes, edges: graph.edges }, { unchecked: true });
     return reply.code(204).send();
   });
-  api.delete("/schemas/:name", hidden, async ({ params }, reply) => {
+  api.delete("/schemas/:name", forAdmins, async ({ params }, reply) => {
     const all = await streams();
     await all.remove(find(all, params as Named).name, { force: true });
     return reply.code(204).send();

@@ -1,7 +1,7 @@
 import { asMetanodeError } from "@metanode/core/internal";
 import type { Instance, InstanceInput, Locator, SelfRouteConverter } from "@metanode/nature/internal";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { requireToken } from "../auth.ts";
+import type { Guard } from "../auth.ts";
 import type { Api, HttpContext } from "../context.ts";
 import { toKnownError } from "../problem.ts";
 import { library, workflowsOf } from "./access.ts";
@@ -19,30 +19,31 @@ import { conditionOf, readById, readRange } from "./nature-reads.ts";
  *  | the lists of states, versions and contents are checked | stored as they come |
  * @source spec of the workflow model, §7
  */
-export async function natureRoutes(api: Api, context: HttpContext): Promise<void> {
+export async function natureRoutes(api: Api, context: HttpContext, guard: Guard): Promise<void> {
   readLossless(api);
+  const ground = { context, guard };
   // What an executor calls back with shows what it has to show by itself.
-  route(api, context, { path: "/callback", isOpen: true }, async (body) => {
+  route(api, ground, { path: "/callback", isOpen: true }, async (body) => {
     await naturesAnswer(workflowsOf(context), objectOf(body));
     return null;
   });
   for (const isText of [false, true]) {
-    route(api, context, { path: isText ? "/inputJS" : "/input" }, async (body) => {
+    route(api, ground, { path: isText ? "/inputJS" : "/input" }, async (body) => {
       const { input, origin } = await inputOf(body, isText);
       const { instance } = await workflowsOf(context).engine.input(input, origin === undefined ? {} : { origin });
       return idOf(instance, isText);
     });
-    route(api, context, { path: isText ? "/batchJS" : "/batch" }, async (body) => {
+    route(api, ground, { path: isText ? "/batchJS" : "/batch" }, async (body) => {
       const inputs = await Promise.all(listOf(body).map((one) => inputOf(one, isText)));
       await workflowsOf(context).engine.inputMany(inputs.map(({ input }) => input));
       return null;
     });
-    route(api, context, { path: isText ? "/get/byIdJs" : "/get/byId" }, async (body) =>
+    route(api, ground, { path: isText ? "/get/byIdJs" : "/get/byId" }, async (body) =>
       readById(workflowsOf(context), await conditionOf(body), isText),
     );
   }
-  route(api, context, { path: "/get/byKeyRange" }, async (body) => readRange(workflowsOf(context), await conditionOf(body)));
-  route(api, context, { path: "/self_route" }, async (body) => {
+  route(api, ground, { path: "/get/byKeyRange" }, async (body) => readRange(workflowsOf(context), await conditionOf(body)));
+  route(api, ground, { path: "/self_route" }, async (body) => {
     const { fromNatureRoute } = await library();
     const { instance, converters } = fromNatureRoute(objectOf(body));
     const { instance: stored } = await workflowsOf(context).engine.selfRoute(
@@ -53,13 +54,23 @@ export async function natureRoutes(api: Api, context: HttpContext): Promise<void
   });
 }
 
+interface Ground {
+  readonly context: HttpContext;
+  readonly guard: Guard;
+}
+
 interface Door {
   readonly path: string;
   /** Whether nobody has to show a token. */
   readonly isOpen?: boolean;
 }
 
-function route(api: Api, context: HttpContext, { path, isOpen = false }: Door, work: (body: unknown) => Promise<unknown>): void {
+function route(
+  api: Api,
+  { context, guard }: Ground,
+  { path, isOpen = false }: Door,
+  work: (body: unknown) => Promise<unknown>,
+): void {
   const needsToken = !isOpen && context.natureFace?.compatToken !== false;
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     let said: object;
@@ -70,8 +81,8 @@ function route(api: Api, context: HttpContext, { path, isOpen = false }: Door, w
     }
     return reply.type("application/json").send(JSON.stringify(said));
   };
-  const guard = needsToken ? { onRequest: requireToken(context.token) } : {};
-  api.post(path, { schema: { hide: true } as object, ...guard }, answer as never);
+  const guarded = needsToken ? { onRequest: guard.check } : {};
+  api.post(path, { schema: { hide: true } as object, ...guarded }, answer as never);
 }
 
 const VERIFY = /^(meta|relation|instance|config|usage|task|message)\./;
