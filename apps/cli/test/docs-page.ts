@@ -63,13 +63,16 @@ function remarkOf(line: string): string | undefined {
   return spawnSync("bash", ["-c", probe]).status === 0 ? undefined : `this fails here: ${probe}`;
 }
 
+/** Programs of pages that a small machine may lack; blocks with them are left out there. */
+const absent = ["curl"].filter((program) => spawnSync("bash", ["-c", `command -v ${program}`]).status !== 0);
+
 /** What to do with the blocks of a page: files to write, commands to run. */
 export function stepsOf(blocks: readonly Block[]): readonly Step[] {
   const steps: Step[] = [];
   for (const [index, block] of blocks.entries()) {
     const name = /^(?:\/\/|#) ([\w./-]+\.\w+)$/m.exec(block.text.split("\n", 1)[0] as string)?.[1];
     if (block.language === "sh") {
-      if (block.notRun !== undefined) continue;
+      if (block.notRun !== undefined || absent.some((program) => block.text.includes(`${program} `))) continue;
       const next = blocks[index + 1];
       const commands = commandsOf(block.text);
       steps.push({ kind: "commands", line: block.line, commands, ...(next?.language === "text" ? { output: next.text } : {}) });
