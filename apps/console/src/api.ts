@@ -30,3 +30,8 @@ export const queries = new QueryClient({
     },
   },
 });
+
+/** The fields that are there: queries know no empty ones. */
+export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}

@@ -14,6 +14,8 @@ export interface EventOptions {
   readonly signal?: AbortSignal;
   /** Go on after this event, where the route keeps them. */
   readonly lastEventId?: string;
+  /** Called when the node has answered: from now on nothing is missed. */
+  readonly onOpen?: () => void;
 }
 
 /**
@@ -22,10 +24,11 @@ export interface EventOptions {
  * @throws {ApiError} the answer is an error, or the connection breaks (`node.unreachable`)
  */
 export async function* events(client: Client, path: string, options: EventOptions = {}): AsyncGenerator<ServerEvent> {
-  const { signal, lastEventId } = options;
+  const { signal, lastEventId, onOpen } = options;
   const headers: Record<string, string> = { accept: "text/event-stream" };
   if (lastEventId !== undefined && lastEventId !== "") headers["last-event-id"] = lastEventId;
   const response = await client.raw(path, { headers, ...(signal === undefined ? {} : { signal }) });
+  onOpen?.();
   if (response.body === null) return;
   const lines = new EventLines();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -34,8 +34,7 @@ async function follow(
   while (!signal.aborted) {
     try {
       say("connecting");
-      for await (const event of events(api, path, { signal, lastEventId })) {
-        say("open");
+      for await (const event of events(api, path, { signal, lastEventId, onOpen: () => say("open") })) {
         lastEventId = event.id;
         onEvent(event);
       }

@@ -1,7 +1,8 @@
+import { answerOf } from "@metanode/client";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { api } from "../api.ts";
+import { api, defined, type Views } from "../api.ts";
 import { duration, time } from "../format.ts";
 import { DangerButton, useAct } from "../parts/act.tsx";
 import { Badge } from "../parts/badge.tsx";
@@ -13,38 +14,14 @@ import { Page } from "../parts/page.tsx";
 import { DataTable } from "../parts/table.tsx";
 import { Tabs } from "../parts/tabs.tsx";
 
-type Role = "viewer" | "operator" | "admin";
-
-interface Token {
-  readonly name: string;
-  readonly role: Role;
-  readonly createdAt: string;
-  readonly expiresAt?: string;
-  readonly lastUsedAt?: string;
-}
-
-interface Entry {
-  readonly sequence: number;
-  readonly at: string;
-  readonly name: string;
-  readonly role: string;
-  readonly operation: string;
-  readonly path: string;
-  readonly status: number;
-  readonly code?: string;
-  readonly reason?: string;
-}
-
-async function get<T>(path: string): Promise<T> {
-  return (await (await api.raw(path)).json()) as T;
-}
+type Role = Views["Token"]["role"];
 
 /** Who may do what, and who has done what. */
 export function Access() {
   const { view = "audit" } = useSearch({ strict: false }) as { view?: string };
   const me = useQuery({
     queryKey: ["whoami"],
-    queryFn: () => get<{ name: string; role: Role }>("/api/v1/whoami"),
+    queryFn: () => answerOf(api.GET("/api/v1/whoami")),
     refetchInterval: false,
   });
   const tab = (text: string, name: string) => ({ text, to: "/access", search: { view: name }, isCurrent: view === name });
@@ -133,7 +110,7 @@ function Audit() {
 function Tokens() {
   const { data, error, isPending } = useQuery({
     queryKey: ["tokens"],
-    queryFn: () => get<{ items: Token[] }>("/api/v1/tokens"),
+    queryFn: () => answerOf(api.GET("/api/v1/tokens")),
     retry: false,
   });
   if (isPending) return <Loading what="the tokens" />;
@@ -180,7 +157,7 @@ function Tokens() {
                   name={name}
                   what="Whoever shows it is refused from now on."
                   done={`${name} was revoked`}
-                  work={() => api.raw(`/api/v1/tokens/${encodeURIComponent(name)}`, { method: "DELETE" })}
+                  work={() => answerOf(api.DELETE("/api/v1/tokens/{name}", { params: { path: { name } } }))}
                 />
               ),
             },
@@ -198,12 +175,8 @@ function Create() {
   const [made, setMade] = useState<string>();
   const act = useAct(
     async () => {
-      const response = await api.raw("/api/v1/tokens", {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ name, role }),
-      });
-      return ((await response.json()) as { token: string }).token;
+      const { token } = await answerOf(api.POST("/api/v1/tokens", { body: { name, role } }));
+      return token;
     },
     { done: `The token ${name} was made`, after: setMade },
   );

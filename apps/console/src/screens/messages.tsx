@@ -49,14 +49,21 @@ export function Messages() {
   const types = useQuery({ queryKey: ["types"], queryFn: () => answerOf(api.GET("/api/v1/types")) });
   const { items, state, clear } = useTail<Step>("/api/v1/events?kinds=message", readStep, KEPT);
   const [frozen, setFrozen] = useState<readonly Step[]>([]);
+  const past = useQuery({
+    queryKey: ["messages"],
+    queryFn: () => answerOf(api.GET("/api/v1/messages/feed", { params: { query: { limit: 200 } } })),
+    refetchInterval: false,
+  });
   const rows = useMemo(() => {
-    const shown = isPaused ? frozen : items;
+    const live = isPaused ? frozen : items;
+    const first = live[0]?.sequence ?? Number.POSITIVE_INFINITY;
+    const shown: Step[] = [...(past.data?.items ?? []).filter(({ sequence }) => sequence < first).toReversed(), ...live];
     const fits = (step: Step): boolean =>
       (type === undefined || step.type === type) &&
       (member === undefined || (step.member ?? "").includes(member)) &&
       (failed === undefined || step.code !== undefined);
     return shown.filter(fits).toReversed();
-  }, [items, frozen, isPaused, type, member, failed]);
+  }, [items, past.data, frozen, isPaused, type, member, failed]);
   const set = (next: Record<string, string | undefined>): void =>
     void navigate({ to: "/messages", search: { type, member, failed, ...next } as never, replace: true });
   return (

@@ -20,7 +20,7 @@ export function Overview() {
   const flows = useQuery({
     queryKey: ["workflow-stats"],
     queryFn: () => answerOf(api.GET("/api/v1/workflows/stats")),
-    retry: false,
+    enabled: node.data !== undefined && "nature" in node.data.health.modules,
   });
   const rows = stats.data?.items ?? [];
   const handled = rows.reduce((sum, one) => sum + one.count, 0);

@@ -1,8 +1,8 @@
+import { answerOf } from "@metanode/client";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { api } from "../api.ts";
 import { duration, time } from "../format.ts";
-import type { Step } from "../journal.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Empty, Failure, Loading } from "../parts/notice.tsx";
 import { Page } from "../parts/page.tsx";
@@ -12,7 +12,7 @@ export function Trace() {
   const { id } = useParams({ strict: false }) as { id: string };
   const { data, error, isPending } = useQuery({
     queryKey: ["trace", id],
-    queryFn: async () => (await (await api.raw(`/api/v1/traces/${encodeURIComponent(id)}`)).json()) as { items: Step[] },
+    queryFn: () => answerOf(api.GET("/api/v1/traces/{traceId}", { params: { path: { traceId: id } } })),
     retry: false,
   });
   const steps = data?.items ?? [];

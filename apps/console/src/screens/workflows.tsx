@@ -14,6 +14,13 @@ import { WorkflowMap } from "./workflow-map.tsx";
 
 /** What is declared, what flows, what waits and what failed. */
 export function Workflows() {
+  const node = useQuery({ queryKey: ["node"], queryFn: () => answerOf(api.GET("/api/v1/node")) });
+  if (node.isError) return <Failure error={node.error} title="The node does not answer" />;
+  if (node.data === undefined) return <Loading what="the workflows" />;
+  return "nature" in node.data.health.modules ? <On /> : <Off />;
+}
+
+function On() {
   const { view = "map" } = useSearch({ strict: false }) as { view?: string };
   const { data, error } = useQuery({
     queryKey: ["workflow-stats", "counts"],
@@ -21,7 +28,6 @@ export function Workflows() {
     retry: false,
   });
   const tab = (text: string, name: string) => ({ text, to: "/workflows", search: { view: name }, isCurrent: view === name });
-  if (error !== null && (error as { code?: string }).code !== undefined) return <Off error={error} />;
   return (
     <Page
       title="Workflows"
@@ -37,6 +43,7 @@ export function Workflows() {
         </Link>
       }
     >
+      {error === null ? null : <Failure error={error} />}
       {data?.problems.map(({ what, text }) => (
         <Notice key={what} tone="warn" title={what}>
           {text}
@@ -54,11 +61,12 @@ export function Workflows() {
   );
 }
 
-function Off({ error }: { error: unknown }) {
+function Off() {
   return (
     <Page title="Workflows" cli={["npx metanode meta ls"]}>
-      <Failure error={error} title="This node runs no workflows" />
-      <Empty title="Turn them on in the node's configuration" command={"# metanode.yaml\nnature:\n  enabled: true"} />
+      <Empty title="This node runs no workflows" command={"# metanode.yaml\nnature:\n  enabled: true"}>
+        Turn them on in the node's configuration, and start it again.
+      </Empty>
     </Page>
   );
 }
