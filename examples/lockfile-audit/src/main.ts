@@ -31,9 +31,10 @@ async function main(args: readonly string[]): Promise<void> {
   }
   // Read before anything is started: a wrong path is told at once.
   const lockfile = await readLockfile(flags.lockfile);
-  const { gateway, ledger } = await openNode(flags);
+  const gateway = await openNode(flags);
   onSignals(gateway);
   try {
+    const ledger = ledgerOf(gateway);
     await sayTotals(gateway);
     tellTotals(gateway.node, { type: "audit.begun", data: { file: lockfile.file, packages: lockfile.packages.length } });
     const progress = createProgress(process.stderr);
@@ -50,15 +51,16 @@ async function main(args: readonly string[]): Promise<void> {
     await sayLicences(gateway, result.inspections, flags.data);
     if (flags.isOnce) return;
     say(`node is up at ${gateway.url} – Ctrl-C stops it; try: npx metanode status`);
+    say(`its console: ${gateway.url}/console/#token=${gateway.token}`);
     const error = await gateway.closed;
     if (error) throw error;
   } finally {
-    await Promise.all([ledger[Symbol.asyncDispose](), gateway.drain()]);
+    await gateway.drain();
   }
 }
 
-/** A node with a data folder, the HTTP API and the pool of inspectors, and the workflow of the packages in the same folder. */
-async function openNode(flags: Flags): Promise<{ gateway: Gateway; ledger: Ledger }> {
+/** A node with a data folder, the HTTP API, the pool of inspectors, the actor of the totals, and the workflow of the packages. */
+async function openNode(flags: Flags): Promise<Gateway> {
   keepCompiled();
   // Loaded only now: it takes most of the start's time, and a wrong flag or lockfile should not have to wait for it.
   const [{ openGateway }, { totalsActor }] = await Promise.all([import("@metanode/gateway"), import("./totals.ts")]);
@@ -76,20 +78,18 @@ async function openNode(flags: Flags): Promise<{ gateway: Gateway; ledger: Ledge
         },
       ],
       actors: [totalsActor(flags.totalsPort)],
+      nature: { flows: [fileURLToPath(new URL("./workflow.ts", import.meta.url))] },
     });
-  const opening = open(flags.port ?? DEFAULT_PORT).catch((error: unknown) => {
+  return open(flags.port ?? DEFAULT_PORT).catch((error: unknown) => {
     if (flags.port !== undefined || !hasCode(error, "node.port_in_use")) throw error;
     say(`port ${DEFAULT_PORT} is in use; taking a free one (choose one with --port)`);
     return open(0);
   });
-  // Opened while the processes start, so that the audit does not wait for it.
-  const ledger = new Ledger(flags.data);
-  try {
-    return { gateway: await opening, ledger };
-  } catch (error) {
-    await ledger[Symbol.asyncDispose]();
-    throw error;
-  }
+}
+
+function ledgerOf({ nature }: Gateway): Ledger {
+  if (nature === undefined) throw new Error("the node was made without workflows");
+  return new Ledger(nature.workflows);
 }
 
 /** Has Node keep what it compiles, in the system's temporary folder: it saves the next start about a fifth of its work. */

@@ -1,14 +1,4 @@
-import {
-  type ConvertRequest,
-  type ConvertResult,
-  defineFlow,
-  type InstanceInput,
-  meta,
-  type Nature,
-  openNature,
-  openSqliteStore,
-  type Store,
-} from "@metanode/nature";
+import { type ConvertRequest, type ConvertResult, defineFlow, type InstanceInput, meta } from "@metanode/nature";
 import type { Finding, Inspection } from "./inspect.ts";
 
 /** Where a package stands. */
@@ -79,27 +69,4 @@ export function reviewInput(packageId: string): InstanceInput {
 
 function cut(text: string): string {
   return text.slice(0, MAX_LENGTH);
-}
-
-/** The flow at work. */
-export interface Workflow extends AsyncDisposable {
-  readonly nature: Nature;
-  readonly store: Store;
-}
-
-/** Opens the flow on a database in a folder. @throws {MetanodeError} node.data_in_use, store.unavailable, store.unusable */
-export async function openWorkflow(folder: string): Promise<Workflow> {
-  const store = await openSqliteStore({ folder });
-  const nature = await openNature({ store, flows: [packageFlow] }).catch(async (error: unknown) => {
-    await store.close();
-    throw error;
-  });
-  return {
-    nature,
-    store,
-    async [Symbol.asyncDispose]() {
-      await nature.stop();
-      await store.close();
-    },
-  };
 }

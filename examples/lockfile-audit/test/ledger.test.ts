@@ -1,9 +1,9 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Nature, openNature } from "@metanode/nature";
 import { describe, expect, test } from "vitest";
 import { type Finding, inspectPackage } from "../src/inspect.ts";
 import { Ledger } from "../src/ledger.ts";
-import { openWorkflow, packageFlow } from "../src/workflow.ts";
+import { packageFlow } from "../src/workflow.ts";
 import { temporaryFolder } from "./command.ts";
 
 const PACKAGE = packageFlow.names.package;
@@ -21,11 +21,15 @@ function inspected(name: string, entry: object = {}, path = `node_modules/${name
 
 const failed: Finding = { kind: "error", name: "odd", version: "", path: "node_modules/odd", text: "not inspected" };
 
+function open(folder: string): Promise<Nature> {
+  return openNature({ folder: join(folder, "nature"), flows: [packageFlow] });
+}
+
 /** The versions that are stored of each package, by its name. */
 async function storedIn(folder: string): Promise<Record<string, string[]>> {
-  await using workflow = await openWorkflow(join(folder, "workflow"));
-  const rows = await workflow.store.range({ meta: PACKAGE, limit: 1_000 });
-  const byName = Object.groupBy(rows, ({ content }) => JSON.parse(content).name as string);
+  await using nature = await open(folder);
+  const { items } = await nature.reads.range({ meta: PACKAGE, limit: 1_000 });
+  const byName = Object.groupBy(items, ({ content }) => JSON.parse(content).name as string);
   return Object.fromEntries(
     Object.entries(byName).map(([name, versions = []]) => [name, versions.map(({ version, states }) => `${version} ${states}`)]),
   );
@@ -33,7 +37,8 @@ async function storedIn(folder: string): Promise<Record<string, string[]>> {
 
 /** One audit with these outcomes, and what it counts. */
 async function audit(folder: string, outcomes: readonly Parameters<Ledger["add"]>[0][], reviewed: readonly string[] = []) {
-  await using ledger = new Ledger(folder);
+  await using nature = await open(folder);
+  const ledger = new Ledger(nature);
   for (const outcome of outcomes) ledger.add(outcome);
   const unknown = await ledger.review(reviewed);
   return { states: await ledger.states(), unknown };
@@ -88,13 +93,13 @@ describe("the workflow of the packages", () => {
   });
 });
 
-describe("a ledger that cannot be opened", () => {
+describe("a ledger whose workflows have stopped", () => {
   test("takes packages all the same, and says so when it is asked", async () => {
-    const folder = temporaryFolder();
-    writeFileSync(join(folder, "workflow"), "no folder");
-    await using ledger = new Ledger(folder);
+    const nature = await open(temporaryFolder());
+    const ledger = new Ledger(nature);
+    await nature.stop();
     for (let at = 0; at < 500; at++) ledger.add(inspected(`p${at}`));
-    await expect(ledger.states()).rejects.toMatchObject({ code: expect.stringMatching(/^store\./) });
-    await expect(ledger.review(["p1@1.0.0"])).rejects.toMatchObject({ code: expect.stringMatching(/^store\./) });
+    await expect(ledger.states()).rejects.toMatchObject({ code: "node.closed" });
+    await expect(ledger.review(["p1@1.0.0"])).rejects.toMatchObject({ code: "node.closed" });
   });
 });

@@ -73,12 +73,12 @@ describe("the command", () => {
     expect((await again()).workflow).toEqual({ approved: 4, flagged: 6, reviewed: 2 });
   });
 
-  test("audits without the workflow where its database cannot be opened, and says why", async () => {
+  test("does not start where the database of its workflow cannot be opened, and says why", async () => {
     const data = temporaryFolder();
-    writeFileSync(join(data, "workflow"), "no folder");
+    writeFileSync(join(data, "nature"), "no folder");
     const { status, stdout, stderr } = await run("--once", "--json", "--port", "0", "--data", data, fixture("v3"));
-    expect({ status, workflow: JSON.parse(stdout).workflow }).toEqual({ status: 0, workflow: null });
-    expect(stderr).toMatch(/^no workflow: .*workflow.*$/m);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^error store\.\w+: .*nature.*$/m);
   });
 
   test("prints one JSON object with the findings when it is asked for", async () => {

@@ -45,18 +45,11 @@ export function Access() {
 function Audit() {
   const { name, operation } = useSearch({ strict: false }) as { name?: string; operation?: string };
   const navigate = useNavigate();
-  const query = new URLSearchParams({
-    limit: "200",
-    ...(name === undefined ? {} : { name }),
-    ...(operation === undefined ? {} : { operation }),
-  });
   const { data, error, isPending, hasNextPage, fetchNextPage } = useInfiniteQuery({
     queryKey: ["audit", name, operation],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam: cursor }) =>
-      get<{ items: Entry[]; next?: string }>(
-        `/api/v1/audit?${query}${cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`}`,
-      ),
+      answerOf(api.GET("/api/v1/audit", { params: { query: { limit: 200, ...defined({ name, operation, cursor }) } } })),
     getNextPageParam: ({ next }) => next,
     refetchInterval: 5_000,
     retry: false,
