@@ -26,6 +26,16 @@ export function parseDuration(text: string): number {
   return Math.round(parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNIT_MS[unit ?? ""] ?? 0), 0));
 }
 
+/** Milliseconds since the epoch of a time in ISO 8601 with its zone, or of an age such as `1h` before `nowMs`. @throws {MetanodeError} usage.invalid */
+export function parseMoment(text: string, nowMs: number): number {
+  if (/^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(text) && !Number.isNaN(Date.parse(text))) return Date.parse(text);
+  if (/^[\d.]+[a-z]/.test(text)) return nowMs - parseDuration(text);
+  throw coreError(
+    "usage.invalid",
+    `${JSON.stringify(text)} is no time, expected an age such as 1h, a day such as 2026-03-01, or 2026-03-01T08:00:00Z`,
+  );
+}
+
 /** A length of time for people, in its two largest units: `850ms`, `12s`, `3m 20s`, `5d 4h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`;

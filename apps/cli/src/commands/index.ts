@@ -1,4 +1,5 @@
 import type { CommandTable } from "../command.ts";
+import { accessCommands } from "./access.ts";
 import { actorCommands } from "./actors.ts";
 import { contextCommands } from "./contexts.ts";
 import { deadLetterCommands } from "./dead-letters.ts";
@@ -16,6 +17,7 @@ import { taskCommands } from "./tasks.ts";
 export const commandTable: CommandTable = {
   groups: [
     { title: "Node", commands: nodeCommands },
+    { title: "Access", commands: accessCommands },
     { title: "Messages", commands: messageCommands },
     { title: "Processors", commands: processorCommands },
     { title: "Actors", commands: actorCommands },
@@ -25,6 +27,7 @@ export const commandTable: CommandTable = {
     { title: "This machine", commands: [...contextCommands, ...helpCommands] },
   ],
   families: [
+    { word: "token", summary: "give others a token with a role, and take it back" },
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
     { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
     { word: "stream", summary: "plan, run, watch and change graphs of programs" },
