@@ -87,6 +87,19 @@ describe("a graph over HTTP", () => {
       plan: { sources: ["ticks"], sinks: ["nothing"] },
       issues: [{ node: "nothing" }, { node: "ticks" }],
     });
+    const misspelt = await post("/graphs/check", { expression: "a; (b || ; c", nodes: [] });
+    expect(misspelt.status).toBe(200);
+    expect(await misspelt.json()).toMatchObject({
+      issues: expect.arrayContaining([
+        {
+          kind: "unexpected-token",
+          line: 1,
+          column: 11,
+          message: expect.stringContaining("found `;`"),
+          caret: expect.any(String),
+        },
+      ]),
+    });
   });
 
   test("keeps what its stages say", async () => {

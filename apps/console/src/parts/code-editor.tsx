@@ -1,8 +1,8 @@
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
 import { defaultHighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
-import { type Diagnostic, linter, lintGutter } from "@codemirror/lint";
-import { Compartment, EditorState, type Extension } from "@codemirror/state";
+import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
+import { EditorState } from "@codemirror/state";
 import { EditorView, keymap, placeholder as placeholderOf } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 
@@ -51,7 +51,6 @@ const look = EditorView.theme({
 export function CodeEditor({ label, value, onChange, language, marks = [], placeholder = "", minHeight = 72 }: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
-  const lint = useRef(new Compartment());
   const changed = useRef(onChange);
   changed.current = onChange;
   // biome-ignore lint/correctness/useExhaustiveDependencies: made once; what changes is told to it below
@@ -72,7 +71,7 @@ export function CodeEditor({ label, value, onChange, language, marks = [], place
           EditorView.theme({ ".cm-content": { minHeight: `${minHeight}px` } }),
           look,
           placeholderOf(placeholder),
-          lint.current.of(lintOf(marks)),
+          lintGutter(),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) changed.current(update.state.doc.toString());
           }),
@@ -90,17 +89,16 @@ export function CodeEditor({ label, value, onChange, language, marks = [], place
   const key = JSON.stringify(marks);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the marks by what they say
   useEffect(() => {
-    view.current?.dispatch({ effects: lint.current.reconfigure(lintOf(marks)) });
-  }, [key]);
+    const made = view.current;
+    if (made !== undefined) made.dispatch(setDiagnostics(made.state, diagnosticsOf(marks, made.state.doc.length)));
+  }, [key, value]);
   return <div className="editor" ref={host} />;
 }
 
-function lintOf(marks: readonly Mark[]): Extension {
-  const inside = (view: EditorView): Diagnostic[] =>
-    marks.map(({ from, to, message, severity }) => {
-      const end = view.state.doc.length;
-      const start = Math.min(from, end);
-      return { from: start, to: Math.min(Math.max(to, start), end), message, severity };
-    });
-  return [lintGutter(), linter(inside, { delay: 0 })];
+/** Marks as the editor takes them: inside the text, however it has changed since. */
+function diagnosticsOf(marks: readonly Mark[], end: number): Diagnostic[] {
+  return marks.map(({ from, to, message, severity }) => {
+    const start = Math.min(from, Math.max(0, end - 1));
+    return { from: start, to: Math.min(Math.max(to, start + 1), end), message, severity };
+  });
 }

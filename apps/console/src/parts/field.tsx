@@ -10,11 +10,11 @@ export function Field(props: {
   const { label, hint, problem, children } = props;
   const id = useId();
   return (
-    <label className="field" htmlFor={id}>
-      <span>{label}</span>
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
       {children({ id, "aria-describedby": `${id}-hint`, "aria-invalid": problem === undefined ? undefined : true })}
       <small id={`${id}-hint`}>{problem === undefined ? hint : <span role="alert">{problem}</span>}</small>
-    </label>
+    </div>
   );
 }
 

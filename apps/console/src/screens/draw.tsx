@@ -88,7 +88,7 @@ export function Draw() {
         label="Name"
         value={name}
         onChange={setName}
-        problem={name === "" || /^[a-z0-9][a-z0-9._-]*$/i.test(name) ? undefined : "Letters, digits, dots, - and _."}
+        problem={name === "" || /^[a-z0-9]+$/i.test(name) ? undefined : "Letters and digits only."}
         hint="What the graph is called on the node."
       />
       <div className="field">
@@ -102,9 +102,13 @@ export function Draw() {
           placeholder="numbers; (odd || even); print"
         />
       </div>
-      {issues.map(({ kind, message }) => (
-        <Notice key={message} tone="bad" title={kind}>
-          <pre className="pre">{message}</pre>
+      {issues.map(({ kind, message, line, column }) => (
+        <Notice
+          key={`${line}:${column} ${message}`}
+          tone="bad"
+          title={column === undefined ? kind : `${kind} at ${line}:${column}`}
+        >
+          <span className="wrap">{message}</span>
         </Notice>
       ))}
       {check.data?.warnings.map((text) => (
@@ -164,21 +168,18 @@ function useRested<T>(value: T): T {
   return rested;
 }
 
-/** Where an issue is: the node says line and column in the message's first line, both from 1. */
-function markOf({ message }: { message: string }, text: string): Mark {
-  const found = /\b(\d+):(\d+)\b|line (\d+),? column (\d+)/.exec(message);
-  const line = Number(found?.[1] ?? found?.[3] ?? 1);
-  const column = Number(found?.[2] ?? found?.[4] ?? 1);
-  const start =
-    text
-      .split("\n")
-      .slice(0, line - 1)
-      .join("\n").length +
-    (line > 1 ? 1 : 0) +
-    column -
-    1;
+/** Where an issue is; without a place of its own, the whole expression. */
+function markOf(
+  { message, line = 1, column }: { message: string; line?: number | undefined; column?: number | undefined },
+  text: string,
+): Mark {
+  const before = text
+    .split("\n")
+    .slice(0, line - 1)
+    .join("\n");
+  const start = before.length + (line > 1 ? 1 : 0) + (column ?? 1) - 1;
   const word = /^[^\s;|()+]+/.exec(text.slice(start))?.[0].length ?? 1;
-  return { from: start, to: start + word, message: message.split("\n")[0] ?? message, severity: "error" };
+  return { from: start, to: column === undefined ? text.length : start + word, message, severity: "error" };
 }
 
 function parse(text: string): { value?: unknown[]; problem?: string } {

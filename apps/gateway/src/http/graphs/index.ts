@@ -1,3 +1,4 @@
+import { hasCode, type MetanodeError } from "@metanode/core";
 import type { GraphDocument, Streams } from "@metanode/streaming";
 import { z } from "zod";
 import type { Api, HttpContext } from "../context.ts";
@@ -39,7 +40,9 @@ function checkRoute(api: Api, streams: () => Promise<Streams>): void {
     },
   };
   api.post("/graphs/check", { schema }, async ({ body }) => {
-    const { graph, plan, issues, warnings } = (await streams()).check(body as unknown as GraphDocument);
+    const all = await streams();
+    const checked = orIssues(() => all.check(body as unknown as GraphDocument));
+    const { graph, plan, issues, warnings } = checked;
     return {
       ...(graph === undefined ? {} : { graph: graph as unknown as Record<string, unknown> }),
       ...(plan === undefined ? {} : { plan: { ...plan, edges: plan.edges.map(([from, to]) => [from, to]) } as never }),
@@ -47,6 +50,22 @@ function checkRoute(api: Api, streams: () => Promise<Streams>): void {
       warnings: [...warnings],
     };
   });
+}
+
+/** What is wrong with a document is what was asked for, so it is an answer and no error. */
+function orIssues(
+  check: () => ReturnType<Streams["check"]>,
+): Partial<ReturnType<Streams["check"]>> & Pick<ReturnType<Streams["check"]>, "issues" | "warnings"> {
+  try {
+    return check();
+  } catch (error) {
+    const { issues, errors } = (error as MetanodeError).details ?? {};
+    if (!(hasCode(error, "stream.graph") || hasCode(error, "stream.syntax")) || !Array.isArray(issues)) throw error;
+    // In an expression each fault has a place.
+    const placed = Array.isArray(errors) ? errors : [];
+    const others = placed.length === 0 ? issues : issues.filter(({ path }) => path !== "expression");
+    return { issues: [...placed, ...others], warnings: [] };
+  }
 }
 
 function readRoutes(api: Api, streams: () => Promise<Streams>): void {

@@ -72,7 +72,12 @@ export const StatusView = z
   })
   .meta({ id: "GraphStatus", description: "The numbers of a running graph" });
 
-export const IssueView = z.looseObject({ kind: z.string(), message: z.string() });
+export const IssueView = z.looseObject({
+  kind: z.string(),
+  message: z.string(),
+  line: z.int().optional().describe("In an expression, from 1."),
+  column: z.int().optional().describe("From 1."),
+});
 
 export const CheckView = z.object({
   graph: z.looseObject({}).optional(),
