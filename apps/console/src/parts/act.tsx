@@ -17,7 +17,8 @@ export function useAct<A = void, R = unknown>(
     mutationFn: work,
     onSuccess: (result) => {
       if (options.done !== undefined) say(options.done);
-      void cache.invalidateQueries();
+      // What was asked about one thing is not asked again at once: the thing may be gone by now.
+      void cache.invalidateQueries({ predicate: ({ meta }) => meta?.isAboutOne !== true });
       options.after?.(result);
     },
     onError: complain,

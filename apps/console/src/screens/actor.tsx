@@ -24,6 +24,7 @@ function OneActor({ id }: { id: string }) {
   const path = { params: { path: { actor: id } } };
   const { data, error, isPending } = useQuery({
     queryKey: ["actor", id],
+    meta: { isAboutOne: true },
     queryFn: () => answerOf(api.GET("/api/v1/actors/{actor}", path)),
     retry: false,
   });
@@ -82,6 +83,7 @@ function OneMeta({ id }: { id: string }) {
   const path = { params: { path: { actor: id } } };
   const { data, error, isPending } = useQuery({
     queryKey: ["actor-meta", id],
+    meta: { isAboutOne: true },
     queryFn: () => answerOf(api.GET("/api/v1/actors/meta/{actor}", path)),
     retry: false,
   });
@@ -218,6 +220,7 @@ function Relations({ actor: { links, monitors, aliases, events, metas } }: { act
 function Inspect({ path }: { path: string }) {
   const { data, error } = useQuery({
     queryKey: ["inspect", path],
+    meta: { isAboutOne: true },
     queryFn: async () => (await (await api.raw(path)).json()) as { items: Record<string, string> },
     retry: false,
   });

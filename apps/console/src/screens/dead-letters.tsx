@@ -109,6 +109,7 @@ function One({ id, onGone }: { id: string; onGone: () => void }) {
   const path = { params: { path: { id } } };
   const { data, error } = useQuery({
     queryKey: ["dead-letter", id],
+    meta: { isAboutOne: true },
     queryFn: () => answerOf(api.GET("/api/v1/dead-letters/{id}", path)),
     refetchInterval: false,
     retry: false,

@@ -34,6 +34,7 @@ export function Processor() {
   const path = { params: { path: { name } } };
   const { data, error, isPending } = useQuery({
     queryKey: ["processor", name],
+    meta: { isAboutOne: true },
     queryFn: () => answerOf(api.GET("/api/v1/processors/{name}", path)),
   });
   const stats = useQuery({ queryKey: ["stats"], queryFn: () => answerOf(api.GET("/api/v1/stats")) });

@@ -26,6 +26,7 @@ export function Stream() {
   const { name } = useParams({ strict: false }) as { name: string };
   const { data, error, isPending } = useQuery({
     queryKey: ["graph", name],
+    meta: { isAboutOne: true },
     queryFn: () => answerOf(api.GET("/api/v1/graphs/{name}", { params: { path: { name } } })),
   });
   const shell = quoted(name);
@@ -314,6 +315,7 @@ function textOf({ value, base64 }: { value?: unknown; base64?: string }): string
 function History({ graph: { name, version } }: { graph: Views["Graph"] }) {
   const { data } = useQuery({
     queryKey: ["graph-history", name],
+    meta: { isAboutOne: true },
     queryFn: () => answerOf(api.GET("/api/v1/graphs/{name}/history", { params: { path: { name } } })),
     refetchInterval: 10_000,
   });
