@@ -91,8 +91,10 @@ export class Journal {
 
   /** Calls back with every new step, at once and in order, until the returned function is called. It must not throw. */
   follow(listener: (step: Step) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    // One function may follow twice; each time ends for itself.
+    const own = (step: Step): void => listener(step);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
   }
 
   #at(sequence: number): Step {
