@@ -15,7 +15,7 @@ const ENVELOPE: readonly OptionSpec[] = [
   { flags: "--content-type <type>", summary: "media type of the data (default JSON)" },
 ];
 
-/** Commands that send messages, and what can be sent. */
+/** Commands that send messages, what can be sent, and what became of it. */
 export const messageCommands: readonly CommandSpec[] = [
   {
     path: "send",
@@ -70,5 +70,42 @@ export const messageCommands: readonly CommandSpec[] = [
       { line: "types order.price", does: "what it wants and what it answers" },
     ],
     load: () => import("../run/types.ts"),
+  },
+  {
+    path: "messages",
+    summary: "list the messages that were dispatched lately, the newest first",
+    options: [
+      { flags: "--type <type>", summary: "only of this type", complete: "type" },
+      { flags: "--failed", summary: "only those that failed" },
+      { flags: "--limit <count>", summary: "at most this many (default 100)", kind: "count" },
+      { flags: "--cursor <cursor>", summary: "go on where the last page ended" },
+    ],
+    examples: [
+      { line: "messages --failed", does: "what went wrong lately" },
+      { line: "messages --type order.price --limit 10", does: "the last ten of one type, with their traces" },
+    ],
+    load: () => import("../run/messages.ts"),
+  },
+  {
+    path: "trace",
+    summary: "show the way of one message through all models, with the time since its first step",
+    arguments: [{ usage: "<traceId>", summary: "32 hexadecimal digits, as `messages` and `events` show them" }],
+    examples: [{ line: "trace 4bf92f3577b34da6a3ce929d0e0e4736", does: "who handled it, what followed, and how long it took" }],
+    load: () => import("../run/trace.ts"),
+  },
+  {
+    path: "events",
+    summary: "show what happened on the node lately, or with -f what happens, over all models",
+    details:
+      "A node remembers the last steps of this life in memory. With -f a broken connection is made again, and goes on after the last step that was shown.",
+    options: [
+      { flags: "-f, --follow", summary: "only what comes, until interrupted" },
+      { flags: "--kind <kinds>", summary: "only some of message, processor, actor, instance, task, graph; joined by commas" },
+    ],
+    examples: [
+      { line: "events", does: "what happened lately, the oldest first" },
+      { line: "events -f --kind message,graph -o json", does: "each new step as a line of JSON" },
+    ],
+    load: () => import("../run/events.ts"),
   },
 ];

@@ -40,6 +40,20 @@ export const nodeCommands: readonly CommandSpec[] = [
     load: () => import("../run/status.ts"),
   },
   {
+    path: "console",
+    summary: "print the address of the node's web console, with the token in it",
+    details: "The token stands behind #, so the browser sends it to nobody; whoever has the address has the token.",
+    options: [
+      { flags: "--open", summary: "and open it in the browser, at a terminal" },
+      { flags: "--no-open", summary: "only print it (the default)" },
+    ],
+    examples: [
+      { line: "console", does: "the address, to open it yourself" },
+      { line: "console --open", does: "print it and open it" },
+    ],
+    load: () => import("../run/console.ts"),
+  },
+  {
     path: "doctor",
     summary: "look for what is wrong on this machine and with its node, and say what to do",
     details: "Ends with status 1 if something is wrong; warnings alone do not count.",

@@ -1,0 +1,64 @@
+import type { ApiClient } from "./client.ts";
+import { readEvents } from "./events.ts";
+import { paths } from "./paths.ts";
+
+/** One thing that happened on the node. */
+export interface StepView {
+  readonly sequence: number;
+  readonly at: string;
+  readonly kind: string;
+  readonly what: string;
+  readonly type: string;
+  readonly member?: string;
+  readonly traceId?: string;
+  readonly ms?: number;
+  readonly code?: string;
+}
+
+/** Fewer than a node gives at once, so that what happens between two questions does not make it too many. */
+const LOOK_BACK = 900;
+
+/** No step has this sequence yet: a node that is to go on after it answers with where it is. */
+export const AFTER_ALL = Number.MAX_SAFE_INTEGER;
+
+/** The last steps that the node remembers, of these kinds or of all, the oldest first. */
+export async function rememberedSteps(client: ApiClient, kinds: string | undefined): Promise<readonly StepView[]> {
+  const wanted = kinds === undefined ? undefined : new Set(kinds.split(","));
+  let last = await lastSequence(client, kinds);
+  while (last > 0) {
+    const steps = await stepsBetween(client, Math.max(0, last - LOOK_BACK), last);
+    if (typeof steps !== "number") return steps.filter(({ kind }) => wanted?.has(kind) ?? true);
+    last = steps;
+  }
+  return [];
+}
+
+async function lastSequence(client: ApiClient, kinds: string | undefined): Promise<number> {
+  for await (const { name, data } of events(client, { kinds, since: AFTER_ALL })) {
+    if (name === "resync") return fromOf(data);
+  }
+  return 0;
+}
+
+/** The steps, or where the node is now, which is too far from there. */
+async function stepsBetween(client: ApiClient, since: number, last: number): Promise<StepView[] | number> {
+  const steps: StepView[] = [];
+  // Without kinds: the last one shows that all have come.
+  for await (const { name, data } of events(client, { since })) {
+    if (name === "resync") return fromOf(data);
+    if (name !== "step") continue;
+    const step = JSON.parse(data) as StepView;
+    if (step.sequence <= last) steps.push(step);
+    if (step.sequence >= last) break;
+  }
+  return steps;
+}
+
+async function* events(client: ApiClient, query: Readonly<Record<string, string | number | undefined>>) {
+  const { body } = await client.request({ path: paths.events, query, headers: { accept: "text/event-stream" } });
+  yield* readEvents(body);
+}
+
+function fromOf(data: string): number {
+  return (JSON.parse(data) as { readonly from: number }).from;
+}
