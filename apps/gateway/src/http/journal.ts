@@ -99,7 +99,7 @@ function readRoutes(api: Api, journal: Journal): void {
 function eventRoute(api: Api, { node, clock, stopping }: HttpContext): void {
   const { journal } = node;
   // Sequences begin anew with every life of the node; an id of another life is none to go on after.
-  const life = node.startedAtMs.toString(36);
+  const life = Math.floor(node.startedAtMs).toString(36);
   const schema = {
     operationId: "watchEvents",
     summary:
@@ -130,7 +130,13 @@ function eventRoute(api: Api, { node, clock, stopping }: HttpContext): void {
     }
     const stop = journal.follow(add);
     const signal = AbortSignal.any([withdrawalOf(reply), stopping]);
-    signal.addEventListener("abort", () => events.end(), { once: true });
+    // A client that is gone before it has read anything never comes to the end of what it reads.
+    const end = (): void => {
+      stop();
+      events.end();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
     return send(reply, "text/event-stream", events.read(stop));
   });
 }
