@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { coreError } from "@metanode/core/errors";
-import { Exit } from "./exit.ts";
+import { Exit, INTERRUPTED } from "./exit.ts";
 import type { Invocation } from "./invocation.ts";
 
 /**
@@ -13,7 +13,17 @@ export async function confirm(invocation: Invocation, question: string): Promise
     throw coreError("usage.invalid", `${question} There is no terminal to ask at; say --yes`);
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`${question} [y/N] `);
-  terminal.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new Exit(1);
+  const interrupted = new AbortController();
+  terminal.on("SIGINT", () => interrupted.abort());
+  try {
+    const answer = await terminal.question(`${question} [y/N] `, { signal: interrupted.signal });
+    if (/^y(es)?$/i.test(answer.trim())) return;
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+    process.stderr.write("\n");
+    throw new Exit(INTERRUPTED);
+  } finally {
+    terminal.close();
+  }
+  throw new Exit(1);
 }

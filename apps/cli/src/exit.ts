@@ -14,3 +14,5 @@ export class Exit extends Error {
 
 /** The exit status of a bulk of which some, but not all, failed. */
 export const PARTIAL = 8;
+/** What a shell reports for a program that Ctrl-C ended: 128 + SIGINT. */
+export const INTERRUPTED = 130;

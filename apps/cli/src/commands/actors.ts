@@ -1,4 +1,5 @@
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "../command.ts";
+import { WATCH } from "./watch.ts";
 
 const ACTOR: ArgumentSpec = {
   usage: "<actor>",
@@ -20,7 +21,7 @@ export const actorCommands: readonly CommandSpec[] = [
   {
     path: "actor ls",
     summary: "list the actors of the node, the oldest first",
-    options: PAGE,
+    options: [...PAGE, WATCH],
     examples: [
       { line: "actor ls", does: "what lives, and how much mail waits for it" },
       { line: "actor ls --limit 1000 -o json", does: "the first thousand, for programs" },

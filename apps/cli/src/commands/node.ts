@@ -1,4 +1,5 @@
 import type { CommandSpec } from "../command.ts";
+import { WATCH } from "./watch.ts";
 
 /** Commands about a node as a whole. */
 export const nodeCommands: readonly CommandSpec[] = [
@@ -28,13 +29,10 @@ export const nodeCommands: readonly CommandSpec[] = [
   {
     path: "status",
     summary: "show the node, its health, processors, types with their rates, backlog and dead letters",
-    options: [
-      { flags: "-w, --watch", summary: "show it again and again until interrupted" },
-      { flags: "--interval <duration>", summary: "between two looks with --watch (default 2s)", kind: "duration" },
-    ],
+    options: [WATCH, { flags: "--interval <duration>", summary: "the same as the value of --watch", kind: "duration" }],
     examples: [
       { line: "status", does: "how the node does now" },
-      { line: "status --watch --interval 1s", does: "keep looking" },
+      { line: "status --watch 1s", does: "keep looking" },
       { line: "status -o json", does: "the same for programs" },
     ],
     load: () => import("../run/status.ts"),

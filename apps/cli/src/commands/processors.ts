@@ -1,4 +1,5 @@
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "../command.ts";
+import { WATCH } from "./watch.ts";
 
 const NAME: ArgumentSpec = { usage: "<name>", summary: "name of the processor", complete: "processor" };
 const COMMAND: ArgumentSpec = { usage: "[command...]", summary: "the program and its arguments, after --" };
@@ -20,7 +21,11 @@ export const processorCommands: readonly CommandSpec[] = [
   {
     path: "processor ls",
     summary: "list the processors of the node",
-    examples: [{ line: "processor ls", does: "what runs, and how it does" }],
+    options: [WATCH],
+    examples: [
+      { line: "processor ls", does: "what runs, and how it does" },
+      { line: "processor ls -w 1s", does: "and how that changes" },
+    ],
     load: () => import("../run/processor-list.ts"),
   },
   {

@@ -1,4 +1,5 @@
 import type { ArgumentSpec, CommandSpec, OptionSpec } from "../command.ts";
+import { WATCH } from "./watch.ts";
 
 const GRAPH: ArgumentSpec = { usage: "<graph>", summary: "name of the graph" };
 const DOCUMENT: ArgumentSpec = {
@@ -62,6 +63,7 @@ export const streamCommands: readonly CommandSpec[] = [
     options: [
       { flags: "--limit <count>", summary: "at most this many (default 100)", kind: "count" },
       { flags: "--cursor <cursor>", summary: "go on where the last page ended" },
+      WATCH,
     ],
     examples: [{ line: "stream ls", does: "which run, and why others do not" }],
     load: () => graphs().then(({ list }) => ({ run: list })),

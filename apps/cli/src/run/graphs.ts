@@ -5,10 +5,12 @@ import { readEvents } from "../api/events.ts";
 import type { ActionView, GraphView, StageLineView, StatusView, TappedView, VersionView } from "../api/graphs.ts";
 import { paths } from "../api/paths.ts";
 import type { Items } from "../api/views.ts";
+import type { Page } from "../api/workflows.ts";
 import { confirm } from "../confirm.ts";
 import { readInput } from "../data.ts";
 import type { Invocation } from "../invocation.ts";
 import { actionTable, graphDetails, graphTable, historyTable, stageLine, statusText, tappedText } from "../output/graphs.ts";
+import { showPage } from "../watch.ts";
 
 /** Longer than a graph may take to drain. */
 const STOP_SLACK_MS = 10_000;
@@ -16,12 +18,12 @@ const GRACE_MS = 30_000;
 
 /** `metanode stream ls` */
 export async function list(invocation: Invocation): Promise<void> {
-  const { output } = invocation;
   const client = await invocation.client();
   const query = { limit: invocation.number("limit"), cursor: invocation.text("cursor") };
-  const answer = await client.json<Items<GraphView> & { readonly next?: string }>({ path: paths.graphs, query });
-  await output.show(answer, () => graphTable(output, answer.items));
-  if (output.format === "table" && answer.next !== undefined) output.talk(`there are more: --cursor ${answer.next}`);
+  await showPage(invocation, {
+    look: () => client.json<Page<GraphView>>({ path: paths.graphs, query }),
+    text: ({ items }) => graphTable(invocation.output, items),
+  });
 }
 
 /** `metanode stream get` */

@@ -6,7 +6,8 @@ import type { Invocation } from "../invocation.ts";
 import type { Output } from "../output/output.ts";
 import { paintState, processorTable } from "../output/processors.ts";
 import { renderFields } from "../output/table.ts";
-import { nowMs, pause } from "../time.ts";
+import { nowMs } from "../time.ts";
+import { type Look, showOrWatch } from "../watch.ts";
 
 /** Everything that is shown: the answers of the API under one roof. */
 interface Status {
@@ -28,43 +29,26 @@ interface TypeRate {
   readonly perSecond: number;
 }
 
-/** An earlier look, to make rates from. */
-interface Look {
-  readonly atMs: number;
-  readonly counts: ReadonlyMap<string, number>;
-}
-
-const DEFAULT_INTERVAL_MS = 2_000;
-/** To the top left and everything gone, as `clear` does. */
-const CLEAR = "\u001b[H\u001b[2J\u001b[3J";
-
 /** `metanode status` */
 export async function run(invocation: Invocation): Promise<void> {
-  const { output } = invocation;
   const client = await invocation.client();
-  if (!invocation.has("watch")) {
-    const status = await look(client);
-    await output.show(status, () => textOf(output, status));
-    return;
-  }
-  const intervalMs = invocation.number("interval") ?? DEFAULT_INTERVAL_MS;
-  let last: Look | undefined;
-  for (;;) {
-    const status = await look(client, last);
-    last = { atMs: nowMs(), counts: new Map(status.types.map(({ type, count }) => [type, count])) };
-    await output.item(status, () => `${output.isTerminal ? CLEAR : ""}${textOf(output, status)}${output.isTerminal ? "" : "\n"}`);
-    await pause(intervalMs);
-  }
+  await showOrWatch<Status>(invocation, {
+    look: (last) => look(client, last),
+    text: (status) => textOf(invocation.output, status),
+  });
 }
 
-async function look(client: ApiClient, last?: Look): Promise<Status> {
+async function look(client: ApiClient, last: Look<Status> | undefined): Promise<Status> {
   const [node, processors, types, stats] = await Promise.all([
     client.json<NodeView>({ path: paths.node }),
     client.json<Items<ProcessorView>>({ path: paths.processors }),
     client.json<Items<TypeView>>({ path: paths.types }),
     client.json<Items<StatsView>>({ path: paths.stats }),
   ]);
-  const since = last ?? { atMs: Date.parse(node.startedAt), counts: new Map<string, number>() };
+  const since = {
+    atMs: last?.atMs ?? Date.parse(node.startedAt),
+    counts: new Map(last?.value.types.map(({ type, count }) => [type, count])),
+  };
   return { node, processors: processors.items, types: ratesOf({ node, types: types.items, stats: stats.items }, since) };
 }
 
@@ -74,7 +58,13 @@ interface Answers {
   readonly stats: readonly StatsView[];
 }
 
-function ratesOf({ node, types, stats }: Answers, since: Look): TypeRate[] {
+/** What the rates are counted from. */
+interface Since {
+  readonly atMs: number;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+function ratesOf({ node, types, stats }: Answers, since: Since): TypeRate[] {
   const counters = new Map(stats.map((one) => [one.type, one]));
   const names = new Set([...types.map(({ type }) => type), ...counters.keys(), ...Object.keys(node.backlog)]);
   const seconds = Math.max(0.001, (nowMs() - since.atMs) / 1_000);

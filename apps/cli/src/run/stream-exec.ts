@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { coreError } from "@metanode/core/errors";
 import { createMemoryLog } from "@metanode/core/log";
 import { compileGraph, type GraphDocument, openStreams, planGraph, type Streams } from "@metanode/streaming";
-import { Exit } from "../exit.ts";
+import { Exit, INTERRUPTED, PARTIAL } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import { statusText } from "../output/graphs.ts";
 import type { Output } from "../output/output.ts";
@@ -23,15 +23,23 @@ export async function run(invocation: Invocation): Promise<void> {
     functions: { [STANDARD_OUTPUT]: (record: unknown) => written(output, record) },
     onChange: () => changed.dispatchEvent(new Event("change")),
   });
-  const interrupt = (): void => void streams.stop("exec").catch(() => undefined);
+  let isInterrupted = false;
+  const interrupt = (): void => {
+    isInterrupted = true;
+    void streams.stop("exec").catch(() => undefined);
+  };
   process.once("SIGINT", interrupt);
   try {
     await streams.apply(withStandardOutput(document));
     streams.graph("exec").log.follow(({ node, text }) => output.talk(`${node === "" ? "graph" : node}: ${text}`));
     await streams.run("exec");
-    const last = await untilEnd(streams, changed);
+    const last = await untilEnd(streams, changed).catch((error: unknown) => {
+      // Ctrl-C reaches the programs of the stages too, and may end them first.
+      throw isInterrupted ? new Exit(INTERRUPTED) : error;
+    });
     if (invocation.has("stats") && last !== undefined) output.talk(statusText(output, last));
     await tellLetters(invocation, log);
+    if (isInterrupted) throw new Exit(INTERRUPTED);
   } finally {
     process.removeListener("SIGINT", interrupt);
     await streams.close();
@@ -64,14 +72,14 @@ function written(output: Output, record: unknown): Promise<void> | undefined {
   return new Promise((resolve) => process.stdout.once("drain", resolve));
 }
 
-/** Waits for the end; returns the last numbers. @throws {Exit} 1 – it failed */
+/** Waits for the end; returns the last numbers. @throws {MetanodeError} processor.failed */
 async function untilEnd(streams: Streams, changed: EventTarget) {
   let last = streams.status("exec");
   for (;;) {
     last = streams.status("exec") ?? last;
     const { state, reason } = streams.get("exec");
     if (state === "completed" || state === "stopped") return last && { ...last, state, at: new Date().toISOString() };
-    if (state === "restarting" || state === "failed") throw coreError("call.cancelled", `the graph failed: ${reason}`);
+    if (state === "restarting" || state === "failed") throw coreError("processor.failed", `the graph failed: ${reason}`);
     await Promise.race([
       new Promise((resolve) => changed.addEventListener("change", resolve, { once: true })),
       new Promise((resolve) => setTimeout(resolve, 200)),
@@ -83,7 +91,7 @@ async function untilEnd(streams: Streams, changed: EventTarget) {
 async function tellLetters({ output }: Invocation, log: ReturnType<typeof createMemoryLog>): Promise<void> {
   const { items } = await log.deadLetters.list();
   for (const { message, error } of items) output.talk(`given up: ${JSON.stringify(message.data)}: ${error.message}`);
-  if (items.length > 0) throw new Exit(8);
+  if (items.length > 0) throw new Exit(PARTIAL);
 }
 
 /** An expression with its commands, or a file. */
