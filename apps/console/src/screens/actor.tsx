@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Views } from "../api.ts";
-import { duration } from "../format.ts";
+import { duration, quoted } from "../format.ts";
 import { ActButton, DangerButton, useAct } from "../parts/act.tsx";
 import { State } from "../parts/badge.tsx";
 import { Button } from "../parts/button.tsx";
@@ -33,7 +33,7 @@ function OneActor({ id }: { id: string }) {
     <Page
       title={name}
       lead={data === undefined ? undefined : <Lead state={data.state} behaviour={data.behaviour} uptimeMs={data.uptimeMs} />}
-      cli={cliOf("actor", data?.name ?? id)}
+      cli={cliOf(data?.name ?? id)}
       actions={
         data === undefined ? null : (
           <>
@@ -95,7 +95,7 @@ function OneMeta({ id }: { id: string }) {
           <Lead state={data.state} behaviour={`${data.behaviour}, a meta-process`} uptimeMs={data.uptimeMs} />
         )
       }
-      cli={cliOf("actor meta", id)}
+      cli={cliOf(`meta:${id}`)}
       actions={
         data === undefined ? null : (
           <DangerButton
@@ -154,13 +154,13 @@ function Lead({ state, behaviour, uptimeMs }: { state: string; behaviour: string
   );
 }
 
-function cliOf(command: string, name: string): string[] {
-  const words = command === "actor" ? "" : " --meta";
+function cliOf(name: string): string[] {
+  const shell = quoted(name);
   return [
-    `npx metanode actor get ${name}${words}`,
-    `npx metanode actor inspect ${name}${words}`,
-    `npx metanode actor send ${name}${words} '{…}'`,
-    `npx metanode actor call ${name}${words} '{…}'`,
+    `npx metanode actor get ${shell}`,
+    `npx metanode actor inspect ${shell}`,
+    `npx metanode actor send ${shell} '{…}'`,
+    `npx metanode actor call ${shell} '{…}'`,
   ];
 }
 

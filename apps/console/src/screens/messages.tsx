@@ -70,7 +70,7 @@ export function Messages() {
     <Page
       title="Messages"
       lead={`What the router dispatches, live. The last ${KEPT} are kept here.`}
-      cli={["npx metanode events -f --kind message", "npx metanode trace TRACE", "npx metanode types"]}
+      cli={["npx metanode messages", "npx metanode events -f --kind message", "npx metanode trace TRACE", "npx metanode types"]}
       actions={
         <Link className="button" data-kind="primary" to="/messages/send" search={type === undefined ? {} : { type }}>
           Send a message

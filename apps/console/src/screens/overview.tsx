@@ -46,7 +46,7 @@ export function Overview() {
           {time(startedAt)}
         </span>
       }
-      cli={["npx metanode status", "npx metanode stats", "npx metanode doctor"]}
+      cli={["npx metanode status", "npx metanode messages --failed", "npx metanode doctor"]}
     >
       <section className="tiles" aria-label="Numbers">
         <Tile to="/messages" text="messages per second" value={short(rate)} extra={<Sparkline values={rates} />} />

@@ -45,7 +45,7 @@ export function Stream() {
         `npx metanode stream run ${shell}`,
         `npx metanode stream stop ${shell}`,
         `npx metanode stream logs ${shell} -f`,
-        `npx metanode stream tap ${shell} FROM..TO`,
+        `npx metanode stream tap ${shell} FROM TO`,
       ]}
       actions={data === undefined ? null : <Life graph={data} />}
     >

@@ -147,7 +147,7 @@ function Instances({ counts }: { counts: NonNullable<Views["WorkflowStats"]["cou
       {isPending ? <Loading what="the instances" /> : null}
       {error === null ? null : <Failure error={error} />}
       {data !== undefined && rows.length === 0 ? (
-        <Empty title="No instance is stored here" command={"npx metanode instance put META --content '{…}'"}>
+        <Empty title="No instance is stored here" command={"npx metanode instance put META '{…}'"}>
           An instance comes from an input: put one in, or send a message whose type is an input.
         </Empty>
       ) : null}
