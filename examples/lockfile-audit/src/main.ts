@@ -2,7 +2,6 @@
  * The main job of this repository: brings up a node, audits a lockfile with a pool of processes, prints what it found,
  * and keeps the node up. `npm start -- --help` says how to use it.
  */
-import { enableCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import { hasCode, toWire } from "@metanode/core";
 import type { Gateway } from "@metanode/gateway";
@@ -61,7 +60,6 @@ async function main(args: readonly string[]): Promise<void> {
 
 /** A node with a data folder, the HTTP API, the pool of inspectors, the actor of the totals, and the workflow of the packages. */
 async function openNode(flags: Flags): Promise<Gateway> {
-  keepCompiled();
   // Loaded only now: it takes most of the start's time, and a wrong flag or lockfile should not have to wait for it.
   const [{ openGateway }, { totalsActor }] = await Promise.all([import("@metanode/gateway"), import("./totals.ts")]);
   const open = (port: number): Promise<Gateway> =>
@@ -90,12 +88,6 @@ async function openNode(flags: Flags): Promise<Gateway> {
 function ledgerOf({ nature }: Gateway): Ledger {
   if (nature === undefined) throw new Error("the node was made without workflows");
   return new Ledger(nature.workflows);
-}
-
-/** Has Node keep what it compiles, in the system's temporary folder: it saves the next start about a fifth of its work. */
-function keepCompiled(): void {
-  const { directory } = enableCompileCache();
-  if (directory !== undefined) process.env.NODE_COMPILE_CACHE ??= directory;
 }
 
 /** Where the packages stand, after the reviews; undefined where that cannot be known, which it says: the audit does without. */

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import fastifyStatic from "@fastify/static";
+import send from "@fastify/send";
 import { coreError } from "@metanode/core";
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Api } from "./context.ts";
 
 /** Where the console's files are: in the published package, or else in the repository, where `npm ci` makes them. */
@@ -23,31 +24,55 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+/** What the console's files are, by the end of their names. */
+const TYPES: Readonly<Record<string, string>> = {
+  css: "text/css; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+};
+/** Compressed forms that lie beside the files, the smaller one first. */
+const ENCODINGS = [
+  ["br", ".br"],
+  ["gzip", ".gz"],
+] as const;
+
 /** The web console at `/console/`, whose files anybody may have: they know nothing, and what they ask for needs a token. */
-export async function consoleRoutes(app: Api): Promise<void> {
+export function consoleRoutes(app: Api): void {
   const root = PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((folder) =>
     existsSync(`${folder}index.html`),
   );
   const hide = { schema: { hide: true } };
   app.get("/", hide, async (_request, reply) => reply.redirect("/console/", 302));
   app.get("/console", hide, async (_request, reply) => reply.redirect("/console/", 301));
-  if (root === undefined) {
-    app.get("/console/*", hide, async () => {
-      throw coreError("resource.not_found", "the console's files are not there; make them with `npm run site -w apps/console`");
-    });
-    return;
-  }
-  await app.register(fastifyStatic, { root, serve: false, preCompressed: true, cacheControl: false });
   app.get<{ Params: { "*": string } }>("/console/*", hide, async (request, reply) => {
+    if (root === undefined) {
+      throw coreError("resource.not_found", "the console's files are not there; make them with `npm run site -w apps/console`");
+    }
     const path = request.params["*"];
-    const isFile = /^(assets\/)?[\w.-]+\.\w+$/.test(path);
     reply.header("content-security-policy", POLICY);
     reply.header("cache-control", path.startsWith("assets/") ? FOR_EVER : "no-cache");
     // What is no file is a screen, and the page finds out which.
-    return send(reply, isFile ? path : "index.html");
+    return answerFile(request, reply, { root, path: /^(assets\/)?[\w.-]+\.\w+$/.test(path) ? path : "index.html" });
   });
 }
 
-function send(reply: FastifyReply, path: string): FastifyReply {
-  return reply.sendFile(path);
+async function answerFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { root, path }: { root: string; path: string },
+): Promise<FastifyReply> {
+  const accepted = request.headers["accept-encoding"] ?? "";
+  const [encoding, ending] = ENCODINGS.find(([name, end]) => accepted.includes(name) && existsSync(join(root, path + end))) ?? [
+    "",
+    "",
+  ];
+  const found = await send(request.raw, `/${path}${ending}`, { root, cacheControl: false, dotfiles: "deny" });
+  if (found.type !== "file") {
+    throw coreError("resource.not_found", `the console has no file ${path}; it is at /console/`, { details: { path } });
+  }
+  reply.code(found.statusCode).headers(found.headers).header("vary", "accept-encoding");
+  reply.type(TYPES[path.split(".").at(-1) ?? ""] ?? "application/octet-stream");
+  if (encoding !== "") reply.header("content-encoding", encoding);
+  return reply.send(found.stream);
 }

@@ -7,7 +7,7 @@ import type { NatureValues } from "../config/types.ts";
 import { loadFlows } from "./flows.ts";
 
 /*
- * W1. What belongs to workflows is loaded when a node that runs them starts, and no sooner.
+ * W1. What belongs to workflows is loaded by a node that runs them and by no other; while what starts before them starts.
  * W2. What the files declare is in force before the first work is done.
  */
 
@@ -37,9 +37,12 @@ class HostedWorkflows implements WorkflowsModule {
   readonly name = "nature";
   readonly #values: NatureValues;
   readonly #surroundings: WorkflowsSurroundings;
+  readonly #loading = Promise.all([import("@metanode/nature/internal"), import("@metanode/nature/module")]);
   #module: NatureModule | undefined;
 
   constructor(values: NatureValues, surroundings: WorkflowsSurroundings) {
+    // Whoever starts the module is told.
+    this.#loading.catch(() => undefined);
     this.#values = values;
     this.#surroundings = surroundings;
   }
@@ -50,8 +53,7 @@ class HostedWorkflows implements WorkflowsModule {
   }
 
   async start(host: ModuleHost): Promise<void> {
-    const { remoteExecutors } = await import("@metanode/nature/internal");
-    const { nature } = await import("@metanode/nature/module");
+    const [{ remoteExecutors }, { nature }] = await this.#loading;
     const { databaseUrl, flows, concurrency, callbackUrl } = this.#values;
     const { kernel, callbackUrl: ownUrl } = this.#surroundings;
     const module = nature({
