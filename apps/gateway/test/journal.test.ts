@@ -286,6 +286,41 @@ describe("the events of a node", () => {
     expect(await again.take(1)).toMatchObject([{ event: "resync", data: { from: 1 } }]);
   });
 
+  test("tell what becomes of a graph, each time once, also where it begins with the node", async () => {
+    using folder = tempFolder();
+    const open = () => openGateway({ data: folder.file("data"), listen: { port: 0 }, logger: silent });
+    const ticking = (text: string) => ({
+      name: "ticking",
+      expression: "ticks; drop",
+      nodes: [
+        { name: "ticks", action: "generate", with: { intervalMs: 5, template: text } },
+        { name: "drop", command: "cat" },
+      ],
+    });
+    const graphSteps = ({ node }: Awaited<ReturnType<typeof open>>) =>
+      node.journal.since(0, 100, ({ kind }) => kind === "graph").map(({ what, type }) => `${what} ${type}`);
+    {
+      await using gateway = await open();
+      const streams = await gateway.streams.streams();
+      await streams.apply(ticking("a"));
+      await streams.run("ticking");
+      await streams.apply(ticking("a"));
+      await streams.pause("ticking");
+      await streams.resume("ticking");
+      await streams.apply(ticking("b"));
+      expect(graphSteps(gateway).slice(0, 4)).toEqual(
+        ["applied", "running", "paused", "running"].map((type) => `ticking ${type}`),
+      );
+      expect(graphSteps(gateway).filter((text) => text === "ticking applied")).toHaveLength(2);
+    }
+    await using gateway = await open();
+    expect(graphSteps(gateway)).toEqual(["ticking running"]);
+    const streams = await gateway.streams.streams();
+    await streams.stop("ticking", { now: true });
+    await streams.remove("ticking");
+    expect(graphSteps(gateway)).toEqual(["running", "stopped", "gone"].map((type) => `ticking ${type}`));
+  });
+
   test("want the token", async () => {
     for (const path of ["/events", "/messages/feed", `/traces/${newTrace()}`]) {
       expect((await fetch(`${subject.gateway.url}/api/v1${path}`)).status).toBe(401);

@@ -17,9 +17,13 @@ export function streaming(options: StreamingModuleOptions = {}): StreamingModule
   return new StreamingOnNode(options);
 }
 
+/** What was told of a graph last. */
+type Told = Pick<GraphInfo, "version" | "epoch"> & { readonly state: GraphInfo["state"] | "gone" };
+
 class StreamingOnNode implements StreamingModule {
   readonly name = "streams";
   readonly #options: StreamingModuleOptions;
+  readonly #told = new Map<string, Told>();
   #streams: Streams | undefined;
 
   constructor(options: StreamingModuleOptions) {
@@ -31,20 +35,25 @@ class StreamingOnNode implements StreamingModule {
     return this.#streams;
   }
 
-  async start({ folder, clock, log, router, metrics, journal, logger }: ModuleHost): Promise<void> {
+  async start(host: ModuleHost): Promise<void> {
+    const { folder, clock, log, router, metrics } = host;
     const { onChange } = this.#options;
-    this.#streams = await openStreams({
+    // Graphs that begin with the node change before there is anybody to ask about them.
+    const early = new Set<string>();
+    const streams = await openStreams({
       ...this.#options,
       folder: join(folder, "streams"),
       clock,
       services: { log, router },
       onChange: (name) => {
-        const state = this.#stateOf(name);
-        logger.info({ graph: name, state }, `graph ${name} is ${state}`);
-        journal.add({ kind: "graph", what: name, type: state });
+        if (this.#streams === undefined) early.add(name);
+        else this.#tell(host, name, this.#streams);
         onChange?.(name);
       },
     });
+    for (const { name, version } of streams.list()) this.#told.set(name, { version, state: "stopped", epoch: 0 });
+    this.#streams = streams;
+    for (const name of early) this.#tell(host, name, streams);
     exposeMetrics(metrics, () => this.#streams);
   }
 
@@ -65,8 +74,16 @@ class StreamingOnNode implements StreamingModule {
     this.#streams = undefined;
   }
 
-  #stateOf(name: string): string {
-    return this.#streams?.list().find((graph) => graph.name === name)?.state ?? "gone";
+  /** What has become of a graph, each time once: another version is `applied`, whatever its state was and stays. */
+  #tell({ logger, journal }: ModuleHost, name: string, streams: Streams): void {
+    const known = this.#told.get(name);
+    const now: Told = streams.list().find((graph) => graph.name === name) ?? { version: 0, state: "gone", epoch: 0 };
+    if (known?.version === now.version && known.state === now.state && known.epoch === now.epoch) return;
+    const type = now.state !== "gone" && known?.version !== now.version ? "applied" : now.state;
+    if (now.state === "gone") this.#told.delete(name);
+    else this.#told.set(name, { version: now.version, state: now.state, epoch: now.epoch });
+    logger.info({ graph: name, state: now.state }, `graph ${name} is ${type}`);
+    journal.add({ kind: "graph", what: name, type });
   }
 }
 
