@@ -42,7 +42,7 @@ export function accept(catalog: Catalog, input: InstanceInput, limits: DataLimit
   const data = { content, context, sysContext, states };
   checkData(meta, data, limits);
   const given = checkId(String(input.id ?? "0"));
-  const id = given === "0" && para === "" ? idOfData(data) : given;
+  const id = given === "0" && para === "" ? idOfData({ ...data, context: untraced(context) }) : given;
   return { meta, instance: { meta: meta.meta, id, para, version, ...data, from: undefined, createdMs: Math.floor(nowMs) } };
 }
 
@@ -68,14 +68,18 @@ function statesOf(meta: LoadedMeta, states: readonly string[]): string[] {
   return meta.states.check(states);
 }
 
-/** Whether two instances say the same. */
+/** Whether two instances say the same. Which trace they are part of says nothing: what is sent again comes in another one. */
 export function saysTheSame(a: Instance, b: Instance): boolean {
   return (
     a.content === b.content &&
     a.states.join() === b.states.join() &&
-    sameEntries(a.context, b.context) &&
+    sameEntries(untraced(a.context), untraced(b.context)) &&
     sameEntries(a.sysContext, b.sysContext)
   );
+}
+
+function untraced({ traceparent: _, ...context }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return context;
 }
 
 function sameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {

@@ -68,16 +68,18 @@ export class InputMember implements Member {
   #inputOf(nature: Nature, message: Message, origin: Locator): InstanceInput {
     const { meta, map } = this.#spec;
     const { isStateful } = nature.registry.catalog.meta(meta);
+    // What runs for it later is part of the same trace.
+    const trace: Readonly<Record<string, string>> = message.traceparent === undefined ? {} : { traceparent: message.traceparent };
     const preset: Omit<InstanceInput, "meta"> = {
       content: contentOf(message),
       ...(isStateful && message.subject !== undefined
         ? { para: message.subject }
         : { id: idOfOutput({ from: origin, to: meta, index: 0 }) }),
-      // What runs for it later is part of the same trace.
-      ...(message.traceparent === undefined ? {} : { context: { traceparent: message.traceparent } }),
+      context: trace,
     };
-    const given = map?.(message);
-    if (given === undefined) return { meta, ...preset };
+    const mapped = map?.(message);
+    if (mapped === undefined) return { meta, ...preset };
+    const given = { ...mapped, context: { ...trace, ...mapped.context } };
     // Whoever says what it is, says which one it is: the two belong together.
     const { id: _id, para: _para, ...rest } = preset;
     return given.id === undefined && given.para === undefined ? { meta, ...preset, ...given } : { meta, ...rest, ...given };

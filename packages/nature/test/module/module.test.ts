@@ -5,7 +5,7 @@ import { createNode, handlerMember, type MetaNode, processors } from "@metanode/
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
 import { defineFlow, meta } from "../../src/index.ts";
-import { type NatureModule, type NatureModuleOptions, nature } from "../../src/module/index.ts";
+import { type InputAnswer, type NatureModule, type NatureModuleOptions, nature } from "../../src/module/index.ts";
 import { eventually, testFolder } from "../fixtures/folder.ts";
 
 const shop = defineFlow({
@@ -141,6 +141,29 @@ describe("workflows on a node", () => {
       context: { vip: "" },
     });
     await expect(node.call({ type: "shop.order", data: {} })).rejects.toMatchObject({ code: "message.schema" });
+  });
+
+  test("know what is mapped as the same again, and keep its trace, whatever trace it comes in", async () => {
+    await using folder = await testFolder();
+    const mapped = { "shop.data": "B:shop/order:1", "shop.moved": "B:shop/state:1" } as const;
+    await using hosted = await openNode(folder.path, {
+      withProcessor: false,
+      options: {
+        flows: [shop],
+        inputs: {
+          // The data itself says which one it is.
+          "shop.data": { meta: mapped["shop.data"], map: () => ({ id: "0", context: { vip: "" } }) },
+          "shop.moved": { meta: mapped["shop.moved"], map: () => ({ para: "order-9", version: 1 }) },
+        },
+      },
+    });
+    const { node, module } = hosted;
+    for (const type of Object.keys(mapped)) {
+      const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+      const first = (await node.call({ type, data: { no: 5 }, traceparent })) as InputAnswer;
+      expect(await node.call({ type, data: { no: 5 } })).toEqual({ ...first, isNew: false });
+      expect((await module.nature.instance(first))?.context).toMatchObject({ traceparent });
+    }
   });
 
   test("keep what nobody is there to do, and do it when the node comes up with somebody who can", async () => {
