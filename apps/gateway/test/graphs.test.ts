@@ -94,7 +94,7 @@ describe("a graph over HTTP", () => {
         {
           kind: "unexpected-token",
           line: 1,
-          column: 11,
+          column: 10,
           message: expect.stringContaining("found `;`"),
           caret: expect.any(String),
         },

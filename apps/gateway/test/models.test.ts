@@ -246,6 +246,21 @@ describe("a message on its way through all the models", () => {
     expect([await label(pots), await label(cups)]).toEqual(['{"LABEL":"POT","PRICE":3}', '{"LABEL":"CUP","PRICE":15}']);
   });
 
+  test("ends where it fails, and its trace says where and why", async () => {
+    const traceId = newTrace();
+    const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
+    const isThrough = Promise.all(["failed", "order.placed", "order.intake"].map((type) => step(isOf(traceId, type))));
+    await subject.post({ type: "order.intake", data: { item: "gold", amount: 1 } }, { headers });
+    await isThrough;
+    const hops = await hopsOf(traceId);
+    const [key] = hops.flatMap(({ type, what }) => (type === shop.names.order ? [what] : []));
+    expect(hops.filter(({ code }) => code !== undefined)).toMatchObject([
+      { kind: "message", type: "order.price", code: "executor.logic" },
+      { kind: "task", type: "failed", what: `${key} -> ${shop.names.priced}`, code: "executor.logic" },
+    ]);
+    expect(hops).toHaveLength(5);
+  });
+
   test("is done once, though its sender has sent it twice", async () => {
     const traceId = newTrace();
     const event = eventOf({ type: "order.intake", data: { item: "can", amount: 3 } }) as { type: string };

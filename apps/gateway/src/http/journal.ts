@@ -12,7 +12,9 @@ const StepView = z
     sequence: z.int().describe("Counts up with every step since the start of the node."),
     at: z.string(),
     kind: z.enum(KINDS),
-    what: z.string().describe("The id of a message, the key of an instance, the name of a process or a graph."),
+    what: z
+      .string()
+      .describe("The id of a message, the key of an instance, what a task made of what, the name of a process or a graph."),
     type: z.string().describe("The type of a message, the meta of an instance, or what became of a process or a graph."),
     member: z.string().optional().describe("Who answered."),
     traceId: z.string().optional().describe("Joins what belongs together over all the models."),

@@ -10,7 +10,7 @@ export interface Step {
   /** When it was over, in milliseconds since the Unix epoch. */
   readonly atMs: number;
   readonly kind: StepKind;
-  /** What it happened to: the id of a message, the key of an instance, the name of a process or a graph. */
+  /** What it happened to: the id of a message, the key of an instance, what a task made of what, the name of a process or a graph. */
   readonly what: string;
   /** The type of a message, the meta of an instance, or what became of a process or a graph. */
   readonly type: string;

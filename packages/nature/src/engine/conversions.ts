@@ -346,7 +346,8 @@ export class Conversions {
     const { task } = job;
     fault?.("task.fail");
     measures.count("failed", task.upstream.meta, task.to);
-    report({ kind: "failed", text: `${nameOf(job)}: ${error}` });
+    const name = nameOf(job);
+    report({ kind: "failed", text: `${name}: ${error}`, failed: { name, upstream: job.upstream, code } });
     await stored.fail({ taskId: task.id, code, error, failedMs: Math.floor(options.clock.now()) });
     this.#ground.ended(job, false);
   }

@@ -1,3 +1,13 @@
+import type { Instance } from "../instance/instance.ts";
+
+/** A task that was given up. */
+export interface FailedWork {
+  /** What it worked on, and the meta that it was to make. */
+  readonly name: string;
+  readonly upstream: Instance;
+  readonly code: string;
+}
+
 /** Something for people to see. */
 export interface EngineReport {
   /**
@@ -7,4 +17,6 @@ export interface EngineReport {
   readonly kind: "failed" | "retry" | "relation" | "loop" | "lease" | "store" | "hook";
   readonly text: string;
   readonly error?: unknown;
+  /** What `failed`. */
+  readonly failed?: FailedWork;
 }

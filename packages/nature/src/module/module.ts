@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { coreError, type ModuleHealth, type ModuleHost, type NodeModule, type Timer, traceIdOf } from "@metanode/core";
-import { codeOf } from "@metanode/core/errors";
 import type { EngineReport } from "../engine/engine-report.ts";
 import { keyOf } from "../instance/instance.ts";
 import { type Nature, openNature } from "../nature/index.ts";
@@ -74,8 +73,9 @@ class NatureOnNode implements NatureModule {
       },
       onReport: (report) => {
         tell(logger, report);
-        if (report.kind !== "failed") return;
-        journal.add({ kind: "task", what: report.text, type: "failed", code: codeOf(report.error) ?? "core.internal" });
+        if (report.failed === undefined) return;
+        const { name, upstream, code } = report.failed;
+        journal.add({ kind: "task", what: name, type: "failed", traceId: traceIdOf(upstream.context.traceparent), code });
       },
       onProblem: ({ what, error }) => logger.warn({ err: error, what }, `${what} does not fit, and counts as not declared`),
     });
