@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Actor } from "@metanode/actors";
 import { openGateway } from "@metanode/gateway";
-import { pino } from "pino";
 import { type Contender, importPeer, Unavailable } from "../contender.ts";
 
 /** What is used of playwright-core, which the console's tests bring along. */
@@ -40,7 +39,7 @@ export const ourConsole: Contender = {
       .find((path) => path !== "");
     if (executablePath === undefined) throw new Unavailable("there is no Chromium");
     const data = mkdtempSync(join(tmpdir(), "bench-console-"));
-    const gateway = await openGateway({ data, listen: { port: 0 }, nature: {}, logger: pino({ level: "silent" }) });
+    const gateway = await openGateway({ data, listen: { port: 0 }, nature: {}, log: { level: "silent" } });
     await fill(gateway);
     const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
     const open = async (path: string): Promise<Page> => {
