@@ -66,6 +66,8 @@ export interface SlotOptions {
   readonly random: () => number;
 }
 
+/** However a restart is configured: a command that ends at once must not keep the node busy with starting it. */
+const MIN_BACKOFF_MS = 10;
 /** A live process ends a withdrawn call within a turn of its event loop; after this long it gets no new calls. */
 const SUSPECT_MS = 100;
 
@@ -332,7 +334,7 @@ export class Slot implements Member {
     }
     this.#become("backoff");
     const ceiling = Math.min(restart.maxBackoffMs, restart.backoffMs * 2 ** Math.max(0, this.#shortLives - 1));
-    this.#timer(ceiling * this.#options.random(), () => this.#live());
+    this.#timer(Math.max(MIN_BACKOFF_MS, ceiling * this.#options.random()), () => this.#live());
   }
 
   #ping(): void {

@@ -4,7 +4,7 @@ import { ProcessorDoor } from "../../src/processor/door.ts";
 import { resolveProcessorSpec } from "../../src/processor/options.ts";
 import { Slot, type SlotEvent } from "../../src/processor/slot.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { temporaryFolder } from "../fixtures/host.ts";
+import { openTestHost, temporaryFolder } from "../fixtures/host.ts";
 import { until } from "../fixtures/until.ts";
 
 const fragile = defineProcessor({ name: "fragile", types: { "fragile.ask": { handle: () => "here" } } });
@@ -119,5 +119,19 @@ describe("M-23 the times of supervision", () => {
     await one.nextLifeMs();
     expect(one.events.map(({ kind }) => kind)).toEqual(["launched", "started", "killed", "crashed", "launched", "started"]);
     expect(one.events[3]?.text).toContain("crashed by the test");
+  });
+});
+
+describe("a command that ends at once", () => {
+  test("is started again no more than a hundred times a second, however its restart is configured", async () => {
+    await using node = await openTestHost();
+    const restart = { backoffMs: 0, maxBackoffMs: 0, stableMs: 0, quarantineAfter: 1_000_000 };
+    const beganMs = performance.now();
+    await expect(node.host.add({ name: "short", command: ["false"], restart })).rejects.toMatchObject({
+      code: "processor.start",
+    });
+    const restarts = (): number => node.host.info("short").processes[0]?.restarts ?? 0;
+    await until("it was started twenty times", () => restarts() >= 20);
+    expect(performance.now() - beganMs).toBeGreaterThanOrEqual((restarts() - 1) * 10);
   });
 });
