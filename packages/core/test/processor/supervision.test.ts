@@ -81,7 +81,7 @@ describe("M-23 the times of supervision", () => {
       await one.crash();
       delays.push(await one.nextLifeMs());
     }
-    expect(delays).toEqual([1, 100, 100]); // of ceilings 100, 200 and 400; time moves in steps of 1 ms
+    expect(delays).toEqual([10, 100, 100]); // of ceilings 100, 200 and 400; time moves in steps of 1 ms
   });
 
   test("after its limit of short lives it is quarantined for the time given, then tried once", async () => {
