@@ -4,9 +4,9 @@ export default defineConfig({
   test: {
     globalSetup: ["packages/nature/test/postgres/global-setup.ts"],
     include: ["{packages,apps,examples,infra}/*/test/**/*.test.ts", "{scripts,bench}/test/**/*.test.ts"],
-    // Faults are made on purpose here, with real processes: what a test waits for has a limit of its own, and this is the last one.
     // Tests wait for processes more than they work, so no core is left out; by itself Vitest would leave one.
     maxWorkers: "100%",
+    // Faults are made on purpose here, with real processes: what a test waits for has a limit of its own, and this is the last one.
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

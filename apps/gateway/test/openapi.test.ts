@@ -139,6 +139,7 @@ const ROUTES = [
   "POST /api/v1/tasks/failed/{id}/replay",
   "POST /api/v1/tokens",
   "POST /api/v1/workflows/apply",
+  "POST /api/v1/workflows/check",
   "POST /api/v1/workflows/plan",
   "PUT /api/v1/actions/{name}",
   "PUT /api/v1/graphs/{name}",

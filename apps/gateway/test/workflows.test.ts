@@ -365,3 +365,24 @@ test("a node without workflows says how to have them", async () => {
   const problem = await problemOf(await plain.request("/metas"));
   expect(problem).toMatchObject({ code: "resource.not_found", detail: expect.stringContaining("nature.enabled") });
 });
+
+describe("declarations that somebody is still typing", () => {
+  test("are answered with the plan or with what is wrong, and never with an error", async () => {
+    await using subject = await testGateway({ processors: [], nature: {} });
+    const check = async (body: unknown): Promise<unknown> => {
+      const response = await subject.request("/workflows/check", {
+        method: "POST",
+        headers: JSON_BODY,
+        body: JSON.stringify(body),
+      });
+      expect(response.status).toBe(200);
+      return response.json();
+    };
+    expect(await check({ metas: [{ meta: "B:shop/order:1" }] })).toMatchObject({
+      plan: { changes: [{ action: "add", kind: "meta", name: "B:shop/order:1" }] },
+    });
+    expect(await check({ metas: [{ meta: "B:shop/ord" }] })).toMatchObject({ problem: { code: "meta.syntax" } });
+    expect(await check({ metas: "none" })).toMatchObject({ problem: { code: "usage.invalid", details: { path: "/metas" } } });
+    expect(await subject.json("/metas")).toMatchObject({ items: [] });
+  });
+});

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { Button, type ButtonKind } from "./button.tsx";
 import { Dialog } from "./dialog.tsx";
 import { TextField } from "./field.tsx";
+import { type Role, useMay } from "./role.ts";
 import { complain, say } from "./toasts.tsx";
 
 /**
@@ -31,12 +32,14 @@ export function ActButton(props: {
   done: string;
   work: () => Promise<unknown>;
   kind?: ButtonKind;
-  disabled?: boolean;
+  /** @default operator */
+  needs?: Role;
 }) {
-  const { text, done, work, kind = "normal", disabled = false } = props;
+  const { text, done, work, kind = "normal", needs = "operator" } = props;
+  const may = useMay(needs);
   const act = useAct(work, { done });
   return (
-    <Button kind={kind} busy={act.isPending} disabled={disabled} onClick={() => act.mutate()}>
+    <Button kind={kind} busy={act.isPending} {...may} onClick={() => act.mutate()}>
       {text}
     </Button>
   );
@@ -50,17 +53,23 @@ export function DangerButton(props: {
   /** To be typed. */
   name: string;
   done: string;
-  work: () => Promise<unknown>;
+  /** Passes the headers on: they say why, for the audit log. */
+  work: (headers: Record<string, string>) => Promise<unknown>;
   after?: () => void;
+  /** @default operator */
+  needs?: Role;
 }) {
-  const { text, what, name, done, work, after } = props;
+  const { text, what, name, done, work, after, needs = "operator" } = props;
+  const may = useMay(needs);
+  const [reason, setReason] = useState("");
   const [isOpen, setOpen] = useState(false);
   const [typed, setTyped] = useState("");
   const close = (): void => {
     setOpen(false);
     setTyped("");
+    setReason("");
   };
-  const act = useAct(work, {
+  const act = useAct(() => work(reason === "" ? {} : { "x-reason": reason }), {
     done,
     after: () => {
       close();
@@ -69,7 +78,7 @@ export function DangerButton(props: {
   });
   return (
     <>
-      <Button kind="danger" onClick={() => setOpen(true)}>
+      <Button kind="danger" {...may} onClick={() => setOpen(true)}>
         {text} …
       </Button>
       <Dialog
@@ -84,6 +93,7 @@ export function DangerButton(props: {
       >
         <p>{what}</p>
         <TextField label={`Type ${name} to go on`} value={typed} onChange={setTyped} />
+        <TextField label="Reason (optional)" value={reason} onChange={setReason} hint="Stands in the audit log." />
       </Dialog>
     </>
   );

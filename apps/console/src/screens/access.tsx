@@ -150,7 +150,8 @@ function Tokens() {
                   name={name}
                   what="Whoever shows it is refused from now on."
                   done={`${name} was revoked`}
-                  work={() => answerOf(api.DELETE("/api/v1/tokens/{name}", { params: { path: { name } } }))}
+                  needs="admin"
+                  work={(headers) => answerOf(api.DELETE("/api/v1/tokens/{name}", { params: { path: { name } }, headers }))}
                 />
               ),
             },

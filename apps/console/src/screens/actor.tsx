@@ -48,7 +48,9 @@ function OneActor({ id }: { id: string }) {
               name={name}
               what="It is asked to end, with the reason shutdown; its supervisor decides what comes then."
               done={`${name} was asked to end`}
-              work={() => answerOf(api.POST("/api/v1/actors/{actor}/exit", { ...path, body: { reason: "shutdown" } }))}
+              work={(headers) =>
+                answerOf(api.POST("/api/v1/actors/{actor}/exit", { ...path, headers, body: { reason: "shutdown" } }))
+              }
               after={() => void navigate({ to: "/actors" })}
             />
           </>
@@ -103,7 +105,9 @@ function OneMeta({ id }: { id: string }) {
             name={data.behaviour}
             what="It ends, and what it holds (a socket, a program, a thread) with it."
             done="It was asked to end"
-            work={() => answerOf(api.POST("/api/v1/actors/meta/{actor}/exit", { ...path, body: { reason: "shutdown" } }))}
+            work={(headers) =>
+              answerOf(api.POST("/api/v1/actors/meta/{actor}/exit", { ...path, headers, body: { reason: "shutdown" } }))
+            }
             after={() => void navigate({ to: "/actors", search: { view: "metas" } })}
           />
         )

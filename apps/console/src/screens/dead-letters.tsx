@@ -136,7 +136,7 @@ function One({ id, onGone }: { id: string; onGone: () => void }) {
             name={message.type}
             what="It is forgotten for good."
             done="It was dropped"
-            work={() => answerOf(api.DELETE("/api/v1/dead-letters/{id}", path))}
+            work={(headers) => answerOf(api.DELETE("/api/v1/dead-letters/{id}", { ...path, headers }))}
             after={onGone}
           />
         </div>

@@ -78,18 +78,17 @@ function Edit({ start }: { start: Declarations }) {
   const navigate = useNavigate();
   const rested = useRested(text);
   const parsed = parse(rested);
-  const plan = useQuery({
+  const check = useQuery({
     queryKey: ["plan", rested],
-    queryFn: () => answerOf(api.POST("/api/v1/workflows/plan", { body: parsed.value as never })),
+    queryFn: () => answerOf(api.POST("/api/v1/workflows/check", { body: parsed.value as never })),
     enabled: parsed.value !== undefined,
     refetchInterval: false,
     retry: false,
   });
+  const { plan, problem } = check.data ?? {};
   const apply = useAct(
     () =>
-      answerOf(
-        api.POST("/api/v1/workflows/apply", { body: { ...(parsed.value as object), ifVersion: plan.data?.version } as never }),
-      ),
+      answerOf(api.POST("/api/v1/workflows/apply", { body: { ...(parsed.value as object), ifVersion: plan?.version } as never })),
     {
       done: "It is declared",
       after: () => {
@@ -98,9 +97,9 @@ function Edit({ start }: { start: Declarations }) {
       },
     },
   );
-  const changes = plan.data?.changes ?? [];
+  const changes = plan?.changes ?? [];
   const marks: Mark[] =
-    parsed.problem === undefined ? (plan.error === null ? [] : [markOf(plan.error, text)]) : [wholeMark(parsed.problem, text)];
+    parsed.problem !== undefined ? [wholeMark(parsed.problem, text)] : problem === undefined ? [] : [markOf(problem, text)];
   return (
     <>
       <Editor label="Declarations" language="json" value={text} onChange={setText} marks={marks} minHeight={260} />
@@ -109,12 +108,18 @@ function Edit({ start }: { start: Declarations }) {
           <span className="wrap">{parsed.problem}</span>
         </Notice>
       )}
-      {plan.error === null ? null : <Failure error={plan.error} title="This cannot be declared" />}
-      {plan.data === undefined ? null : <Changes plan={plan.data} />}
+      {check.error === null ? null : <Failure error={check.error} />}
+      {problem === undefined ? null : (
+        <Notice tone="bad" title="This cannot be declared">
+          <span className="wrap">{problem.detail}</span>
+          <code className="small">{problem.code}</code>
+        </Notice>
+      )}
+      {plan === undefined ? null : <Changes plan={plan} />}
       <div className="row">
         <Button
           kind="primary"
-          disabled={changes.length === 0 || plan.isFetching || rested !== text}
+          disabled={changes.length === 0 || check.isFetching || rested !== text}
           onClick={() => setAsking(true)}
         >
           Review and save
@@ -131,7 +136,7 @@ function Edit({ start }: { start: Declarations }) {
           </Button>
         }
       >
-        {plan.data === undefined ? null : <Changes plan={plan.data} />}
+        {plan === undefined ? null : <Changes plan={plan} />}
         {apply.error === null ? null : <Failure error={apply.error} title="It was refused" />}
       </Dialog>
     </>
@@ -187,13 +192,11 @@ function parse(text: string): { value?: Declarations; problem?: string } {
 }
 
 /** Marks the value that the node's error points at, found by the last word of its path; else the first line. */
-function markOf(error: Error, text: string): Mark {
-  const path = (error as { problem?: { details?: { path?: string } } }).problem?.details?.path ?? "";
+function markOf({ detail, details }: Views["Problem"], text: string): Mark {
+  const path = String(details?.path ?? "");
   const word = path.split(/[/.]/).findLast((part) => part !== "" && !/^\d+$/.test(part));
   const at = word === undefined ? -1 : text.indexOf(`"${word}"`);
-  return at < 0
-    ? wholeMark(error.message, text)
-    : { from: at, to: at + (word?.length ?? 0) + 2, message: error.message, severity: "error" };
+  return at < 0 ? wholeMark(detail, text) : { from: at, to: at + (word?.length ?? 0) + 2, message: detail, severity: "error" };
 }
 
 function wholeMark(message: string, text: string): Mark {

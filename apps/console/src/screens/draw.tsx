@@ -13,6 +13,7 @@ import { Editor } from "../parts/editor.tsx";
 import { TextField } from "../parts/field.tsx";
 import { Empty, Failure, Notice } from "../parts/notice.tsx";
 import { Page } from "../parts/page.tsx";
+import { useMay } from "../parts/role.ts";
 
 /** How long the typing must rest before the node is asked, in milliseconds. */
 const REST_MS = 150;
@@ -63,6 +64,7 @@ export function Draw() {
     },
     { done: `Graph ${name} was applied`, after: () => void navigate({ to: "/streams/$name", params: { name } }) },
   );
+  const may = useMay("admin");
   const isReady =
     name !== "" && expression.trim() !== "" && issues.length === 0 && check.isSuccess && parsed.problem === undefined;
   return (
@@ -75,10 +77,21 @@ export function Draw() {
       ]}
       actions={
         <>
-          <Button busy={apply.isPending} disabled={!isReady} onClick={() => apply.mutate(false)}>
+          <Button
+            busy={apply.isPending}
+            {...may}
+            disabled={!isReady || may.disabled === true}
+            onClick={() => apply.mutate(false)}
+          >
             Apply
           </Button>
-          <Button kind="primary" busy={apply.isPending} disabled={!isReady} onClick={() => apply.mutate(true)}>
+          <Button
+            kind="primary"
+            busy={apply.isPending}
+            {...may}
+            disabled={!isReady || may.disabled === true}
+            onClick={() => apply.mutate(true)}
+          >
             Apply and run
           </Button>
         </>

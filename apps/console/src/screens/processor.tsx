@@ -64,7 +64,8 @@ export function Processor() {
               name={name}
               what="It finishes what it has and is taken off the node. Its types are answered by nobody until another handles them."
               done={`${name} was removed`}
-              work={() => answerOf(api.DELETE("/api/v1/processors/{name}", path))}
+              needs="admin"
+              work={(headers) => answerOf(api.DELETE("/api/v1/processors/{name}", { ...path, headers }))}
               after={() => void navigate({ to: "/processors" })}
             />
           </>

@@ -111,7 +111,8 @@ function Life({ graph: { name, state, desired } }: { graph: Views["Graph"] }) {
         name={name}
         what="The graph, its history and its positions are forgotten. Stop it first."
         done={`${name} was removed`}
-        work={() => answerOf(api.DELETE("/api/v1/graphs/{name}", path))}
+        needs="admin"
+        work={(headers) => answerOf(api.DELETE("/api/v1/graphs/{name}", { ...path, headers }))}
         after={() => void navigate({ to: "/streams" })}
       />
     </>
@@ -333,6 +334,7 @@ function History({ graph: { name, version } }: { graph: Views["Graph"] }) {
             ) : (
               <ActButton
                 text="Go back to it"
+                needs="admin"
                 done={`${name} is what version ${one.version} was`}
                 work={() =>
                   answerOf(

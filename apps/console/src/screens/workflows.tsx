@@ -223,7 +223,7 @@ function Failures() {
                 name={to}
                 what="The task is forgotten; the instance that it would have made is never made."
                 done="It was dropped"
-                work={() => answerOf(api.DELETE("/api/v1/tasks/failed/{id}", { params: { path: { id } } }))}
+                work={(headers) => answerOf(api.DELETE("/api/v1/tasks/failed/{id}", { params: { path: { id } }, headers }))}
               />
             </div>
           </header>

@@ -1,11 +1,12 @@
 import { answerOf } from "@metanode/client";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { api } from "../api.ts";
 import { State } from "../parts/badge.tsx";
 import { Button } from "../parts/button.tsx";
 import { Empty } from "../parts/notice.tsx";
+import { useEvents } from "../parts/stream.ts";
 import { Toasts } from "../parts/toasts.tsx";
 import { setToken, useToken } from "../session.ts";
 import { Palette } from "./palette.tsx";
@@ -52,10 +53,26 @@ function Signed() {
       <main className="main" id="main" tabIndex={-1}>
         <Outlet />
       </main>
+      <Live />
       <Palette />
       <Toasts />
     </div>
   );
+}
+
+/** What is asked anew when something of a kind has happened. */
+const ASKED: Readonly<Record<string, string>> = { processor: "processors", graph: "graphs", task: "failed-tasks" };
+
+/** Changes are on the screen as soon as they have happened, not at the next look. */
+function Live() {
+  const cache = useQueryClient();
+  useEvents("/api/v1/events?kinds=processor,graph,task", ({ event, data }) => {
+    if (event === "resync") void cache.invalidateQueries();
+    if (event !== "step") return;
+    const key = ASKED[(JSON.parse(data) as { kind: string }).kind];
+    if (key !== undefined) void cache.invalidateQueries({ queryKey: [key] }, { cancelRefetch: false });
+  });
+  return null;
 }
 
 function Brand() {

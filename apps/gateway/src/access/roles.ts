@@ -42,7 +42,7 @@ const FOR_ADMINS: ReadonlySet<string> = new Set([
 ]);
 
 /** Operations that ask with a body, and change nothing. */
-const QUESTIONS: ReadonlySet<string> = new Set(["checkGraph", "planDeclarations"]);
+const QUESTIONS: ReadonlySet<string> = new Set(["checkGraph", "checkDeclarations", "planDeclarations"]);
 
 /** Operations that carry work and change nothing about the node: their number knows no bounds, and the journal has them. */
 const TRAFFIC: ReadonlySet<string> = new Set(["postMessage", "putInstance", "putInstances", "answerTask"]);

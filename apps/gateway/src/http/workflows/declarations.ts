@@ -1,7 +1,8 @@
-import { coreError } from "@metanode/core";
+import { coreError, errorRow, MetanodeError } from "@metanode/core";
 import type { ChangePlan, Meta, Relation } from "@metanode/nature/internal";
 import { z } from "zod";
 import type { Api, HttpContext } from "../context.ts";
+import { instanceOf, ProblemSchema, toProblem } from "../problem.ts";
 import { answer, problems } from "../responses.ts";
 import { library, tags, workflowsOf } from "./access.ts";
 import { EDIT_PROBLEMS } from "./metas.ts";
@@ -57,6 +58,26 @@ export function declarationRoutes(api: Api, context: HttpContext): void {
     response: { 200: answer("The plan", PlanView), ...problems(...EDIT_PROBLEMS, ...CHECKS) },
   };
   api.post("/workflows/plan", { schema: planSchema }, async ({ body }) => viewOf(await planOf(context, body)));
+  const checkSchema = {
+    operationId: "checkDeclarations",
+    summary: "The same for people who are still typing: what is wrong is an answer and no error",
+    tags,
+    body: z.looseObject({}),
+    response: {
+      200: answer("The plan, or what is wrong", z.object({ plan: PlanView.optional(), problem: ProblemSchema.optional() })),
+      ...problems("usage.invalid", "message.invalid", "message.content_type", "resource.not_found", "store.unavailable"),
+    },
+  };
+  api.post("/workflows/check", { schema: checkSchema }, async ({ body, id }) => {
+    // Whether there are workflows at all is no matter of what was typed.
+    workflowsOf(context);
+    try {
+      return { plan: await viewOf(await planOf(context, readPlan(body))) };
+    } catch (error) {
+      if (!(error instanceof MetanodeError) || errorRow(error.code).http >= 500) throw error;
+      return { problem: toProblem(error, instanceOf(id)) };
+    }
+  });
   const applySchema = {
     operationId: "applyDeclarations",
     summary: "Declare all of this, or nothing of it",
@@ -81,6 +102,15 @@ export function declarationRoutes(api: Api, context: HttpContext): void {
     const { version, changed } = await applyChanges(registry, plan);
     return { version, changed, plan: await viewOf(plan) };
   });
+}
+
+/** @throws {MetanodeError} usage.invalid – with the path of the first thing that is wrong */
+function readPlan(body: unknown): z.infer<typeof Plan> {
+  const { success, data, error } = Plan.safeParse(body);
+  if (success) return data;
+  const [issue] = error.issues;
+  const path = `/${issue?.path.join("/") ?? ""}`;
+  throw coreError("usage.invalid", `at ${path}: ${issue?.message ?? "this is no declaration"}`, { details: { path } });
 }
 
 async function planOf(context: HttpContext, { metas, relations, prune }: z.infer<typeof Plan>): Promise<ChangePlan> {
