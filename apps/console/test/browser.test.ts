@@ -30,10 +30,10 @@ describe.skipIf(chromiumPath() === undefined)("a newcomer with a browser", () =>
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   });
 
-  test.each(WIDTHS)("finds the way to every model, $width pixels wide", { timeout: 120_000 }, async (viewport) => {
+  test.each(WIDTHS)("finds the way to every model, $width pixels wide", { timeout: 180_000 }, async (viewport) => {
     await using context = await browser.newContext({ viewport, reducedMotion: "reduce" });
     const { page, faults } = await watchedPage(context);
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     const serious: string[] = [];
     const look = async (name: string): Promise<void> => {
       serious.push(...(await seriousFaults(page)).map((fault) => `${name}: ${fault}`));
