@@ -1,9 +1,12 @@
 import fastifySwagger from "@fastify/swagger";
-import { BATCH_TYPE, PROTOBUF_TYPE, STRUCTURED_TYPE } from "@metanode/core/internal";
+import { errorRow } from "@metanode/core";
+import { BATCH_TYPE, type CoreErrorCode, PROTOBUF_TYPE, STRUCTURED_TYPE } from "@metanode/core/internal";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { z } from "zod";
 import type { Api } from "./context.ts";
 import { version } from "./manifest.ts";
-import { problems } from "./responses.ts";
+import { PROBLEM_TYPE } from "./problem.ts";
+import { answer, problems } from "./responses.ts";
 
 /** A CloudEvent in the JSON event format, with the extensions that the platform knows. */
 const EVENT = {
@@ -57,8 +60,16 @@ const HEADERS = [
   "traceparent",
 ];
 
+const PROBLEM = { [PROBLEM_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } };
+
+interface Operation {
+  requestBody?: unknown;
+  parameters?: unknown[];
+  responses?: Record<string, { description: string }>;
+}
+
 interface Document {
-  paths?: Record<string, { post?: { requestBody?: unknown; parameters?: unknown[] } }>;
+  paths?: Record<string, Record<string, Operation>>;
   components?: { schemas?: Record<string, unknown> };
 }
 
@@ -87,7 +98,7 @@ export async function documentRoutes(app: Api): Promise<void> {
       ),
     },
     transform: jsonSchemaTransform,
-    transformObject: (found) => withMessageBody(jsonSchemaTransformObject(found) as Document) as never,
+    transformObject: (found) => withRefusals(withMessageBody(jsonSchemaTransformObject(found) as Document)) as never,
   });
 }
 
@@ -97,13 +108,33 @@ export function documentRoute(api: Api): void {
     operationId: "getOpenApi",
     summary: "This document",
     tags: ["node"],
-    response: problems(),
+    response: { 200: answer("OpenAPI 3.1", z.looseObject({ openapi: z.string() })), ...problems() },
   };
   let text: string | undefined;
   api.get("/openapi.json", { schema }, async (_request, reply) => {
     text ??= JSON.stringify(api.swagger());
     return reply.type("application/json").send(text);
   });
+}
+
+/** What is refused before a route sees it: parameters that cannot be read, and bodies, where the method may carry one. */
+function withRefusals(document: Document): Document {
+  for (const [path, methods] of Object.entries(document.paths ?? {})) {
+    if (!path.startsWith("/api")) continue;
+    for (const [method, { parameters = [], responses = {} }] of Object.entries(methods)) {
+      const codes: CoreErrorCode[] = [
+        ...(parameters.length > 0 ? (["usage.invalid"] as const) : []),
+        ...(method === "get" ? [] : (["message.invalid", "message.content_type", "message.too_large"] as const)),
+      ];
+      for (const code of codes) {
+        const status = errorRow(code).http;
+        const known = responses[status]?.description.split(", ") ?? [];
+        const response = { description: [...new Set([...known, code])].join(", "), content: PROBLEM };
+        responses[status] = response;
+      }
+    }
+  }
+  return document;
 }
 
 function withMessageBody(document: Document): Document {

@@ -60,6 +60,7 @@ const FOREIGN = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: "message.invalid",
   FST_ERR_BAD_URL: "usage.invalid",
   FST_ERR_MAX_PARAM_LENGTH: "usage.invalid",
+  FST_ERR_ROUTE_MISSING_CONTENT_TYPE: "message.content_type",
 } as const;
 
 interface ValidationIssue {
