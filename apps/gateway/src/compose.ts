@@ -104,7 +104,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
       streams,
       clock,
       token,
-      access: openAccess(values.data, clock, token),
+      access: openAccess(values.data, clock, { ownerToken: token, logger: node.logger }),
       values,
     });
     door.url = gateway.url;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type TestGateway, testGateway } from "./harness.ts";
+import { JSON_BODY, type TestGateway, testGateway } from "./harness.ts";
 
 let subject: TestGateway;
 beforeAll(async () => {
@@ -112,5 +112,21 @@ describe("the routes of GoStreaming", () => {
     expect((await fetch(`${guarded.gateway.url}/v1/actions`, { headers })).status).toBe(200);
     await using plain = await testGateway();
     expect((await fetch(`${plain.gateway.url}/v1/actions`, { headers })).status).toBe(404);
+  });
+
+  test("ask for the same roles as our own, and stand in the audit log under the same names", async () => {
+    await using guarded = await testGateway({ streams: { compat: true } });
+    const body = JSON.stringify({ name: "ann", role: "operator" });
+    const made = await guarded.request("/tokens", { method: "POST", headers: JSON_BODY, body });
+    const { token } = (await made.json()) as { token: string };
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await fetch(`${guarded.gateway.url}/v1/schemas/none`, { method: "DELETE", headers })).status).toBe(403);
+    expect((await fetch(`${guarded.gateway.url}/v1/schemas/none/stop`, { method: "PUT", headers })).status).toBe(404);
+    expect(await guarded.json("/audit?name=ann")).toMatchObject({
+      items: [
+        { operation: "stopGraph", path: "/v1/schemas/none/stop", status: 404 },
+        { operation: "removeGraph", path: "/v1/schemas/none", status: 403, code: "auth.denied" },
+      ],
+    });
   });
 });

@@ -100,7 +100,7 @@ describe("a defect of the platform", () => {
       actors: actors(),
       streams: streamsModule({ enabled: true, actions: [], compat: false, compatToken: true }),
       clock: systemClock,
-      access: openAccess("/nowhere", systemClock, "t".repeat(16)),
+      access: openAccess("/nowhere", systemClock, { ownerToken: "t".repeat(16), logger: silent }),
       stopping: new AbortController().signal,
       url: () => "",
     });

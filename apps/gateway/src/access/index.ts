@@ -1,5 +1,6 @@
-import type { Clock } from "@metanode/core";
+import type { Clock, MetaNode } from "@metanode/core";
 import { Audit } from "./audit.ts";
+import { OpenAnswers } from "./open-answers.ts";
 import { AccessStore } from "./store.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -7,19 +8,28 @@ import { Tokens } from "./tokens.ts";
 export interface Access {
   readonly tokens: Tokens;
   readonly audit: Audit;
+  readonly answers: OpenAnswers;
   /** Writes what waits and lets go of the file. */
   close(): void;
 }
 
-/** @param folder The data folder. @param ownerToken What the owner shows. */
-export function openAccess(folder: string, clock: Clock, ownerToken: string): Access {
+export interface AccessOptions {
+  /** What the owner shows. */
+  readonly ownerToken: string;
+  readonly logger: MetaNode["logger"];
+}
+
+/** @param folder The data folder. */
+export function openAccess(folder: string, clock: Clock, { ownerToken, logger }: AccessOptions): Access {
   const store = new AccessStore(folder);
-  const audit = new Audit(store, clock);
+  const audit = new Audit(store, clock, { logger });
+  const answers = new OpenAnswers(clock);
   return {
-    tokens: new Tokens(store, clock, ownerToken),
+    tokens: new Tokens(store, clock, { ownerToken, onRevoked: (name) => answers.end(name) }),
     audit,
+    answers,
     close: () => {
-      audit.flush();
+      audit.close();
       store.close();
     },
   };

@@ -6,6 +6,8 @@ export type Role = (typeof ROLES)[number];
 export interface Identity {
   readonly name: string;
   readonly role: Role;
+  /** When what they have shown ends. @default never */
+  readonly expiresMs?: number | undefined;
 }
 
 /** Whether a role is enough for what asks for `needed`. */

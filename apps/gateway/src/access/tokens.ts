@@ -22,6 +22,13 @@ export interface TokenInfo {
   readonly usedMs: number | undefined;
 }
 
+export interface TokensOptions {
+  /** What the owner shows. */
+  readonly ownerToken: string;
+  /** Told when a token was revoked. */
+  readonly onRevoked: (name: string) => void;
+}
+
 interface Known extends TokenInfo {
   usedMs: number | undefined;
 }
@@ -37,10 +44,13 @@ export class Tokens {
   readonly #owner: string;
   #byDigest: Map<string, Known> | undefined;
 
-  constructor(store: AccessStore, clock: Clock, ownerToken: string) {
+  readonly #onRevoked: (name: string) => void;
+
+  constructor(store: AccessStore, clock: Clock, { ownerToken, onRevoked }: TokensOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#owner = digest(ownerToken);
+    this.#onRevoked = onRevoked;
   }
 
   /** Who shows a token; undefined if nobody does (any more). */
@@ -52,7 +62,7 @@ export class Tokens {
     if (found === undefined || (found.expiresMs !== undefined && found.expiresMs <= nowMs)) return undefined;
     if (found.usedMs === undefined || nowMs - found.usedMs >= USED_STEP_MS) {
       found.usedMs = nowMs;
-      this.#store.database.prepare("update token set used_ms = ? where name = ?").run(Math.floor(nowMs), found.name);
+      this.#keepUse(found.name, nowMs);
     }
     return found;
   }
@@ -94,6 +104,15 @@ export class Tokens {
     }
     this.#store.database.prepare("delete from token where name = ?").run(name);
     this.#byDigest?.delete(found[0]);
+    this.#onRevoked(name);
+  }
+
+  #keepUse(name: string, nowMs: number): void {
+    try {
+      this.#store.database.prepare("update token set used_ms = ? where name = ?").run(Math.floor(nowMs), name);
+    } catch {
+      // A full disk keeps nobody out who could make room on it; the next minute tries again.
+    }
   }
 
   #known(): Map<string, Known> {

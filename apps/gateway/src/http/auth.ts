@@ -1,5 +1,7 @@
+import { Readable } from "node:stream";
 import { coreError } from "@metanode/core";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
+import { NOBODY } from "../access/audit.ts";
 import type { Access } from "../access/index.ts";
 import { type Identity, isChange, isEnough, type Role, roleFor } from "../access/roles.ts";
 
@@ -30,12 +32,14 @@ const MAX_REASON = 500;
 export interface Guard {
   /** @throws {MetanodeError} auth.unauthenticated, auth.denied; call.resource_exhausted – too many wrong tokens */
   readonly check: Hook;
-  /** Makes the routes of a scope ask for a token and the role they need, say so in their documentation, and be written down. */
+  /** Has the changes of a scope written down, and its answers that go on end with the token that they were asked for with. */
+  readonly watch: (scope: FastifyInstance) => void;
+  /** Makes the routes of a scope ask for a token and the role they need, say so in their documentation, and be watched. */
   readonly protect: (scope: FastifyInstance) => void;
 }
 
 /** Tokens, roles and the audit log for the routes of a server. */
-export function createGuard({ tokens, audit }: Access, now: () => number): Guard {
+export function createGuard({ tokens, audit, answers }: Access, now: () => number): Guard {
   const wrong = new WrongTokens(now);
   const check: Hook = async (request, reply) => {
     const found = /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? "")?.[1];
@@ -58,7 +62,7 @@ export function createGuard({ tokens, audit }: Access, now: () => number): Guard
   const record = (request: FastifyRequest, reply: FastifyReply): void => {
     const { operationId } = request.routeOptions.config;
     if (operationId === undefined || !isChange(request.method, operationId)) return;
-    const { name, role } = request.identity ?? { name: "(nobody)", role: "none" };
+    const { name, role } = request.identity ?? { name: NOBODY, role: "none" };
     audit.add({
       atMs: now(),
       name,
@@ -72,12 +76,26 @@ export function createGuard({ tokens, audit }: Access, now: () => number): Guard
       requestId: request.id,
     });
   };
+  const watch = (scope: FastifyInstance): void => {
+    // What was done is known here, also where nobody waits for the answer any more; later it would be missed then.
+    scope.addHook("onSend", (request, reply, payload, done) => {
+      record(request, reply);
+      if (payload instanceof Readable && request.identity !== undefined) {
+        reply.raw.once(
+          "close",
+          answers.hold(request.identity, () => reply.raw.destroy()),
+        );
+      }
+      done(null, payload);
+    });
+  };
   return {
     check,
+    watch,
     protect: (scope) => {
       scope.addHook("onRoute", setRole);
       scope.addHook("onRequest", check);
-      scope.addHook("onResponse", async (request, reply) => record(request, reply));
+      watch(scope);
     },
   };
 }

@@ -1,7 +1,8 @@
 import multipart from "@fastify/multipart";
 import { errorRow, MetanodeError } from "@metanode/core";
 import type { Graph, GraphInfo, Streams } from "@metanode/streaming";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { roleFor } from "../../access/roles.ts";
 import type { Guard } from "../auth.ts";
 import type { Api, HttpContext } from "../context.ts";
 import { toKnownError } from "../problem.ts";
@@ -19,6 +20,7 @@ import { toKnownError } from "../problem.ts";
  */
 export async function goStreamingRoutes(api: Api, context: HttpContext, guard: Guard): Promise<void> {
   if (context.streamsFace?.compatToken !== false) api.addHook("onRequest", guard.check);
+  guard.watch(api as unknown as FastifyInstance);
   api.setErrorHandler((error, request, reply) => refuse(error, request, reply));
   await api.register(multipart, { limits: { fileSize: MAX_BYTES, files: 1 } });
   const streams = (): Promise<Streams> => context.streams.streams();
@@ -29,8 +31,8 @@ export async function goStreamingRoutes(api: Api, context: HttpContext, guard: G
 
 const MAX_BYTES = 256 * 1_024 * 1_024;
 const hidden = { schema: { hide: true } as object };
-/** Programs and graphs of programs run as the node does. */
-const forAdmins = { ...hidden, config: { role: "admin" as const } };
+/** With the role that the operation needs in our own API, and written down under its name there. */
+const as = (operationId: string) => ({ ...hidden, config: { role: roleFor("POST", operationId), operationId } });
 
 interface Named {
   readonly name: string;
@@ -59,7 +61,7 @@ function actionRoutes(api: Api, streams: () => Promise<Streams>): void {
     if (uploads.find(name) === undefined) throw new Refusal(404, "name_not_found", `there is no action ${name}`);
     return reply.type("application/octet-stream").send(uploads.read(name).content);
   });
-  api.post("/actions", forAdmins, async (request, reply) => {
+  api.post("/actions", as("uploadAction"), async (request, reply) => {
     const { uploads } = await streams();
     let name = "";
     let isStored = false;
@@ -76,7 +78,7 @@ function actionRoutes(api: Api, streams: () => Promise<Streams>): void {
     if (!isStored) throw new Refusal(400, "bad_action", "there is no file action");
     return reply.code(204).send();
   });
-  api.delete("/actions/:name", forAdmins, async ({ params }, reply) => {
+  api.delete("/actions/:name", as("removeAction"), async ({ params }, reply) => {
     const { name } = params as Named;
     const all = await streams();
     if (all.uploads.find(name) === undefined) throw new Refusal(404, "name_not_found", `there is no action ${name}`);
@@ -92,7 +94,7 @@ function schemeRoutes(api: Api, streams: () => Promise<Streams>): void {
   api.get("/schemas/:name", hidden, async ({ params }, reply) =>
     answer(reply, schemeOf(find(await streams(), params as Named).graph)),
   );
-  api.post("/schemas", forAdmins, async ({ body }, reply) => {
+  api.post("/schemas", as("applyGraph"), async ({ body }, reply) => {
     const all = await streams();
     if (typeof body !== "object" || body === null) throw new Refusal(400, "bad_unmarshal", "the body is no scheme in JSON");
     const { importScheme } = await import("@metanode/streaming");
@@ -104,7 +106,7 @@ function schemeRoutes(api: Api, streams: () => Promise<Streams>): void {
     await all.apply({ name, nodes: graph.nodes, edges: graph.edges }, { unchecked: true });
     return reply.code(204).send();
   });
-  api.delete("/schemas/:name", forAdmins, async ({ params }, reply) => {
+  api.delete("/schemas/:name", as("removeGraph"), async ({ params }, reply) => {
     const all = await streams();
     await all.remove(find(all, params as Named).name, { force: true });
     return reply.code(204).send();
@@ -112,14 +114,14 @@ function schemeRoutes(api: Api, streams: () => Promise<Streams>): void {
 }
 
 function lifeRoutes(api: Api, streams: () => Promise<Streams>): void {
-  api.put("/schemas/:name/run", hidden, async ({ params }, reply) => {
+  api.put("/schemas/:name/run", as("runGraph"), async ({ params }, reply) => {
     const all = await streams();
     const { name, state } = find(all, params as Named);
     if (isUp(state)) throw new Refusal(500, "machine_error", `scheme ${name} runs already`);
     await all.run(name);
     return reply.code(204).send();
   });
-  api.put("/schemas/:name/stop", hidden, async ({ params }, reply) => {
+  api.put("/schemas/:name/stop", as("stopGraph"), async ({ params }, reply) => {
     const all = await streams();
     const { name } = params as Named;
     const found = all.list().find((one) => one.name === name);
@@ -186,8 +188,13 @@ function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): F
     return say(reply, 400, { code: isForm ? "bad_action" : "bad_unmarshal", message });
   }
   const known = toKnownError(error, (errorId, cause) => request.log.error({ err: cause, errorId }, "a request met a defect"));
-  const [status, code] = WORDS[known.code] ?? [errorRow(known.code).http === 401 ? 401 : 500, "internal_error"];
+  const [status, code] = WORDS[known.code] ?? [isAboutAccess(known.code) ? errorRow(known.code).http : 500, "internal_error"];
+  reply.header("x-error-code", known.code);
   return say(reply, status, { code, message: known.message });
+}
+
+function isAboutAccess(code: string): boolean {
+  return code.startsWith("auth.") || code === "call.resource_exhausted";
 }
 
 function say(reply: FastifyReply, status: number, body: { code: string; message: string }): FastifyReply {
