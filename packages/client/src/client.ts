@@ -33,7 +33,12 @@ export function createClient({ url, token, fetch = (request) => globalThis.fetch
   };
   const client = createFetch<paths>({ baseUrl: url, fetch: send });
   const raw = async (path: string, init?: RequestInit): Promise<Response> => {
-    const response = await send(new Request(new URL(path, url || globalThis.location?.origin), init));
+    const response = await send(
+      new Request(
+        new URL(path, url || (globalThis as { readonly location?: { readonly origin: string } }).location?.origin),
+        init,
+      ),
+    );
     if (!response.ok) throw errorOf(response, parsed(await response.text()));
     return response;
   };

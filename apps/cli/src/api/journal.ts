@@ -1,19 +1,10 @@
+import type { components } from "@metanode/client";
 import type { ApiClient } from "./client.ts";
 import { readEvents } from "./events.ts";
 import { paths } from "./paths.ts";
 
 /** One thing that happened on the node. */
-export interface StepView {
-  readonly sequence: number;
-  readonly at: string;
-  readonly kind: string;
-  readonly what: string;
-  readonly type: string;
-  readonly member?: string;
-  readonly traceId?: string;
-  readonly ms?: number;
-  readonly code?: string;
-}
+export type StepView = components["schemas"]["Step"];
 
 /** Fewer than a node gives at once, so that what happens between two questions does not make it too many. */
 const LOOK_BACK = 900;
