@@ -2,8 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { pino } from "pino";
-import { documentOf, fuzzedGateway, isEndless, type OpenApi } from "../apps/gateway/test/fuzz/subject.ts";
+import { documentOf, errorsTo, fuzzedGateway, isEndless, type OpenApi } from "../apps/gateway/test/fuzz/subject.ts";
 import { tempFolder } from "../apps/gateway/test/harness.ts";
 import { repositoryRoot } from "./lib/workspaces.ts";
 
@@ -108,7 +107,7 @@ console.error(`seed ${values.seed}`);
 using folder = tempFolder();
 const env = { ...process.env };
 {
-  await using subject = await fuzzedGateway({ logger: pino({ level: "error" }, pino.destination(folder.file("log"))) });
+  await using subject = await fuzzedGateway({ logger: errorsTo(folder.file("log")) });
   // What is drawn at random may name a program or a file: it finds none of this machine's.
   process.env.PATH = folder.path;
   process.chdir(folder.path);

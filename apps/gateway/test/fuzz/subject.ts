@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { type Logger, pino } from "pino";
 import type { GatewayOptions } from "../../src/index.ts";
 import { JSON_BODY, type TestGateway, testGateway } from "../harness.ts";
 
@@ -46,6 +47,11 @@ const KNOWN: readonly (readonly [beginning: string, parameter: string, names: re
   ["/api/v1/errors", "code", ["core.internal"]],
   ["/api/v1/tokens", "name", ["ann"]],
 ];
+
+/** What a node says of its defects, one JSON line each. */
+export function errorsTo(file: string): Logger {
+  return pino({ level: "error" }, pino.destination({ dest: file, sync: true }));
+}
 
 /** A gateway with something of everything, so that what is drawn at random meets more than absence. */
 export async function fuzzedGateway(options: GatewayOptions = {}): Promise<TestGateway> {
