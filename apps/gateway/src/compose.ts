@@ -175,6 +175,7 @@ class RunningGateway implements Gateway {
       streams,
       clock,
       access,
+      rateLimit: parts.values.listen.rateLimit,
       stopping: gateway.#stopping.signal,
       url: () => gateway.#url,
     });

@@ -204,6 +204,20 @@ describe("tokens", () => {
     expect(await who.json()).toEqual({ name: "alice", role: "operator" });
   });
 
+  test("may each make so many requests a second where the configuration says it", async () => {
+    await using other = await testGateway({ processors: [], listen: { port: 0, rateLimit: 5 } });
+    const token = await tokenOf(other, "busy", "viewer");
+    const ask = () => fetch(`${other.gateway.url}/api/v1/node`, { headers: { authorization: `Bearer ${token}` } });
+    const answers = await Promise.all(Array.from({ length: 20 }, ask));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(answers.filter(({ status }) => status === 200).length + refused.length).toBe(20);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]?.headers.get("retry-after")).toBe("1");
+    expect(await problemOf(refused[0] as Response)).toMatchObject({ code: "call.resource_exhausted", retryable: true });
+    expect((await other.request("/node")).status).toBe(200);
+    expect((await fetch(`${other.gateway.url}/healthz`)).status).toBe(200);
+  });
+
   test("that are wrong too often make their address wait", async () => {
     await using other = await testGateway({ processors: [] });
     const statuses: number[] = [];

@@ -204,6 +204,7 @@ export const SETTINGS: readonly Setting[] = [
     /^[^\s/]+$/.test(value),
   ),
   integer("listen.port", 7400, [0, 65_535]),
+  integer("listen.rateLimit", 0, [0, 1_000_000]),
   text({ path: "log.level", expected: `one of ${LEVELS.join(", ")}`, defaultValue: "info" }, (value) => LEVELS.includes(value)),
   integer("callTimeoutMs", 30_000, [1, LONGEST_MS]),
   integer("maxMessageBytes", 4 * MIB, [1_024, 32 * MIB]),

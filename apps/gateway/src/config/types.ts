@@ -16,6 +16,8 @@ export interface GatewayConfig {
     host?: string;
     /** 0 takes any free port. @default 7400 */
     port?: number;
+    /** Requests that each token may make in a second; 0 for any number. @default 0 */
+    rateLimit?: number;
   };
   log?: {
     /** @default "info" */
@@ -102,7 +104,7 @@ export interface ConfigValues {
   readonly name: string;
   /** Absolute. */
   readonly data: string;
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: { readonly host: string; readonly port: number; readonly rateLimit: number };
   readonly log: { readonly level: LogLevel };
   readonly callTimeoutMs: number;
   readonly maxMessageBytes: number;

@@ -23,6 +23,8 @@ export interface HttpContext {
   readonly clock: Clock;
   /** Who may do what, and who has done what. */
   readonly access: Access;
+  /** Requests that each token may make in a second; 0 for any number. @default 0 */
+  readonly rateLimit?: number;
   /** Aborted when the gateway begins to stop: whatever would wait for ever ends then. */
   readonly stopping: AbortSignal;
   /** Where this gateway can be reached; known once it listens. */

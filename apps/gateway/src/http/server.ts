@@ -29,6 +29,7 @@ import { documentRoute, documentRoutes } from "./openapi.ts";
 import { probeRoutes } from "./probes.ts";
 import { instanceOf, PROBLEM_TYPE, toKnownError, toProblem } from "./problem.ts";
 import { processorRoutes } from "./processors.ts";
+import { limitRates } from "./rate-limit.ts";
 import { callbackRoute } from "./workflows/callbacks.ts";
 import { workflowRoutes } from "./workflows/index.ts";
 
@@ -39,7 +40,7 @@ const MAX_PARAM_CHARS = 4_096;
 
 /** The HTTP face of a node, not yet listening. `onRoute` is told of every route that it gets. */
 export async function createServer(context: HttpContext, onRoute?: (route: RouteOptions) => void): Promise<Api> {
-  const { node, stopping } = context;
+  const { node, stopping, rateLimit = 0 } = context;
   const app = fastify({
     loggerInstance: node.logger.child({ module: "http" }) as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -72,11 +73,18 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
   await app.register(async (open) => callbackRoute(whileOpen(open as Api, context), context), { prefix: "/api/v1" });
   if (context.nature !== undefined && context.natureFace?.compat === true) {
     const { natureRoutes } = await import("./workflows/nature.ts");
-    await app.register(async (open) => natureRoutes(whileOpen(open as Api, context), context, guard));
+    await app.register(async (open) => {
+      await limitRates(open, rateLimit);
+      await natureRoutes(whileOpen(open as Api, context), context, guard);
+    });
   }
   if (context.streamsFace?.compat === true) {
     const { goStreamingRoutes } = await import("./graphs/gostreaming.ts");
-    await app.register(async (open) => goStreamingRoutes(whileOpen(open as Api, context), context, guard), { prefix: "/v1" });
+    const routes = async (open: FastifyInstance): Promise<void> => {
+      await limitRates(open, rateLimit);
+      await goStreamingRoutes(whileOpen(open as unknown as Api, context), context, guard);
+    };
+    await app.register(routes as never, { prefix: "/v1" });
   }
   // What stands below /api and does not exist is nobody's business either who has no token.
   await app.register(
@@ -93,6 +101,7 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
 async function apiRoutes(api: Api, context: HttpContext, guard: Guard): Promise<void> {
   guard.protect(api as unknown as FastifyInstance);
   whileOpen(api, context);
+  await limitRates(api as unknown as FastifyInstance, context.rateLimit ?? 0);
   accessRoutes(api, context);
   nodeRoutes(api, context);
   processorRoutes(api, context);
