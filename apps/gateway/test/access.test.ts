@@ -267,10 +267,13 @@ describe("the audit log", () => {
     });
     await vi.waitUntil(async () => (await it.request("/processors/worker").then((one) => one.text())).includes("starting"), {
       interval: 1,
+      timeout: 20_000,
     });
     control.abort();
     await expect(answer).rejects.toThrow();
-    await vi.waitUntil(async () => (await (await it.request("/audit?limit=5")).text()).includes("in a hurry"));
+    await vi.waitUntil(async () => (await (await it.request("/audit?limit=5")).text()).includes("in a hurry"), {
+      timeout: 20_000,
+    });
   });
 
   test("has what strangers tried, and lets them push out nobody's entries but their own", async () => {

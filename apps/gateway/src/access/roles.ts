@@ -56,6 +56,11 @@ export function roleFor(method: string, operationId: string | undefined): Role {
   return method === "GET" || method === "HEAD" ? "viewer" : "operator";
 }
 
+/** Whether an operation asks, though not with GET. */
+export function isQuestion(operationId: string): boolean {
+  return QUESTIONS.has(operationId);
+}
+
 /** Whether the audit log has an operation. */
 export function isChange(method: string, operationId: string): boolean {
   return method !== "GET" && method !== "HEAD" && !QUESTIONS.has(operationId) && !TRAFFIC.has(operationId);

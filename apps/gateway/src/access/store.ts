@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** The file of tokens and of the audit log, in the data folder. */
+/** The file of tokens, of the audit log and of answers that may be asked for again, in the data folder. */
 export const ACCESS_FILE = "access.sqlite";
 
 const SCHEMA = `
@@ -31,6 +31,17 @@ const SCHEMA = `
   ) strict;
   create index if not exists audit_by_name on audit (name, sequence);
   create index if not exists audit_by_operation on audit (operation, sequence);
+  create table if not exists answer (
+    sequence integer primary key autoincrement,
+    name text not null,
+    key text not null,
+    fingerprint text not null,
+    at_ms integer not null,
+    status integer not null,
+    headers text not null,
+    body text,
+    unique (name, key)
+  ) strict;
 `;
 
 /**

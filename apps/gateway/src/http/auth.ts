@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { NOBODY } from "../access/audit.ts";
 import type { Access } from "../access/index.ts";
 import { type Identity, isChange, isEnough, type Role, roleFor } from "../access/roles.ts";
+import { REPLAYED } from "./idempotency.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -61,7 +62,7 @@ export function createGuard({ tokens, audit, answers }: Access, now: () => numbe
   };
   const record = (request: FastifyRequest, reply: FastifyReply): void => {
     const { operationId } = request.routeOptions.config;
-    if (operationId === undefined || !isChange(request.method, operationId)) return;
+    if (operationId === undefined || !isChange(request.method, operationId) || reply.hasHeader(REPLAYED)) return;
     const { name, role } = request.identity ?? { name: NOBODY, role: "none" };
     audit.add({
       atMs: now(),

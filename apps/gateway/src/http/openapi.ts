@@ -1,8 +1,10 @@
 import fastifySwagger from "@fastify/swagger";
 import { errorRow } from "@metanode/core";
 import { BATCH_TYPE, type CoreErrorCode, PROTOBUF_TYPE, STRUCTURED_TYPE } from "@metanode/core/internal";
+import type { FastifyContextConfig } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { z } from "zod";
+import type { Role } from "../access/roles.ts";
 import type { Api } from "./context.ts";
 import { version } from "./manifest.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
@@ -62,10 +64,28 @@ const HEADERS = [
 
 const PROBLEM = { [PROBLEM_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } };
 
+/** Headers that routes take without looking at them: those that do stand in their configuration. */
+const KEY_HEADER = "Idempotency-Key";
+const TAG_HEADER = "If-Match";
+const SOME_HEADERS = {
+  [KEY_HEADER]: "The same key for the same request has the same answer for 24 hours, with `idempotency-replayed: true`.",
+  [TAG_HEADER]: "Only if what is changed still has this `ETag`; otherwise state.conflict.",
+};
+
+interface Described {
+  headers?: { type?: string; properties?: object };
+  response?: Record<string, object>;
+}
+
 interface Operation {
+  "x-required-role"?: Role;
   requestBody?: unknown;
-  parameters?: unknown[];
+  parameters?: Parameter[];
   responses?: Record<string, { description: string }>;
+}
+
+interface Parameter {
+  readonly name?: string;
 }
 
 interface Document {
@@ -97,7 +117,10 @@ export async function documentRoutes(app: Api): Promise<void> {
         }),
       ),
     },
-    transform: jsonSchemaTransform,
+    transform: (route) => {
+      const { schema, url } = jsonSchemaTransform(route);
+      return { schema: withHeaders(schema as Described, route.route.config ?? {}) as typeof schema, url };
+    },
     transformObject: (found) => withRefusals(withMessageBody(jsonSchemaTransformObject(found) as Document)) as never,
   });
 }
@@ -117,16 +140,28 @@ export function documentRoute(api: Api): void {
   });
 }
 
-/** What is refused before a route sees it: parameters that cannot be read, and bodies, where the method may carry one. */
+function withHeaders(schema: Described, { takesKey, takesTag, tagged }: FastifyContextConfig): Described {
+  const names = [...(takesKey === true ? [KEY_HEADER] : []), ...(takesTag === true ? [TAG_HEADER] : [])] as const;
+  const added = Object.fromEntries(
+    names.map((name) => [name, { type: "string", description: SOME_HEADERS[name as keyof typeof SOME_HEADERS] }]),
+  );
+  const etag = { ETag: { type: "string", description: "Of what is declared; for If-Match." } };
+  return {
+    ...schema,
+    ...(names.length === 0
+      ? {}
+      : { headers: { type: "object", ...schema.headers, properties: { ...schema.headers?.properties, ...added } } }),
+    ...(tagged === undefined ? {} : { response: { ...schema.response, 200: { ...schema.response?.[200], headers: etag } } }),
+  };
+}
+
+/** What is refused before a route sees it: who may not, what cannot be read, and keys and tags that say no. */
 function withRefusals(document: Document): Document {
   for (const [path, methods] of Object.entries(document.paths ?? {})) {
     if (!path.startsWith("/api")) continue;
-    for (const [method, { parameters = [], responses = {} }] of Object.entries(methods)) {
-      const codes: CoreErrorCode[] = [
-        ...(parameters.length > 0 ? (["usage.invalid"] as const) : []),
-        ...(method === "get" ? [] : (["message.invalid", "message.content_type", "message.too_large"] as const)),
-      ];
-      for (const code of codes) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const responses = operation.responses ?? {};
+      for (const code of refusalsOf(method, operation)) {
         const status = errorRow(code).http;
         const known = responses[status]?.description.split(", ") ?? [];
         const response = { description: [...new Set([...known, code])].join(", "), content: PROBLEM };
@@ -135,6 +170,18 @@ function withRefusals(document: Document): Document {
     }
   }
   return document;
+}
+
+function refusalsOf(method: string, { parameters = [], "x-required-role": role }: Operation): CoreErrorCode[] {
+  const isConditional = parameters.some(({ name }) => name === KEY_HEADER || name === TAG_HEADER);
+  const codes: readonly (readonly [isRefused: boolean, codes: readonly CoreErrorCode[]])[] = [
+    [role !== undefined, ["call.resource_exhausted"]],
+    [role === "operator" || role === "admin", ["auth.denied"]],
+    [isConditional, ["state.conflict"]],
+    [parameters.length > 0, ["usage.invalid"]],
+    [method !== "get", ["message.invalid", "message.content_type", "message.too_large"]],
+  ];
+  return codes.flatMap(([isRefused, some]) => (isRefused ? some : []));
 }
 
 function withMessageBody(document: Document): Document {

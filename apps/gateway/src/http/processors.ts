@@ -78,7 +78,16 @@ function readRoutes(api: Api, { processors }: HttpContext): void {
     params: Name,
     response: { 200: answer("The processor", ProcessorView), ...problems("resource.not_found") },
   };
-  api.get("/processors/:name", { schema: getSchema }, async ({ params }) => viewOf(processors.host.info(params.name)));
+  // A process that was started anew may be of another specification.
+  const config = {
+    tagged: ({ name, command, types, processes }: z.infer<typeof ProcessorView>) => [
+      name,
+      command,
+      types,
+      processes.map(({ id, startedAt }) => [id, startedAt]),
+    ],
+  };
+  api.get("/processors/:name", { schema: getSchema, config }, async ({ params }) => viewOf(processors.host.info(params.name)));
 }
 
 function changeRoutes(api: Api, { processors }: HttpContext): void {

@@ -20,6 +20,7 @@ import type { Api, HttpContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { errorRoutes } from "./errors.ts";
 import { graphRoutes } from "./graphs/index.ts";
+import { replayAnswers } from "./idempotency.ts";
 import { journalRoutes } from "./journal.ts";
 import { logRoutes } from "./logs.ts";
 import { messageRoutes } from "./messages.ts";
@@ -30,6 +31,7 @@ import { probeRoutes } from "./probes.ts";
 import { instanceOf, PROBLEM_TYPE, toKnownError, toProblem } from "./problem.ts";
 import { processorRoutes } from "./processors.ts";
 import { limitRates } from "./rate-limit.ts";
+import { tagAnswers } from "./tags.ts";
 import { callbackRoute } from "./workflows/callbacks.ts";
 import { workflowRoutes } from "./workflows/index.ts";
 
@@ -101,6 +103,8 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
 async function apiRoutes(api: Api, context: HttpContext, guard: Guard): Promise<void> {
   guard.protect(api as unknown as FastifyInstance);
   whileOpen(api, context);
+  replayAnswers(api as unknown as FastifyInstance, context.access.replays);
+  tagAnswers(api as unknown as FastifyInstance);
   await limitRates(api as unknown as FastifyInstance, context.rateLimit ?? 0);
   accessRoutes(api, context);
   nodeRoutes(api, context);

@@ -92,7 +92,10 @@ function readRoutes(api: Api, streams: () => Promise<Streams>): void {
     params: Name,
     response: { 200: answer("The graph", GraphView), ...problems("resource.not_found") },
   };
-  api.get("/graphs/:name", { schema: getSchema }, async ({ params }) => graphView((await streams()).get(params.name)));
+  const config = {
+    tagged: ({ name, version, hash, appliedAt }: z.infer<typeof GraphView>) => [name, version, hash, appliedAt],
+  };
+  api.get("/graphs/:name", { schema: getSchema, config }, async ({ params }) => graphView((await streams()).get(params.name)));
   const historySchema = {
     operationId: "getGraphHistory",
     summary: "All versions of a graph, the newest first",

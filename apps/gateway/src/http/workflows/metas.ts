@@ -73,7 +73,8 @@ function readRoutes(api: Api, context: HttpContext): void {
       ...problems("resource.not_found", "meta.syntax", "meta.unknown", "store.unavailable"),
     },
   };
-  api.get("/metas/:meta", { schema: getSchema }, async ({ params }) => {
+  const config = { tagged: ({ usedBy: _others, ...meta }: z.infer<typeof Described>) => meta };
+  api.get("/metas/:meta", { schema: getSchema, config }, async ({ params }) => {
     const view = await find(context, params.meta);
     const { relations, metas, instances } = await workflowsOf(context).registry.usedBy(view.meta);
     return { ...view, usedBy: { relations: [...relations], metas: [...metas], instances } };

@@ -69,7 +69,8 @@ function readRoutes(api: Api, context: HttpContext): void {
       ...problems("resource.not_found", "meta.syntax", "relation.unknown"),
     },
   };
-  api.get("/relations/:from/:to", { schema: getSchema }, async ({ params }) => find(context, params));
+  const config = { tagged: (relation: z.infer<typeof RelationSchema>) => relation };
+  api.get("/relations/:from/:to", { schema: getSchema, config }, async ({ params }) => find(context, params));
 }
 
 function writeRoutes(api: Api, context: HttpContext): void {
