@@ -32,10 +32,13 @@ export interface OpenApi {
 
 /** Names that exist on the node, by the parameter of a path and the beginning of that path. */
 const KNOWN: readonly (readonly [beginning: string, parameter: string, names: readonly string[]])[] = [
+  // Nobody wants a thousand processes, nor one started again and again.
+  ["/api/v1/processors/{name}/scale", "name", ["nobody"]],
+  ["/api/v1/processors/{name}/restart", "name", ["nobody"]],
   ["/api/v1/processors", "name", ["worker"]],
   ["/api/v1/actors/applications", "name", ["metanode", "shop"]],
   ["/api/v1/actors/meta", "actor", ["tally"]],
-  ["/api/v1/actors", "actor", ["tally", "top"]],
+  ["/api/v1/actors", "actor", ["tally"]],
   ["/api/v1/graphs", "name", ["demo"]],
   ["/api/v1/graphs", "stage", ["take", "-"]],
   ["/api/v1/graphs", "edge", ["ticks..take"]],

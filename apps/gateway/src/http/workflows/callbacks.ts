@@ -64,9 +64,13 @@ export function callbackRoute(api: Api, context: HttpContext): void {
 /** A callback as executors of Nature send it. @throws instance.invalid, task.unknown */
 export async function naturesAnswer(workflows: Workflows, { task_id, result }: Record<string, unknown>): Promise<void> {
   const { digitsOf, fromNatureResult, natureError } = await library();
-  const sealed = Number(typeof task_id === "string" ? task_id : digitsOf(task_id));
+  const digits = typeof task_id === "string" ? task_id : digitsOf(task_id);
+  const sealed = Number(digits);
   if (!Number.isSafeInteger(sealed) || sealed < 0) {
-    throw natureError("task.unknown", `task_id is ${String(task_id)}, expected the number that came with the request`);
+    throw natureError(
+      "task.unknown",
+      `task_id is ${digits ?? "no whole number"}, expected the number that came with the request`,
+    );
   }
   await workflows.sealedCallback(sealed, fromNatureResult(result));
 }
