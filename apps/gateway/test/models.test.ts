@@ -38,7 +38,8 @@ const labels = {
   nodes: [
     { name: "told", action: "router.receive", with: { type: "order.told" } },
     { name: "mark", command: "sed -u s/item/LABEL/", answers: "one" },
-    { name: "pick", command: "grep --line-buffered LABEL", settle: "quiet", quietMs: 20 },
+    // Long enough for a busy machine: what is not there when it is quiet was filtered out.
+    { name: "pick", command: "grep --line-buffered LABEL", settle: "quiet", quietMs: 2_000 },
     { name: "loud", command: "tr a-z A-Z", settle: "exit", runMs: 20 },
     { name: "send", action: "router.send", with: { type: "label.made" } },
   ],

@@ -32,7 +32,10 @@ export function Send() {
   const navigate = useNavigate();
   const { data, error, isPending } = useQuery({ queryKey: ["types"], queryFn: () => answerOf(api.GET("/api/v1/types")) });
   const types = data?.items ?? [];
-  const chosen = types.find((one) => one.type === type) ?? types[0];
+  // The form follows the choice at once, the address when the router has got to it.
+  const [picked, pick] = useState(type);
+  useEffect(() => pick(type), [type]);
+  const chosen = types.find((one) => one.type === picked) ?? types[0];
   return (
     <Page
       title="Send a message"
@@ -57,7 +60,10 @@ export function Send() {
             value={chosen.type}
             options={[...new Set(types.map((one) => one.type))]}
             hint={`${chosen.description} Answered by ${chosen.member}.`}
-            onChange={(next) => void navigate({ to: "/messages/send", search: { type: next }, replace: true })}
+            onChange={(next) => {
+              pick(next);
+              void navigate({ to: "/messages/send", search: { type: next }, replace: true });
+            }}
           />
           <Form key={chosen.type} type={chosen.type} schema={chosen.inputSchema as Schema | undefined} />
         </>
