@@ -42,6 +42,8 @@ describe("a configuration", () => {
         enabled: false,
         databaseUrl: undefined,
         flows: [],
+        inputs: {},
+        outputs: {},
         concurrency: 64,
         callbackUrl: undefined,
         compat: false,
@@ -108,6 +110,18 @@ describe("a configuration", () => {
     });
   });
 
+  test("says which messages are inputs of workflows, and which instances become messages", async () => {
+    const inputs = { "order.placed": "B:order:1", "order.paid": { meta: "B:paid:1", inputSchema: { type: "object" } } };
+    const outputs = { "B:parcel:1": { type: "parcel.made", selector: { states: { all: ["sent"] } }, pass: "content" } };
+    using folder = folderWith({ "metanode.yaml": JSON.stringify({ nature: { inputs, outputs } }) });
+    const config = await load(folder);
+    expect(config.values.nature).toMatchObject({ enabled: true, inputs, outputs });
+    writeFileSync(folder.file("printed.yaml"), printConfig(config));
+    expect((await load(folder, { file: "printed.yaml" })).values.nature).toEqual(config.values.nature);
+    const env = { METANODE_NATURE_INPUTS: '{"order.placed": "B:other:1"}' };
+    expect((await load(folder, { env })).values.nature.inputs).toEqual({ "order.placed": "B:other:1" });
+  });
+
   test("names its variables by one rule", () => {
     expect(SETTINGS.map(({ path }) => variableOf(path))).toEqual([
       "METANODE_NAME",
@@ -128,6 +142,8 @@ describe("a configuration", () => {
       "METANODE_NATURE_ENABLED",
       "METANODE_NATURE_DATABASE_URL",
       "METANODE_NATURE_FLOWS",
+      "METANODE_NATURE_INPUTS",
+      "METANODE_NATURE_OUTPUTS",
       "METANODE_NATURE_CONCURRENCY",
       "METANODE_NATURE_CALLBACK_URL",
       "METANODE_NATURE_COMPAT",
@@ -272,6 +288,12 @@ describe("a wrong value", () => {
     ["processors: [{name: p, file: p.ts}, {name: p, file: q.ts}]", "processors.p"],
     ["processors: [{name: p}]", "processors.p"],
     ["nature: {flows: flows.ts}", "nature.flows"],
+    ["nature: {inputs: [order.placed]}", "nature.inputs"],
+    ["nature: {inputs: {order.placed: 1}}", "nature.inputs.order.placed"],
+    ["nature: {inputs: {order.placed: {description: An order.}}}", "nature.inputs.order.placed.meta"],
+    ["nature: {inputs: {order.placed: {meta: 'B:order:1', inputShema: true}}}", "nature.inputs.order.placed.inputShema"],
+    ["nature: {outputs: 'B:order:1'}", "nature.outputs"],
+    ["nature: {outputs: {'B:order:1': {pass: content}}}", "nature.outputs.B:order:1.type"],
     ["nature: {concurrency: 0}", "nature.concurrency"],
     ["nature: {databaseUrl: 'mysql://localhost/shop'}", "nature.databaseUrl"],
     ["nature: {callbackUrl: somewhere}", "nature.callbackUrl"],

@@ -12,25 +12,13 @@ import {
   type WebSocketEvent,
 } from "@metanode/actors/websocket";
 import { handlerMember, type Message, type NodeModule, type Step } from "@metanode/core";
-import { defineFlow, meta } from "@metanode/nature";
-import { type NatureModule, nature } from "@metanode/nature/module";
 import type { GraphDocument } from "@metanode/streaming";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { shop } from "./fixtures/shop.flow.ts";
 import { eventOf, JSON_BODY, problemOf, type TestGateway, testGateway } from "./harness.ts";
 
+const SHOP = fileURLToPath(new URL("./fixtures/shop.flow.ts", import.meta.url));
 const PRICING = fileURLToPath(new URL("./fixtures/pricing.ts", import.meta.url));
-
-/** An order is priced by a processor; what came out of the graph is kept; a desk has a state that many people move. */
-const shop = defineFlow({
-  metas: {
-    order: meta("B:shop/order:1"),
-    priced: meta("B:shop/priced:1"),
-    label: meta("B:shop/label:1"),
-    desk: meta("B:shop/desk:1", { isState: true }),
-  },
-  executors: { price: { protocol: "processor", url: "order.price", settings: { pass: "content" } } },
-  relations: (relate) => [relate("order", "priced", { executor: "price" })],
-});
 
 /** Messages come in, go through programs that any Unix has, and what is left goes on as messages. */
 const labels = {
@@ -143,23 +131,23 @@ function graphDoor(gateway: () => TestGateway["gateway"]): NodeModule {
 }
 
 let subject: TestGateway;
-let workflows: NatureModule;
 beforeAll(async () => {
-  workflows = nature({
-    flows: [shop],
-    inputs: { "order.placed": shop.names.order, "label.made": shop.names.label, "desk.move": shop.names.desk },
-    outputs: {
-      [shop.names.priced]: { type: "order.told", pass: "content" },
-      [shop.names.desk]: "desk.moved",
-    },
-  });
   subject = await testGateway({
     processors: [{ name: "pricing", file: PRICING }],
     actors: [
       { name: "desk", actor: Desk, handles: { "desk.moved": "send" } },
       { name: "runner", actor: Runner, handles: { "job.run": "call", "job.line": "send", "graph.changed": "send" } },
     ],
-    modules: [workflows, graphDoor(() => subject.gateway)],
+    nature: {
+      flows: [SHOP],
+      inputs: {
+        "order.placed": { meta: shop.names.order, description: "An order.", inputSchema: { type: "object", required: ["item"] } },
+        "label.made": shop.names.label,
+        "desk.move": shop.names.desk,
+      },
+      outputs: { [shop.names.priced]: { type: "order.told", pass: "content" }, [shop.names.desk]: "desk.moved" },
+    },
+    modules: [graphDoor(() => subject.gateway)],
   });
 });
 afterAll(() => subject[Symbol.asyncDispose]());
@@ -204,7 +192,7 @@ describe("a message on its way through all the models", () => {
 
   const contentOf = async (hop: Step | undefined): Promise<string | undefined> => {
     const [meta = "", id = "", para = ""] = hop?.what.split("|") ?? [];
-    return (await workflows.nature.instance({ meta, id, para, version: 0 }))?.content;
+    return (await subject.gateway.nature?.workflows.instance({ meta, id, para, version: 0 }))?.content;
   };
 
   test("is one trace, from the processor that took it to the instance that came of it in the end", async () => {
@@ -270,8 +258,27 @@ describe("a message on its way through all the models", () => {
     expect((await subject.post(event, { headers })).status).toBe(200);
     expect((await subject.post(event, { headers: { traceparent: `00-${again}-00f067aa0ba902b7-01` } })).status).toBe(200);
     await step(isOf(traceId, shop.names.label));
-    await workflows.nature.engine.idle();
+    await subject.gateway.nature?.workflows.engine.idle();
     expect((await hopsOf(again)).map(({ type }) => type)).toEqual(["order.intake"]);
+  });
+});
+
+describe("a message type that the configuration makes an input of a workflow", () => {
+  test("answers with the instance, which is then among all others", async () => {
+    const answer = await subject.post({ type: "order.placed", data: { item: "jar", amount: 4 } });
+    const { meta, id, isNew } = (await answer.json()) as { meta: string; id: string; isNew: boolean };
+    expect([meta, isNew]).toEqual([shop.names.order, true]);
+    await subject.gateway.nature?.workflows.engine.idle();
+    const query = (of: string) => subject.json(`/instances?meta=${encodeURIComponent(of)}&order=recent&limit=1`);
+    expect(await query(shop.names.order)).toMatchObject({ items: [{ id, content: '{"item":"jar","amount":4}' }] });
+    expect(await query(shop.names.priced)).toMatchObject({ items: [{ content: '{"item":"jar","price":12}' }] });
+  });
+
+  test("is told of like any other, and refuses what does not fit its schema", async () => {
+    const { items } = (await subject.json("/types")) as { items: { type: string }[] };
+    expect(items.find(({ type }) => type === "order.placed")).toMatchObject({ description: "An order." });
+    const problem = await problemOf(await subject.post({ type: "order.placed", data: { amount: 4 } }));
+    expect(problem).toMatchObject({ code: "message.schema", httpStatus: 422 });
   });
 });
 
@@ -311,7 +318,8 @@ describe("an actor behind a WebSocket", () => {
     expect([await one.hear(), await other.hear()]).toEqual(["1 open", "1 open"]);
     other.socket.send("busy");
     expect([await one.hear(), await other.hear()]).toEqual(["2 busy", "2 busy"]);
-    const { items } = await workflows.nature.reads.versions({ meta: shop.names.desk, id: "0", para: "front" });
+    const key = encodeURIComponent(`${shop.names.desk}|0|front`);
+    const { items } = (await subject.json(`/instances/${key}/versions`)) as { items: Stored[] };
     expect(items.map(({ version, content }) => [version, content])).toEqual([
       [2, "busy"],
       [1, "open"],

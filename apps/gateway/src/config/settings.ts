@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { coreError, type ProcessorSpec } from "@metanode/core";
 import type { ActorSpec } from "../actors.ts";
 import type { ValueSource } from "./types.ts";
+import { checkInputs, checkOutputs } from "./workflow-messages.ts";
 
 /** Where a value stands while it is checked. */
 export interface Place {
@@ -146,6 +147,15 @@ function placeFiles(value: unknown, place: Place): readonly string[] {
   return isFitting ? Object.freeze((value as string[]).map((one) => resolve(place.base, one))) : refuse(value, place);
 }
 
+/** What an object holds is checked by its own rule. */
+function objectOf(check: (path: string, given: object) => void): Setting["check"] {
+  return (value, place) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse(value, place);
+    check(place.setting.path, value);
+    return value;
+  };
+}
+
 function isUrlOf(protocols: readonly string[]): (value: string) => boolean {
   return (value) => protocols.includes(URL.parse(value)?.protocol ?? "");
 }
@@ -166,6 +176,14 @@ const nature: readonly Setting[] = [
     alsoVariable: "DATABASE_URL",
   },
   json({ path: "nature.flows", expected: "a list of files", defaultValue: [] }, placeFiles),
+  json(
+    { path: "nature.inputs", expected: "an object: message types, and the meta of each", defaultValue: {} },
+    objectOf(checkInputs),
+  ),
+  json(
+    { path: "nature.outputs", expected: "an object: metas, and the message type of each", defaultValue: {} },
+    objectOf(checkOutputs),
+  ),
   integer("nature.concurrency", 64, [1, 100_000]),
   {
     ...text(

@@ -1,4 +1,5 @@
 import type { ProcessorSpec } from "@metanode/core";
+import type { InputSpec, OutputSpec } from "@metanode/nature/module";
 import type { ActorSpec } from "../actors.ts";
 
 /**
@@ -54,6 +55,10 @@ export interface GatewayConfig {
      * they do not declare stays. In a file, a relative path is meant from the folder of that file. @default []
      */
     flows?: readonly string[];
+    /** Message types that are inputs: the meta of each, or more about it. @default {} */
+    inputs?: Readonly<Record<string, string | WorkflowInput>>;
+    /** Metas whose instances are told to the node as durable messages, at least once each: the type, or more about it. @default {} */
+    outputs?: Readonly<Record<string, string | WorkflowOutput>>;
     /** Conversions at a time. @default 64 */
     concurrency?: number;
     /** Where executors over HTTP post what they answer later. @default this gateway's own address */
@@ -80,6 +85,12 @@ export interface GatewayConfig {
   /** What callers of `/api` show. @default made at the first start and kept in the data folder, file `token` */
   token?: string;
 }
+
+/** What a message type that is an input is for: the meta, what people read of it, and the JSON Schema (2020-12) of its payload. */
+export type WorkflowInput = Pick<InputSpec, "meta" | "description" | "inputSchema">;
+
+/** What is told of the instances of a meta: the message type, which of them, and what of each. */
+export type WorkflowOutput = OutputSpec;
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
@@ -130,6 +141,10 @@ export interface NatureValues {
   readonly databaseUrl: string | undefined;
   /** Absolute. */
   readonly flows: readonly string[];
+  /** By message type. */
+  readonly inputs: Readonly<Record<string, string | WorkflowInput>>;
+  /** By meta. */
+  readonly outputs: Readonly<Record<string, string | WorkflowOutput>>;
   readonly concurrency: number;
   /** Absent = the gateway's own. */
   readonly callbackUrl: string | undefined;

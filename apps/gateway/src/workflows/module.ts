@@ -54,10 +54,12 @@ class HostedWorkflows implements WorkflowsModule {
 
   async start(host: ModuleHost): Promise<void> {
     const [{ remoteExecutors }, { nature }] = await this.#loading;
-    const { databaseUrl, flows, concurrency, callbackUrl } = this.#values;
+    const { databaseUrl, flows, inputs, outputs, concurrency, callbackUrl } = this.#values;
     const { kernel, callbackUrl: ownUrl } = this.#surroundings;
     const module = nature({
       flows: [await loadFlows(flows)],
+      inputs,
+      outputs,
       engine: { concurrency },
       http: { callbackUrl: () => callbackUrl ?? ownUrl() },
       resolvers: { actor: remoteExecutors("actor", askActor(kernel, host)) },

@@ -3,7 +3,7 @@ import { byBytes } from "../byte-order.ts";
 import type { Meta } from "../meta/meta.ts";
 import { canonicalMeta } from "../meta/meta-string.ts";
 import { parseStates, printStates } from "../meta/state-expression.ts";
-import type { Relation } from "../relation/relation.ts";
+import type { Relation, Selector } from "../relation/relation.ts";
 import { optionalFlag, optionalList, optionalObject, optionalText, refuse } from "../shape.ts";
 import type { Declarations } from "./catalog.ts";
 
@@ -75,6 +75,7 @@ const metaForm = object({
 });
 
 const condition = object({ none: list(text), all: list(text), any: list(text) });
+const selector = object({ context: condition, sysContext: condition, states: condition });
 const executor = object({ protocol: text, url: text, settings: text, timeoutMs: count });
 
 const relationForm = object({
@@ -83,7 +84,7 @@ const relationForm = object({
   settings: object(
     {
       description: text,
-      selector: object({ context: condition, sysContext: condition, states: condition }),
+      selector,
       downSelector: condition,
       executor,
       before: list(executor),
@@ -110,6 +111,11 @@ export function normalRelation(given: Relation, path: string = relationName(give
   const normal = relationForm(path, given) as Relation;
   if (normal.from === undefined) refuse(`${path}.from`, given.from, "a meta-string");
   return normal.to === undefined ? refuse(`${path}.to`, given.to, "a meta-string") : normal;
+}
+
+/** The normal form of a selector; undefined = it asks nothing. @param path – of where it stands, for the error. @throws config.invalid */
+export function normalSelector(given: Selector | undefined, path: string): Selector | undefined {
+  return selector(path, given) as Selector | undefined;
 }
 
 /**

@@ -1,12 +1,14 @@
 import type { Message } from "@metanode/core";
 import { coreError } from "@metanode/core/errors";
 import { intWithin, rejectUnknownKeys, textOf } from "@metanode/core/internal";
+import { normalSelector } from "../catalog/normal.ts";
 import type { EngineOptions } from "../engine/options.ts";
 import type { HttpExecutorOptions } from "../executor/http.ts";
 import type { InstanceInput } from "../instance/instance.ts";
 import { canonicalMeta, type MetaString, metaTypeOf } from "../meta/meta-string.ts";
 import type { NatureOptions } from "../nature/options.ts";
 import type { Selector } from "../relation/relation.ts";
+import { oneOf } from "../shape.ts";
 
 /** What becomes of a message that is an input. */
 export interface InputSpec {
@@ -93,7 +95,14 @@ export function resolveModule(given: NatureModuleOptions): ResolvedModule {
     const spec = typeof one === "string" ? { type: one } : one;
     rejectUnknownKeys(path, spec, ["type", "selector", "pass"]);
     textOf(`${path}.type`, spec.type);
-    outputs.set(canonicalMeta(meta), spec);
+    if (spec.pass !== undefined) oneOf(`${path}.pass`, spec.pass, ["instance", "content"]);
+    const selector = normalSelector(spec.selector, `${path}.selector`);
+    const { type, pass } = spec;
+    outputs.set(canonicalMeta(meta), {
+      type,
+      ...(selector === undefined ? {} : { selector }),
+      ...(pass === undefined ? {} : { pass }),
+    });
   }
   return { inputs, outputs, maxBacklogAgeMs: intWithin("nature.maxBacklogAgeMs", given.maxBacklogAgeMs ?? 60_000, 1), given };
 }

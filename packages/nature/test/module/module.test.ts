@@ -243,6 +243,12 @@ describe("the options of the module", () => {
     ["an unknown setting of an input", { inputs: { a: { meta: "B:a:1", mop: 1 } as never } }, "inputs.a.mop"],
     ["an input to a meta of which only the engine makes instances", { inputs: { a: "L:a:1" } }, "inputs.a.meta"],
     ["an output without a type", { outputs: { "B:a:1": "" } }, "outputs.B:a:1.type"],
+    ["what is not told of an instance", { outputs: { "B:a:1": { type: "a", pass: "id" as never } } }, "outputs.B:a:1.pass"],
+    [
+      "a selector that is none",
+      { outputs: { "B:a:1": { type: "a", selector: { states: { every: ["sent"] } } as never } } },
+      "outputs.B:a:1.selector.states.every",
+    ],
     ["an age that is none", { maxBacklogAgeMs: 0 }, "maxBacklogAgeMs"],
   ])("refuse %s, and say where it stands", (_what, given, path) => {
     expect(() => nature(given)).toThrow(
