@@ -145,7 +145,10 @@ export class Conversions {
   #begin(job: Job): Maybe<void> {
     const { options, catalog, stored, fault } = this.#ground;
     const { task, mission, upstream } = job;
-    if (task.attempts >= options.maxAttempts) return this.#end(job, this.#giveUp(job, "no answer came to any of them"));
+    if (task.attempts >= options.maxAttempts) {
+      job.isCounted = true;
+      return this.#end(job, this.#giveUp(job, "no answer came to any of them"));
+    }
     const target = resolveTarget({ catalog: catalog(), mission, upstream });
     fault?.("task.target");
     const line = lineOf(target) ?? job.metOn;
@@ -348,7 +351,7 @@ export class Conversions {
     measures.count("failed", task.upstream.meta, task.to);
     const name = nameOf(job);
     report({ kind: "failed", text: `${name}: ${error}`, failed: { name, upstream: job.upstream, code } });
-    await stored.fail({ taskId: task.id, code, error, failedMs: Math.floor(options.clock.now()) });
+    await stored.fail({ taskId: task.id, code, error, failedMs: Math.floor(options.clock.now()), counts: !job.isCounted });
     this.#ground.ended(job, false);
   }
 

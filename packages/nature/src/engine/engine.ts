@@ -329,11 +329,11 @@ export class Engine {
       const upstream = await this.#stored.load(task.upstream, true);
       if (upstream !== undefined) return new Job(task, upstream, JSON.parse(task.mission) as Mission);
       const error = `${keyOf(task.upstream)} is not stored any more`;
-      await this.#stored.fail({ taskId: task.id, code: "instance.unknown", error, failedMs });
+      await this.#stored.fail({ taskId: task.id, code: "instance.unknown", error, failedMs, counts: true });
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof SyntaxError) {
-        await this.#stored.fail({ taskId: task.id, code: "instance.invalid", error: message, failedMs });
+        await this.#stored.fail({ taskId: task.id, code: "instance.invalid", error: message, failedMs, counts: true });
       } else {
         this.#report({ kind: "store", text: `task ${task.id} cannot be read now`, error });
         const dueMs = failedMs + backoffOf(this.#options, task.attempts + 1);

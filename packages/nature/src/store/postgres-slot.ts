@@ -4,6 +4,8 @@ import { TASK_COLUMNS } from "./rows.ts";
 import type { Failure, Retry } from "./store.ts";
 
 const TASK = TASK_COLUMNS.join(", ");
+/** A task with what its last try adds. */
+const COUNTED = TASK_COLUMNS.map((column) => (column === "attempts" ? "attempts + $6" : column)).join(", ");
 
 /**
  * Engines in the database: a slot each, with a lease by the clock of the database, so that clocks of nodes that differ do no harm.
@@ -82,12 +84,12 @@ export function retryStatement(slot: number, { taskId, dueMs, error, counts }: R
   };
 }
 
-export function failStatement(slot: number, { taskId, code, error, failedMs }: Failure): Statement {
+export function failStatement(slot: number, { taskId, code, error, failedMs, counts }: Failure): Statement {
   return {
     name: "fail",
     text: `WITH gone AS (DELETE FROM task WHERE id = $2 AND owner = $1 RETURNING ${TASK})
-      INSERT INTO failed_task (${TASK}, code, error, failed_ms) SELECT ${TASK}, $3, $4, $5 FROM gone`,
-    values: [slot, taskId, code, withoutNul(error), failedMs],
+      INSERT INTO failed_task (${TASK}, code, error, failed_ms) SELECT ${COUNTED}, $3, $4, $5 FROM gone`,
+    values: [slot, taskId, code, withoutNul(error), failedMs, counts ? 1 : 0],
   };
 }
 

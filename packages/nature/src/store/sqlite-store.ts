@@ -13,6 +13,8 @@ import type { Failure, RangeQuery, Retry, TaskRange } from "./store.ts";
 
 const INSTANCE = INSTANCE_COLUMNS.join(", ");
 const TASK = TASK_COLUMNS.join(", ");
+/** A task with what its last try adds. */
+const COUNTED = TASK_COLUMNS.map((column) => (column === "attempts" ? "attempts + ?6" : column)).join(", ");
 const FAILED = FAILED_COLUMNS.join(", ");
 
 /**
@@ -127,13 +129,14 @@ export class SqliteStore {
     ]);
   }
 
-  #fail({ taskId, code, error, failedMs }: Failure): void {
+  #fail({ taskId, code, error, failedMs, counts }: Failure): void {
     const own = [taskId, this.#slot];
-    this.#run(`INSERT INTO failed_task (${FAILED}) SELECT ${TASK}, ?3, ?4, ?5 FROM task WHERE id = ?1 AND owner = ?2`, [
+    this.#run(`INSERT INTO failed_task (${FAILED}) SELECT ${COUNTED}, ?3, ?4, ?5 FROM task WHERE id = ?1 AND owner = ?2`, [
       ...own,
       code,
       error,
       failedMs,
+      counts ? 1 : 0,
     ]);
     this.#run("DELETE FROM task WHERE id = ? AND owner = ?", own);
   }

@@ -76,6 +76,8 @@ export interface Failure {
   readonly code: string;
   readonly error: string;
   readonly failedMs: number;
+  /** Whether it is one more than the task says: not where an earlier one came to nothing, such as a callback that nobody answered. */
+  readonly counts: boolean;
 }
 
 /** A task that will not be tried again by itself. */

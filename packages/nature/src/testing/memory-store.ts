@@ -351,11 +351,11 @@ export class MemoryStore implements Store {
     this.disk.tasks.set(taskId, { ...task, owner: undefined, dueMs, error, attempts: task.attempts + (counts ? 1 : 0) });
   }
 
-  #fail({ taskId, ...failure }: Failure): void {
+  #fail({ taskId, counts, ...failure }: Failure): void {
     const task = this.disk.tasks.get(taskId);
     if (task === undefined || task.owner !== this.#slot) return;
     this.disk.tasks.delete(taskId);
-    this.disk.failed.set(taskId, { ...asTask(task), ...failure });
+    this.disk.failed.set(taskId, { ...asTask(task), attempts: task.attempts + (counts ? 1 : 0), ...failure });
   }
 
   /** One operation: asynchronous as with a real database, and with what tests make happen. */

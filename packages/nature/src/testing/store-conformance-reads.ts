@@ -136,7 +136,13 @@ export const readPromises: readonly StorePromise[] = [
       }
       const failing = tasks.slice(4);
       await store.fail(
-        failing.map(({ id }) => ({ taskId: id, code: "executor.logic", error: `it's ${id}`, failedMs: NOW_MS + 9 })),
+        failing.map(({ id }) => ({
+          taskId: id,
+          code: "executor.logic",
+          error: `it's ${id}`,
+          failedMs: NOW_MS + 9,
+          counts: false,
+        })),
       );
       await store.retry([{ taskId: tasks[2]?.id ?? 0, dueMs: NOW_MS + 50, error: "not yet", counts: true }]);
       const views = tasks

@@ -51,7 +51,7 @@ export const sharingPromises: readonly StorePromise[] = [
       const task = await putTask(harness.store, up(1));
       expect(await second.commit([{ taskId: task.id, ...unitOf(instanceOf()) }])).toEqual([LOST]);
       await second.retry([{ taskId: task.id, dueMs: NOW_MS, error: "", counts: true }]);
-      await second.fail([{ taskId: task.id, code: "executor.logic", error: "", failedMs: NOW_MS }]);
+      await second.fail([{ taskId: task.id, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false }]);
       expect(await second.claim(NOW_MS, 10)).toEqual([]);
       expect(await second.renewLease(30_000)).toEqual({ freed: 0, fenced: false });
       expect(await harness.store.commit([{ taskId: task.id, ...unitOf(instanceOf()) }])).toEqual([DONE_NEW]);
@@ -66,7 +66,7 @@ export const sharingPromises: readonly StorePromise[] = [
       expect(await loseLease(harness.store, second)).toBe(1);
       expect((await second.claim(NOW_MS, 10)).map(({ id }) => id)).toEqual([task.id]);
       expect(await harness.store.commit([{ taskId: task.id, ...unitOf(instanceOf({ id: "5" })) }])).toEqual([LOST]);
-      await harness.store.fail([{ taskId: task.id, code: "executor.logic", error: "", failedMs: NOW_MS }]);
+      await harness.store.fail([{ taskId: task.id, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false }]);
       expect(await second.commit([{ taskId: task.id, ...unitOf(instanceOf()) }])).toEqual([DONE_NEW]);
     },
   },

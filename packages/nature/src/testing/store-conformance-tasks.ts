@@ -53,8 +53,8 @@ export const taskPromises: readonly StorePromise[] = [
     async run({ store }) {
       const free = await putTask(store, up(1), { mine: false });
       await store.retry([{ taskId: free.id, dueMs: NOW_MS + 9, error: "", counts: true }]);
-      await store.fail([{ taskId: free.id, code: "executor.logic", error: "", failedMs: NOW_MS }]);
-      await store.fail([{ taskId: free.id + 1_000, code: "executor.logic", error: "", failedMs: NOW_MS }]);
+      await store.fail([{ taskId: free.id, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false }]);
+      await store.fail([{ taskId: free.id + 1_000, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false }]);
       expect(await store.claim(NOW_MS, 10)).toEqual([asTask(free)]);
       expect((await store.backlog(NOW_MS)).failed).toBe(0);
     },
@@ -69,6 +69,7 @@ export const taskPromises: readonly StorePromise[] = [
         code: "executor.logic",
         error: "it's wrong",
         failedMs: NOW_MS + 5,
+        counts: false,
       }));
       await store.fail(failures);
       expect(await store.task(task.id)).toBeUndefined();
@@ -82,10 +83,32 @@ export const taskPromises: readonly StorePromise[] = [
     },
   },
   {
+    title: "a task that failed says how often it was tried: its last try as well, where that counts",
+    async run({ store }) {
+      const [once, often, waited] = [
+        await putTask(store, up(1)),
+        await putTask(store, up(2), { attempts: 3 }),
+        await putTask(store, up(3), { attempts: 3 }),
+      ];
+      const failure = { code: "executor.logic", error: "no", failedMs: NOW_MS };
+      await store.fail([
+        { ...failure, taskId: once.id, counts: true },
+        { ...failure, taskId: often.id, counts: true },
+        { ...failure, taskId: waited.id, counts: false },
+      ]);
+      const failed = await store.failedTasks({ limit: 10 });
+      expect(failed).toEqual([
+        { ...asTask(once), ...failure, attempts: 1 },
+        { ...asTask(often), ...failure, attempts: 4 },
+        { ...asTask(waited), ...failure, attempts: 3 },
+      ]);
+    },
+  },
+  {
     title: "a task fails again after a replay, and failed tasks can be forgotten",
     async run({ store }) {
       const task = await putTask(store, up(1));
-      const failure = { taskId: task.id, code: "task.attempts", error: "again", failedMs: NOW_MS };
+      const failure = { taskId: task.id, code: "task.attempts", error: "again", failedMs: NOW_MS, counts: false };
       await store.fail([failure]);
       await store.replayFailed([task.id], NOW_MS);
       await store.claim(NOW_MS, 1);
@@ -101,7 +124,13 @@ export const taskPromises: readonly StorePromise[] = [
     async run({ store }) {
       const tasks: NewTask[] = [];
       for (let id = 1; id <= 4; id++) tasks.push(await putTask(store, up(id), { to: `B:test/${id % 2}:1`, attempts: id }));
-      const failures = tasks.map(({ id }) => ({ taskId: id, code: "executor.logic", error: `e${id}`, failedMs: NOW_MS + id }));
+      const failures = tasks.map(({ id }) => ({
+        taskId: id,
+        code: "executor.logic",
+        error: `e${id}`,
+        failedMs: NOW_MS + id,
+        counts: false,
+      }));
       await store.fail(failures.toReversed());
       const all = await store.failedTasks({ limit: 10 });
       expect(all).toEqual(
@@ -116,7 +145,9 @@ export const taskPromises: readonly StorePromise[] = [
     title: "a failed task can be replayed with another mission",
     async run({ store }) {
       const tasks = [await putTask(store, up(1)), await putTask(store, up(2))];
-      await store.fail(tasks.map(({ id }) => ({ taskId: id, code: "executor.logic", error: "", failedMs: NOW_MS })));
+      await store.fail(
+        tasks.map(({ id }) => ({ taskId: id, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false })),
+      );
       const [first, second] = tasks.map(({ id }) => id) as [number, number];
       await store.replayFailed([first], NOW_MS, '{"changed":true}');
       await store.replayFailed([second], NOW_MS);
@@ -134,7 +165,7 @@ export const taskPromises: readonly StorePromise[] = [
       const failing = await putTask(store, two);
       const open = taskOf(store, two, { to: "B:test/b:1", mine: false, dueMs: NOW_MS + 5 });
       await store.commit([{ instances: [{ instance: up(3), tasks: [{ ...open, upstream: open.upstream }] }] }]);
-      await store.fail([{ taskId: failing.id, code: "executor.logic", error: "", failedMs: NOW_MS }]);
+      await store.fail([{ taskId: failing.id, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false }]);
       const made = [instanceOf({ id: "8", from: task.upstream }), instanceOf({ id: "30", from: task.upstream })];
       await store.commit([{ taskId: task.id, ...unitOf(...made.toReversed()) }]);
       expect(await store.outcomes([one, two, up(9)])).toEqual([
@@ -179,7 +210,7 @@ export const taskPromises: readonly StorePromise[] = [
       await putTask(store, up(1));
       const failing = await putTask(store, up(2));
       for (const due of [0, -20, 1, 2, 3]) await putTask(store, up(10 + due), { mine: false, dueMs: NOW_MS + due });
-      await store.fail([{ taskId: failing.id, code: "executor.logic", error: "", failedMs: NOW_MS }]);
+      await store.fail([{ taskId: failing.id, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false }]);
       expect(await store.backlog(NOW_MS)).toEqual({ owned: 1, due: 2, delayed: 3, failed: 1, oldestDueMs: NOW_MS - 20 });
     },
   },

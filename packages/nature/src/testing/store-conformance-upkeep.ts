@@ -43,7 +43,7 @@ export const upkeepPromises: readonly StorePromise[] = [
       if (waiting === undefined || failing === undefined) throw new Error("two were made");
       const task = await putTask(store, waiting);
       const failed = await putTask(store, failing);
-      await store.fail([{ taskId: failed.id, code: "executor.logic", error: "", failedMs: NOW_MS }]);
+      await store.fail([{ taskId: failed.id, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false }]);
       const query = { meta, createdLtMs: NOW_MS, limit: 10 };
       expect(await store.removeOld(query)).toBe(0);
       await store.commit([{ taskId: task.id, instances: [] }]);

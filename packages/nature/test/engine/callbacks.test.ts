@@ -51,7 +51,7 @@ describe("an executor that answers later", () => {
     await nature.finish();
     expect(nature.asked).toHaveLength(3);
     expect(nature.failed()).toMatchObject([
-      { code: "task.attempts", error: "tried 3 times, last: no answer came to any of them" },
+      { attempts: 3, code: "task.attempts", error: "tried 3 times, last: no answer came to any of them" },
     ]);
   });
 
@@ -114,8 +114,8 @@ describe("an executor that answers later", () => {
 
   test.each<[string, ConvertResult, string[]]>([
     ["has nothing to give ends its task with nothing", { type: "none" }, []],
-    ["refuses its input ends its task for good", { type: "logic", message: "no" }, ["executor.logic"]],
-    ["could not do it is asked again", { type: "environment", message: "busy" }, ["task.attempts"]],
+    ["refuses its input ends its task for good", { type: "logic", message: "no" }, ["executor.logic after 1"]],
+    ["could not do it is asked again", { type: "environment", message: "busy" }, ["task.attempts after 3"]],
   ])("and that %s", async (_what, result, failed) => {
     await using nature = open();
     await nature.input({ meta: "B:a:1" });
@@ -123,7 +123,7 @@ describe("an executor that answers later", () => {
     await nature.callback(nature.asked[0] as number, result);
     await nature.finish();
     expect(nature.instances()).toHaveLength(1);
-    expect(nature.failed().map(({ code }) => code)).toEqual(failed);
+    expect(nature.failed().map(({ code, attempts }) => `${code} after ${attempts}`)).toEqual(failed);
     expect(nature.asked.length).toBe(result.type === "environment" ? 3 : 1);
   });
 

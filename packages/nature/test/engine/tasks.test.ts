@@ -44,7 +44,7 @@ describe("a task that fails", () => {
     await nature.finish();
     expect(triedAt.map((ms) => ms - startMs)).toEqual([0, 10, 30, 70, 150]);
     expect(nature.failed()).toMatchObject([
-      { to: "B:b:1", attempts: 4, code: "task.attempts", error: "tried 5 times, last: no luck" },
+      { to: "B:b:1", attempts: 5, code: "task.attempts", error: "tried 5 times, last: no luck" },
     ]);
     expect(nature.engine.stats).toMatchObject({ retried: 4, failed: 1, converted: 0 });
   });
@@ -55,7 +55,7 @@ describe("a task that fails", () => {
     );
     await Promise.all(["1", "bad", "2"].map((content) => nature.input({ meta: "B:a:1", content })));
     await nature.settle();
-    expect(nature.failed()).toMatchObject([{ code: "executor.logic", error: "never" }]);
+    expect(nature.failed()).toMatchObject([{ code: "executor.logic", error: "never", attempts: 1 }]);
     expect(nature.instances("B:b:1")).toHaveLength(2);
   });
 

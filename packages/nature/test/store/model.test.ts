@@ -136,7 +136,7 @@ class Run {
         isOwned: false,
       });
     } else {
-      await this.#store.fail([{ taskId: id, code: "executor.logic", error: "never", failedMs: NOW_MS }]);
+      await this.#store.fail([{ taskId: id, code: "executor.logic", error: "never", failedMs: NOW_MS, counts: false }]);
       this.#model.tasks.delete(id);
       this.#model.failed.add(id);
     }

@@ -162,7 +162,7 @@ describe("a store whose disk is full", () => {
     for (let isFull = false; !isFull; count++) await put(store, large(count)).catch(() => (isFull = true));
     const retry = { taskId: task.id, dueMs: NOW_MS, error: "x".repeat(200_000), counts: true };
     await expect(store.retry([retry])).rejects.toMatchObject(FULL);
-    const failing = { taskId: task.id + 1, code: "executor.logic", error: "", failedMs: NOW_MS };
+    const failing = { taskId: task.id + 1, code: "executor.logic", error: "", failedMs: NOW_MS, counts: false };
     await store.fail([failing]);
     expect(await store.claim(NOW_MS, 10)).toEqual([]);
     expect(await store.removeOld({ meta: "B:test/large:1", createdLtMs: NOW_MS, limit: count })).toBeGreaterThan(5);
