@@ -16,6 +16,7 @@ import {
 } from "@metanode/core";
 import { pino } from "pino";
 import { type Access, openAccess } from "./access/index.ts";
+import type { OidcOptions } from "./access/oidc.ts";
 import { loadActors } from "./actors.ts";
 import type { ConfigValues, GatewayConfig } from "./config/types.ts";
 import { resolveConfig } from "./config.ts";
@@ -104,7 +105,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
       streams,
       clock,
       token,
-      access: openAccess(values.data, clock, { ownerToken: token, logger: node.logger }),
+      access: openAccess(values.data, clock, { ownerToken: token, logger: node.logger, oidc: oidcOf(values) }),
       values,
     });
     door.url = gateway.url;
@@ -113,6 +114,11 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
     await node.close();
     throw error;
   }
+}
+
+function oidcOf({ auth: { oidc } }: ConfigValues): OidcOptions | undefined {
+  const { issuer, audience, rolesClaim } = oidc;
+  return issuer === undefined || audience === undefined ? undefined : { issuer, audience, rolesClaim };
 }
 
 interface Parts {

@@ -6,7 +6,7 @@ import { checkActors } from "./actors.ts";
 import { readConfigFile } from "./config/file.ts";
 import { CONFIG_VARIABLE, OTHER_VARIABLES, SETTINGS, type Setting, settingOf, variableOf } from "./config/settings.ts";
 import type { GatewayConfig, ResolvedConfig, ValueSource } from "./config/types.ts";
-import { atPath, checkProcessors, rejectUnknownSettings } from "./config/values.ts";
+import { atPath, checkAuth, checkProcessors, rejectUnknownSettings } from "./config/values.ts";
 
 export interface LoadConfigOptions {
   /** What was said on the command line; it comes before everything else. */
@@ -67,6 +67,7 @@ function merge(given: Given, file: { path: string; config: GatewayConfig } | und
   values["nature.enabled"] ??= isNatureGiven(given.options, file?.config, sources);
   if (values["nature.enabled"] === true) readSharedVariables(values, sources, given);
   const merged = atPath(values);
+  checkAuth(merged.auth);
   checkProcessors(merged.processors);
   checkActors(merged.actors);
   return Object.freeze({ values: merged, sources, file: file?.path });

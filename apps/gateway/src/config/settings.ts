@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { coreError, type ProcessorSpec } from "@metanode/core";
+import { isTrustedUrl } from "../access/oidc.ts";
 import type { ActorSpec } from "../actors.ts";
 import type { ValueSource } from "./types.ts";
 import { checkInputs, checkOutputs } from "./workflow-messages.ts";
@@ -204,6 +205,26 @@ const streams: readonly Setting[] = [
   flag({ path: "streams.compatToken", expected: "true or false", defaultValue: true }),
 ];
 
+/** Who else vouches for people. */
+const auth: readonly Setting[] = [
+  {
+    ...text(
+      { path: "auth.oidc.issuer", expected: "https://…, or http://… on this machine", defaultValue: undefined },
+      isTrustedUrl,
+    ),
+    defaultText: "none",
+  },
+  {
+    ...text({ path: "auth.oidc.audience", expected: "what tokens for this node say in aud", defaultValue: undefined }, isSaid),
+    defaultText: "none",
+  },
+  text({ path: "auth.oidc.rolesClaim", expected: "the name of a claim", defaultValue: "roles" }, isSaid),
+];
+
+function isSaid(value: string): boolean {
+  return value.trim() !== "";
+}
+
 const data: Setting = {
   path: "data",
   expected: "a folder",
@@ -223,6 +244,7 @@ export const SETTINGS: readonly Setting[] = [
   ),
   integer("listen.port", 7400, [0, 65_535]),
   integer("listen.rateLimit", 0, [0, 1_000_000]),
+  ...auth,
   text({ path: "log.level", expected: `one of ${LEVELS.join(", ")}`, defaultValue: "info" }, (value) => LEVELS.includes(value)),
   integer("callTimeoutMs", 30_000, [1, LONGEST_MS]),
   integer("maxMessageBytes", 4 * MIB, [1_024, 32 * MIB]),

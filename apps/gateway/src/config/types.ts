@@ -20,6 +20,17 @@ export interface GatewayConfig {
     /** Requests that each token may make in a second; 0 for any number. @default 0 */
     rateLimit?: number;
   };
+  auth?: {
+    /** An OpenID Connect issuer whose access tokens (JWTs) count as well, besides those of the node. */
+    oidc?: {
+      /** As it stands in the tokens, `https://…`; `http://` only on this machine. @default none */
+      issuer?: string | undefined;
+      /** What its tokens for this node say in `aud`. Needed with an issuer. */
+      audience?: string | undefined;
+      /** The claim that says `viewer`, `operator` or `admin`, or a list with them; dots lead into objects. @default "roles" */
+      rolesClaim?: string;
+    };
+  };
   log?: {
     /** @default "info" */
     level?: LogLevel;
@@ -116,6 +127,9 @@ export interface ConfigValues {
   /** Absolute. */
   readonly data: string;
   readonly listen: { readonly host: string; readonly port: number; readonly rateLimit: number };
+  readonly auth: {
+    readonly oidc: { readonly issuer: string | undefined; readonly audience: string | undefined; readonly rolesClaim: string };
+  };
   readonly log: { readonly level: LogLevel };
   readonly callTimeoutMs: number;
   readonly maxMessageBytes: number;

@@ -35,6 +35,13 @@ export function atPath(values: Readonly<Record<string, unknown>>): ConfigValues 
   return nested as unknown as ConfigValues;
 }
 
+/** An issuer whose tokens may be meant for anybody is none. @throws {MetanodeError} config.invalid */
+export function checkAuth({ oidc: { issuer, audience } }: ConfigValues["auth"]): void {
+  if ((issuer === undefined) === (audience === undefined)) return;
+  const path = issuer === undefined ? "auth.oidc.issuer" : "auth.oidc.audience";
+  throw coreError("config.invalid", `${path} is not set; auth.oidc needs both an issuer and an audience`, { details: { path } });
+}
+
 /** Checks what can be checked of processors before anything is opened. @throws {MetanodeError} config.invalid */
 export function checkProcessors(specs: readonly ProcessorSpec[]): void {
   processors(specs); // builds only; core names the path of what is wrong

@@ -40,11 +40,11 @@ export interface Guard {
 }
 
 /** Tokens, roles and the audit log for the routes of a server. */
-export function createGuard({ tokens, audit, answers }: Access, now: () => number): Guard {
+export function createGuard({ identify, audit, answers }: Access, now: () => number): Guard {
   const wrong = new WrongTokens(now);
   const check: Hook = async (request, reply) => {
     const found = /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-    request.identity = found === undefined ? undefined : tokens.identify(found);
+    request.identity = found === undefined ? undefined : await identify(found);
     const needed = request.routeOptions.config.role ?? roleFor(request.method, undefined);
     if (request.identity === undefined) {
       if (found !== undefined) wrong.count(request.ip);
