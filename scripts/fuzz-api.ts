@@ -77,6 +77,7 @@ function argumentsOf({ folder, token, url, document }: Run): string[] {
 async function run(args: readonly string[], folder: string, env: NodeJS.ProcessEnv): Promise<number> {
   const child = spawn(program, args, {
     cwd: folder,
+    timeout: values.long ? 3_600_000 : 240_000,
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...env, SCHEMATHESIS_HOOKS: join(repositoryRoot, "scripts", "fuzz", "checks.py") },
   });

@@ -174,4 +174,9 @@ describe("what fuzzing has found", () => {
     expect(paths["/api/v1/processors/{name}"]?.get?.responses["400"]?.description).toBe("usage.invalid");
     expect(paths["/api/v1/openapi.json"]?.get?.responses["200"]).toBeDefined();
   });
+
+  test("is documented: an answer of a call that is no list", () => {
+    const answers = document.paths["/api/v1/messages"]?.post?.responses["200"]?.content?.["application/json"]?.schema;
+    expect(answers?.anyOf).toMatchObject([{ type: "array" }, { description: "The answer as it is." }]);
+  });
 });

@@ -83,7 +83,7 @@ function describeRoute() {
       200: {
         description: "The answer; for a batch, what became of each event, in order; in mode stream, the items as they come.",
         content: {
-          "application/json": { schema: z.union([z.array(BatchItem), z.unknown()]) },
+          "application/json": { schema: z.union([z.array(BatchItem), z.unknown().describe("The answer as it is.")]) },
           "application/octet-stream": { schema: z.string().meta({ format: "binary" }) },
           "application/x-ndjson": {
             schema: z.string().describe("One item per line. An error after the first item is a last line: a Problem."),
