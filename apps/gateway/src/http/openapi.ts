@@ -175,7 +175,7 @@ function withRefusals(document: Document): Document {
 function refusalsOf(method: string, { parameters = [], "x-required-role": role }: Operation): CoreErrorCode[] {
   const isConditional = parameters.some(({ name }) => name === KEY_HEADER || name === TAG_HEADER);
   const codes: readonly (readonly [isRefused: boolean, codes: readonly CoreErrorCode[]])[] = [
-    [role !== undefined, ["call.resource_exhausted"]],
+    [role !== undefined, ["call.resource_exhausted", "node.unreachable"]],
     [role === "operator" || role === "admin", ["auth.denied"]],
     [isConditional, ["state.conflict"]],
     [parameters.length > 0, ["usage.invalid"]],
