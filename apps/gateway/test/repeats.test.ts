@@ -133,10 +133,10 @@ describe("a change with If-Match", () => {
     const put = (description: string) => change("PUT", at("tagged"), { description }, { tag });
     expect((await put("first")).status).toBe(200);
     const refusal = await problemOf(await put("second"));
-    expect(refusal).toMatchObject({ httpStatus: 409, code: "state.conflict", details: { tag: await tagOf(at("tagged")) } });
-    expect((await change("DELETE", at("tagged"), undefined, { tag })).status).toBe(409);
+    expect(refusal).toMatchObject({ httpStatus: 412, code: "state.precondition", details: { found: await tagOf(at("tagged")) } });
+    expect((await change("DELETE", at("tagged"), undefined, { tag })).status).toBe(412);
     expect((await change("DELETE", at("tagged"), undefined, { tag: "*" })).status).toBe(204);
-    expect((await change("PUT", at("tagged"), {}, { tag: "*" })).status).toBe(409);
+    expect((await change("PUT", at("tagged"), {}, { tag: "*" })).status).toBe(412);
   });
 
   test("is made once of two that come at the same time (T2)", async () => {
@@ -145,7 +145,7 @@ describe("a change with If-Match", () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, index) => change("PUT", at("raced"), { description: `of ${index}` }, { tag })),
     );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array<number>(7).fill(409)]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array<number>(7).fill(412)]);
   });
 
   test("sees another processor of the same name, and none in a call that goes on", async () => {
@@ -154,7 +154,7 @@ describe("a change with If-Match", () => {
     expect(await tagOf("/processors/worker")).toBe(tag);
     const replace = () => change("PUT", "/processors/worker", { file: WORKER }, { tag });
     expect((await replace()).status).toBe(200);
-    expect((await replace()).status).toBe(409);
+    expect((await replace()).status).toBe(412);
   });
 
   test("sees the next version of a graph", async () => {
@@ -168,7 +168,7 @@ describe("a change with If-Match", () => {
     expect((await change("PUT", "/graphs/tagged", body(1))).status).toBe(200);
     const tag = await tagOf("/graphs/tagged");
     expect((await change("PUT", "/graphs/tagged", body(2), { tag })).status).toBe(200);
-    expect((await change("DELETE", "/graphs/tagged", undefined, { tag })).status).toBe(409);
+    expect((await change("DELETE", "/graphs/tagged", undefined, { tag })).status).toBe(412);
   });
 
   test("is refused where nothing has a tag (T3)", async () => {

@@ -119,6 +119,13 @@ const coreRows = {
   "node.port_in_use": row(409, "alreadyExists", 1, false, "Another program listens on the port."),
   "node.data_in_use": row(409, "alreadyExists", 1, false, "Another node uses the data folder."),
   "usage.invalid": row(400, "invalidArgument", 2, false, "The command line or request was used wrongly."),
+  "state.precondition": row(
+    412,
+    "failedPrecondition",
+    4,
+    false,
+    "The state is not the one that the change was meant for; `details.found` is its tag now.",
+  ),
 } satisfies Record<string, ErrorRow>;
 
 /** A code of `@metanode/core`. */

@@ -69,7 +69,8 @@ function readRoutes(api: Api, deadLetters: DeadLetters): void {
     params: Id,
     response: { 200: answer("The dead letter", DeadLetterView), ...problems("resource.not_found", "log.storage") },
   };
-  api.get("/dead-letters/:id", { schema: getSchema }, async ({ params }) => viewOf(await deadLetters.get(params.id)));
+  const config = { tagged: (letter: z.infer<typeof DeadLetterView>) => letter };
+  api.get("/dead-letters/:id", { schema: getSchema, config }, async ({ params }) => viewOf(await deadLetters.get(params.id)));
 }
 
 function changeRoutes(api: Api, deadLetters: DeadLetters): void {

@@ -21,12 +21,14 @@ interface Attempt {
 export const REPLAYED = "idempotency-replayed";
 /** Their answer may be given twice: messages have keys of their own, and the text of a token is kept nowhere. */
 const WITHOUT: ReadonlySet<string> = new Set(["postMessage", "createToken"]);
+/** Nothing was done, and what was in the way may be gone the next time: another state than the expected one, a limit. */
+const AGAIN: ReadonlySet<number> = new Set([412, 429]);
 const KEPT_HEADERS = ["content-type", "location", "x-error-code"] as const;
 
 /*
  * I1. What was answered under a key is answered again, and not done again: to the same token, for the same request, for 24 hours.
  * I2. Of two requests under one key at the same time one is done, and the other is told to come back.
- * I3. What may be done differently the next time is not kept: a defect, a node that stops, a limit that is reached. Nor is a stream.
+ * I3. What may be done differently the next time is not kept: a defect, a node that stops, a limit that is reached, a state that was another. Nor is a stream.
  */
 
 /** Lets the POSTs of a scope carry an `Idempotency-Key`. Comes after whatever finds out who asks. */
@@ -50,7 +52,7 @@ export function replayAnswers(scope: FastifyInstance, replays: Replays): void {
     if (attempt === undefined) return;
     underWay.delete(idOf(attempt));
     const isText = payload === undefined || payload === null || typeof payload === "string";
-    if (!isText || reply.statusCode >= 500 || reply.statusCode === 429) return;
+    if (!isText || reply.statusCode >= 500 || AGAIN.has(reply.statusCode)) return;
     const headers = Object.fromEntries(
       KEPT_HEADERS.flatMap((name) => (reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])),
     );

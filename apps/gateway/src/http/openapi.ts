@@ -67,9 +67,11 @@ const PROBLEM = { [PROBLEM_TYPE]: { schema: { $ref: "#/components/schemas/Proble
 /** Headers that routes take without looking at them: those that do stand in their configuration. */
 const KEY_HEADER = "Idempotency-Key";
 const TAG_HEADER = "If-Match";
+const KNOWN_TAG_HEADER = "If-None-Match";
 const SOME_HEADERS = {
   [KEY_HEADER]: "The same key for the same request has the same answer for 24 hours, with `idempotency-replayed: true`.",
-  [TAG_HEADER]: "Only if what is changed still has this `ETag`; otherwise state.conflict.",
+  [TAG_HEADER]: "Only if what is changed still has this `ETag`, or one of these; otherwise state.precondition.",
+  [KNOWN_TAG_HEADER]: "The answer is 304 if it still has this `ETag`.",
 };
 
 interface Described {
@@ -141,7 +143,11 @@ export function documentRoute(api: Api): void {
 }
 
 function withHeaders(schema: Described, { takesKey, takesTag, tagged }: FastifyContextConfig): Described {
-  const names = [...(takesKey === true ? [KEY_HEADER] : []), ...(takesTag === true ? [TAG_HEADER] : [])] as const;
+  const names = [
+    ...(takesKey === true ? [KEY_HEADER] : []),
+    ...(takesTag === true ? [TAG_HEADER] : []),
+    ...(tagged === undefined ? [] : [KNOWN_TAG_HEADER]),
+  ];
   const added = Object.fromEntries(
     names.map((name) => [name, { type: "string", description: SOME_HEADERS[name as keyof typeof SOME_HEADERS] }]),
   );
@@ -151,7 +157,15 @@ function withHeaders(schema: Described, { takesKey, takesTag, tagged }: FastifyC
     ...(names.length === 0
       ? {}
       : { headers: { type: "object", ...schema.headers, properties: { ...schema.headers?.properties, ...added } } }),
-    ...(tagged === undefined ? {} : { response: { ...schema.response, 200: { ...schema.response?.[200], headers: etag } } }),
+    ...(tagged === undefined
+      ? {}
+      : {
+          response: {
+            ...schema.response,
+            200: { ...schema.response?.[200], headers: etag },
+            304: { description: "It still has that tag.", type: "null" },
+          },
+        }),
   };
 }
 
@@ -173,11 +187,12 @@ function withRefusals(document: Document): Document {
 }
 
 function refusalsOf(method: string, { parameters = [], "x-required-role": role }: Operation): CoreErrorCode[] {
-  const isConditional = parameters.some(({ name }) => name === KEY_HEADER || name === TAG_HEADER);
+  const takes = (header: string): boolean => parameters.some(({ name }) => name === header);
   const codes: readonly (readonly [isRefused: boolean, codes: readonly CoreErrorCode[]])[] = [
     [role !== undefined, ["call.resource_exhausted", "node.unreachable"]],
     [role === "operator" || role === "admin", ["auth.denied"]],
-    [isConditional, ["state.conflict"]],
+    [takes(KEY_HEADER), ["state.conflict"]],
+    [takes(TAG_HEADER), ["state.precondition"]],
     [parameters.length > 0, ["usage.invalid"]],
     [method !== "get", ["message.invalid", "message.content_type", "message.too_large"]],
   ];

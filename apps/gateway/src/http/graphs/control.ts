@@ -2,7 +2,8 @@ import type { Streams } from "@metanode/streaming";
 import { z } from "zod";
 import type { Api } from "../context.ts";
 import { answer, problems } from "../responses.ts";
-import { GraphView, graphView } from "./views.ts";
+import { requireMatch } from "../tags.ts";
+import { GraphView, graphTagged, graphView } from "./views.ts";
 
 const tags = ["graphs"];
 const Name = z.object({ name: z.string() });
@@ -89,9 +90,12 @@ function versionRoutes(api: Api, streams: () => Promise<Streams>): void {
       ...problems("resource.not_found", "stream.graph", "stream.storage", "usage.invalid"),
     },
   };
-  api.post("/graphs/:name/rollback", { schema: rollbackSchema }, async ({ params, body }) =>
-    graphView(await (await streams()).rollback(params.name, body.version)),
-  );
+  api.post("/graphs/:name/rollback", { schema: rollbackSchema, config: { checksTag: true } }, async (request) => {
+    const { params, body } = request;
+    const all = await streams();
+    requireMatch(request, graphTagged, () => graphView(all.get(params.name)));
+    return graphView(await all.rollback(params.name, body.version));
+  });
   const upgradeSchema = {
     operationId: "upgradeStage",
     summary: "Give one stage other settings: it is swapped between two records, and the graph has a new version",
@@ -110,7 +114,10 @@ function versionRoutes(api: Api, streams: () => Promise<Streams>): void {
       ),
     },
   };
-  api.post("/graphs/:name/stages/:stage/upgrade", { schema: upgradeSchema }, async ({ params, body }) =>
-    graphView(await (await streams()).upgrade(params.name, params.stage, body)),
-  );
+  api.post("/graphs/:name/stages/:stage/upgrade", { schema: upgradeSchema, config: { checksTag: true } }, async (request) => {
+    const { params, body } = request;
+    const all = await streams();
+    requireMatch(request, graphTagged, () => graphView(all.get(params.name)));
+    return graphView(await all.upgrade(params.name, params.stage, body));
+  });
 }

@@ -3,10 +3,11 @@ import type { GraphDocument, Streams } from "@metanode/streaming";
 import { z } from "zod";
 import type { Api, HttpContext } from "../context.ts";
 import { answer, nothing, problems } from "../responses.ts";
+import { requireMatch } from "../tags.ts";
 import { actionRoutes } from "./actions.ts";
 import { controlRoutes } from "./control.ts";
 import { liveRoutes } from "./live.ts";
-import { at, CheckView, DocumentView, GraphView, graphView, VersionView } from "./views.ts";
+import { at, CheckView, DocumentView, GraphView, graphTagged, graphView, VersionView } from "./views.ts";
 
 const tags = ["graphs"];
 const Name = z.object({ name: z.string() });
@@ -92,9 +93,7 @@ function readRoutes(api: Api, streams: () => Promise<Streams>): void {
     params: Name,
     response: { 200: answer("The graph", GraphView), ...problems("resource.not_found") },
   };
-  const config = {
-    tagged: ({ name, version, hash, appliedAt }: z.infer<typeof GraphView>) => [name, version, hash, appliedAt],
-  };
+  const config = { tagged: graphTagged };
   api.get("/graphs/:name", { schema: getSchema, config }, async ({ params }) => graphView((await streams()).get(params.name)));
   const historySchema = {
     operationId: "getGraphHistory",
@@ -121,9 +120,12 @@ function changeRoutes(api: Api, streams: () => Promise<Streams>): void {
     body: DocumentView,
     response: { 200: answer("The graph", GraphView), ...problems(...faults, "usage.invalid") },
   };
-  api.put("/graphs/:name", { schema: putSchema }, async ({ params, body }) =>
-    graphView(await (await streams()).apply({ ...(body as unknown as GraphDocument), name: params.name })),
-  );
+  api.put("/graphs/:name", { schema: putSchema, config: { checksTag: true } }, async (request) => {
+    const { body, params } = request;
+    const all = await streams();
+    requireMatch(request, graphTagged, () => graphView(all.get(params.name)));
+    return graphView(await all.apply({ ...(body as unknown as GraphDocument), name: params.name }));
+  });
   const removeSchema = {
     operationId: "removeGraph",
     summary: "Forget a graph, its history and how far it has come",

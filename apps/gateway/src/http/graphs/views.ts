@@ -41,6 +41,14 @@ export const GraphView = z
   })
   .meta({ id: "Graph", description: "A graph, and how it does" });
 
+/** What the tag of a graph stands for. */
+export const graphTagged = ({ name, version, hash, appliedAt }: z.infer<typeof GraphView>): unknown => [
+  name,
+  version,
+  hash,
+  appliedAt,
+];
+
 export const VersionView = z.object({ version: z.int(), hash: z.string(), appliedAt: z.string(), document: DocumentView });
 
 const Count = z.int().min(0);

@@ -1,8 +1,10 @@
-import { coreError } from "@metanode/core";
+import { coreError, hasCode } from "@metanode/core";
 import type { Edit, Meta } from "@metanode/nature/internal";
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Api, HttpContext } from "../context.ts";
 import { answer, nothing, problems } from "../responses.ts";
+import { isConditional, requireMatch } from "../tags.ts";
 import { library, tags, workflowsOf } from "./access.ts";
 import { MetaBody, MetaSchema, metaView } from "./views.ts";
 
@@ -45,11 +47,15 @@ export function metaRoutes(api: Api, context: HttpContext): void {
     querystring: IfVersion,
     response: { 204: nothing("It is gone."), ...problems(...EDIT_PROBLEMS, "meta.syntax", "meta.unknown", "meta.in_use") },
   };
-  api.delete("/metas/:meta", { schema: deleteSchema }, async ({ params: { meta }, query }, reply) => {
-    await edit(context, { op: "delete-meta", meta }, query.ifVersion);
+  api.delete("/metas/:meta", { schema: deleteSchema, config: { checksTag: true } }, async (request, reply) => {
+    const { meta } = request.params;
+    await edit(context, { op: "delete-meta", meta }, request.query, await matchOf(context, request, meta));
     return reply.code(204).send();
   });
 }
+
+/** What the tag of a meta stands for. */
+const tagged = ({ usedBy: _others, ...meta }: View & { readonly usedBy?: unknown }): unknown => meta;
 
 function readRoutes(api: Api, context: HttpContext): void {
   const listSchema = {
@@ -73,7 +79,7 @@ function readRoutes(api: Api, context: HttpContext): void {
       ...problems("resource.not_found", "meta.syntax", "meta.unknown", "store.unavailable"),
     },
   };
-  const config = { tagged: ({ usedBy: _others, ...meta }: z.infer<typeof Described>) => meta };
+  const config = { tagged };
   api.get("/metas/:meta", { schema: getSchema, config }, async ({ params }) => {
     const view = await find(context, params.meta);
     const { relations, metas, instances } = await workflowsOf(context).registry.usedBy(view.meta);
@@ -91,7 +97,7 @@ function writeRoutes(api: Api, context: HttpContext): void {
     response: { 201: answer("The meta", MetaSchema), ...problems(...EDIT_PROBLEMS, ...MADE) },
   };
   api.post("/metas", { schema: createSchema }, async ({ body, query }, reply) => {
-    await edit(context, { op: "create-meta", meta: body as Meta }, query.ifVersion);
+    await edit(context, { op: "create-meta", meta: body as Meta }, query);
     const view = await find(context, body.meta);
     return reply
       .code(201)
@@ -107,7 +113,8 @@ function writeRoutes(api: Api, context: HttpContext): void {
     body: Replacing,
     response: { 200: answer("The meta", MetaSchema), ...problems(...EDIT_PROBLEMS, ...MADE) },
   };
-  api.put("/metas/:meta", { schema: putSchema }, async ({ params, body, query }) => {
+  api.put("/metas/:meta", { schema: putSchema, config: { checksTag: true } }, async (request) => {
+    const { params, body, query } = request;
     const { canonicalMeta } = await library();
     if (body.meta !== undefined && canonicalMeta(body.meta) !== canonicalMeta(params.meta)) {
       throw coreError(
@@ -118,7 +125,8 @@ function writeRoutes(api: Api, context: HttpContext): void {
         },
       );
     }
-    await edit(context, { op: "put-meta", meta: { ...body, meta: params.meta } as Meta }, query.ifVersion);
+    const isMatch = await matchOf(context, request, params.meta);
+    await edit(context, { op: "put-meta", meta: { ...body, meta: params.meta } as Meta }, query, isMatch);
     return find(context, params.meta);
   });
 }
@@ -132,23 +140,60 @@ function actionRoute(api: Api, context: HttpContext, action: "enable" | "disable
     querystring: IfVersion,
     response: { 200: answer("The meta", MetaSchema), ...problems(...EDIT_PROBLEMS, ...MADE) },
   };
-  api.post(`/metas/:meta/${action}`, { schema }, async ({ params: { meta }, query }) => {
-    await edit(context, { op: `${action}-meta`, meta }, query.ifVersion);
+  api.post(`/metas/:meta/${action}`, { schema, config: { checksTag: true } }, async (request) => {
+    const { meta } = request.params;
+    await edit(context, { op: `${action}-meta`, meta }, request.query, await matchOf(context, request, meta));
     return find(context, meta);
   });
 }
 
 async function find(context: HttpContext, name: string): Promise<View> {
+  return (await finder(context, name))();
+}
+
+async function finder(context: HttpContext, name: string): Promise<() => View> {
   const { registry } = workflowsOf(context);
   const { canonicalMeta, natureError } = await library();
   const meta = canonicalMeta(name);
-  const found = registry.declared.metas.find((one) => one.meta === meta);
-  if (found !== undefined) return metaView(found, registry.catalog);
-  throw natureError("meta.unknown", `meta ${meta} is not declared; GET /api/v1/metas lists what is`, { details: { meta } });
+  return () => {
+    const found = registry.declared.metas.find((one) => one.meta === meta);
+    if (found !== undefined) return metaView(found, registry.catalog);
+    throw natureError("meta.unknown", `meta ${meta} is not declared; GET /api/v1/metas lists what is`, { details: { meta } });
+  };
 }
 
-/** Makes one edit of what is declared. */
-export async function edit(context: HttpContext, one: Edit, ifVersion: number | undefined): Promise<void> {
+type Asking = Pick<FastifyRequest, "headers" | "method">;
+
+async function matchOf(context: HttpContext, request: Asking, name: string): Promise<Match | undefined> {
+  if (!isConditional(request)) return undefined;
+  const look = await finder(context, name);
+  return () => requireMatch(request, tagged, look);
+}
+
+/** Throws unless what is declared now is what a change is meant for. */
+export type Match = () => void;
+
+/** Other edits that may come between the look at a tag and the change, one after the other. */
+const MAX_BETWEEN = 20;
+
+/** Makes one edit of what is declared. Between `match` and the edit nothing changes: it is looked at again after every other edit. */
+export async function edit(
+  context: HttpContext,
+  one: Edit,
+  { ifVersion }: z.infer<typeof IfVersion>,
+  match?: Match,
+): Promise<void> {
   const { registry } = workflowsOf(context);
-  await registry.edit([one], ifVersion === undefined ? {} : { expectedVersion: ifVersion });
+  for (let between = 0; ; between++) {
+    const { version } = registry.declared;
+    match?.();
+    const expectedVersion = ifVersion ?? (match === undefined ? undefined : version);
+    try {
+      await registry.edit([one], expectedVersion === undefined ? {} : { expectedVersion });
+      return;
+    } catch (error) {
+      const isAnother = hasCode(error, "state.conflict") && registry.declared.version !== version;
+      if (match === undefined || ifVersion !== undefined || !isAnother || between >= MAX_BETWEEN) throw error;
+    }
+  }
 }

@@ -1,10 +1,12 @@
 import { coreError } from "@metanode/core";
 import type { Relation } from "@metanode/nature/internal";
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Api, HttpContext } from "../context.ts";
 import { answer, nothing, problems } from "../responses.ts";
+import { isConditional, requireMatch } from "../tags.ts";
 import { library, tags, workflowsOf } from "./access.ts";
-import { EDIT_PROBLEMS, edit, IfVersion } from "./metas.ts";
+import { EDIT_PROBLEMS, edit, IfVersion, type Match } from "./metas.ts";
 import { RelationBody, RelationSchema, relationView } from "./views.ts";
 
 const Param = z.object({
@@ -37,11 +39,15 @@ export function relationRoutes(api: Api, context: HttpContext): void {
     querystring: IfVersion,
     response: { 204: nothing("It is gone."), ...problems(...EDIT_PROBLEMS, "meta.syntax", "relation.unknown") },
   };
-  api.delete("/relations/:from/:to", { schema: deleteSchema }, async ({ params, query }, reply) => {
-    await edit(context, { op: "delete-relation", ...params }, query.ifVersion);
+  api.delete("/relations/:from/:to", { schema: deleteSchema, config: { checksTag: true } }, async (request, reply) => {
+    const { params, query } = request;
+    await edit(context, { op: "delete-relation", ...params }, query, await matchOf(context, request, params));
     return reply.code(204).send();
   });
 }
+
+/** What the tag of a relation stands for. */
+const tagged = (relation: View): unknown => relation;
 
 function readRoutes(api: Api, context: HttpContext): void {
   const listSchema = {
@@ -69,7 +75,7 @@ function readRoutes(api: Api, context: HttpContext): void {
       ...problems("resource.not_found", "meta.syntax", "relation.unknown"),
     },
   };
-  const config = { tagged: (relation: z.infer<typeof RelationSchema>) => relation };
+  const config = { tagged };
   api.get("/relations/:from/:to", { schema: getSchema, config }, async ({ params }) => find(context, params));
 }
 
@@ -83,7 +89,7 @@ function writeRoutes(api: Api, context: HttpContext): void {
     response: { 201: answer("The relation", RelationSchema), ...problems(...EDIT_PROBLEMS, ...MADE) },
   };
   api.post("/relations", { schema: createSchema }, async ({ body, query }, reply) => {
-    await edit(context, { op: "create-relation", relation: body as Relation }, query.ifVersion);
+    await edit(context, { op: "create-relation", relation: body as Relation }, query);
     const view = await find(context, body);
     const location = `/api/v1/relations/${encodeURIComponent(view.from)}/${encodeURIComponent(view.to)}`;
     return reply.code(201).header("location", location).send(view);
@@ -97,7 +103,8 @@ function writeRoutes(api: Api, context: HttpContext): void {
     body: Replacing,
     response: { 200: answer("The relation", RelationSchema), ...problems(...EDIT_PROBLEMS, ...MADE) },
   };
-  api.put("/relations/:from/:to", { schema: putSchema }, async ({ params, body, query }) => {
+  api.put("/relations/:from/:to", { schema: putSchema, config: { checksTag: true } }, async (request) => {
+    const { params, body, query } = request;
     const { canonicalMeta } = await library();
     for (const end of ["from", "to"] as const) {
       if (body[end] === undefined || canonicalMeta(body[end]) === canonicalMeta(params[end])) continue;
@@ -109,7 +116,8 @@ function writeRoutes(api: Api, context: HttpContext): void {
         },
       );
     }
-    await edit(context, { op: "put-relation", relation: { ...body, ...params } as Relation }, query.ifVersion);
+    const isMatch = await matchOf(context, request, params);
+    await edit(context, { op: "put-relation", relation: { ...body, ...params } as Relation }, query, isMatch);
     return find(context, params);
   });
 }
@@ -126,17 +134,37 @@ function actionRoute(api: Api, context: HttpContext, action: "enable" | "disable
     querystring: IfVersion,
     response: { 200: answer("The relation", RelationSchema), ...problems(...EDIT_PROBLEMS, ...MADE) },
   };
-  api.post(`/relations/:from/:to/${action}`, { schema }, async ({ params, query }) => {
-    await edit(context, { op: `${action}-relation`, ...params }, query.ifVersion);
+  api.post(`/relations/:from/:to/${action}`, { schema, config: { checksTag: true } }, async (request) => {
+    const { params, query } = request;
+    await edit(context, { op: `${action}-relation`, ...params }, query, await matchOf(context, request, params));
     return find(context, params);
   });
 }
 
-async function find(context: HttpContext, name: Pick<Relation, "from" | "to">): Promise<z.infer<typeof RelationSchema>> {
+type Named = Pick<Relation, "from" | "to">;
+type View = z.infer<typeof RelationSchema>;
+
+async function find(context: HttpContext, name: Named): Promise<View> {
+  return (await finder(context, name))();
+}
+
+async function matchOf(
+  context: HttpContext,
+  request: Pick<FastifyRequest, "headers" | "method">,
+  name: Named,
+): Promise<Match | undefined> {
+  if (!isConditional(request)) return undefined;
+  const look = await finder(context, name);
+  return () => requireMatch(request, tagged, look);
+}
+
+async function finder(context: HttpContext, name: Named): Promise<() => View> {
   const { registry } = workflowsOf(context);
   const { canonicalMeta, natureError } = await library();
   const [from, to] = [canonicalMeta(name.from), canonicalMeta(name.to)];
-  const found = registry.declared.relations.find((one) => one.from === from && one.to === to);
-  if (found !== undefined) return relationView(found, registry.catalog);
-  throw natureError("relation.unknown", `there is no relation ${from} -> ${to}; GET /api/v1/relations lists what there is`);
+  return () => {
+    const found = registry.declared.relations.find((one) => one.from === from && one.to === to);
+    if (found !== undefined) return relationView(found, registry.catalog);
+    throw natureError("relation.unknown", `there is no relation ${from} -> ${to}; GET /api/v1/relations lists what there is`);
+  };
 }
