@@ -22,7 +22,9 @@ function pinnedNode() {
 }
 
 function runWith(node) {
-  const child = spawn(node, [here, ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(node, [here, ...process.argv.slice(2)], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"], // by its end the child sees that this process is gone
+  });
   // Ctrl-C in a terminal reaches the child by itself; a second one would mean "at once".
   const isTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"]) {

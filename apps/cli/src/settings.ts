@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { coreError } from "@metanode/core/errors";
 import { type Context, contextOf, readContexts } from "./contexts.ts";
+import { runningNodeOf } from "./data-folder.ts";
 
 /** The global flags as they were given. */
 export interface GlobalFlags {
@@ -86,7 +87,7 @@ export async function resolveSettings(flags: GlobalFlags): Promise<Settings> {
 
 function urlOf(layer: Layer | undefined): Setting {
   if (layer?.url !== undefined) return { value: layer.url, source: layer.urlSource };
-  const value = urlOfFolder(layer?.data);
+  const value = runningNodeOf(layer?.data ?? DEFAULT_DATA).url;
   return value === undefined ? NONE : { value, source: `${layer?.data}/gateway.json` };
 }
 
@@ -121,17 +122,6 @@ function first(...candidates: readonly (readonly [string | undefined, string])[]
 export function isLocal(url: string | undefined): boolean {
   const host = URL.parse(url ?? "")?.hostname;
   return host !== undefined && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(host);
-}
-
-function urlOfFolder(data: string | undefined): string | undefined {
-  const text = readIfThere(join(data ?? DEFAULT_DATA, "gateway.json"));
-  if (text === undefined) return undefined;
-  try {
-    const { url } = JSON.parse(text) as { url?: unknown };
-    return typeof url === "string" ? url : undefined;
-  } catch {
-    return undefined; // half-written by a node that is just starting: as good as none
-  }
 }
 
 function tokenOfFolder(data: string | undefined): string | undefined {

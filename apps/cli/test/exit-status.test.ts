@@ -29,6 +29,7 @@ const specs: readonly CommandSpec[] = commandTable.groups.flatMap(({ commands })
 /** Commands that speak to no node, or that say themselves how it does. */
 const LOCAL = [
   "up",
+  "down",
   "doctor",
   "processor check",
   "stream plan",

@@ -1,8 +1,10 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run, start, startNode, type TestNode, temporaryFolder, until } from "./helpers.ts";
 
@@ -15,6 +17,7 @@ afterAll(() => node[Symbol.asyncDispose]());
 interface Found {
   readonly check: string;
   readonly status: string;
+  readonly found?: string;
   readonly advice?: string;
 }
 
@@ -54,6 +57,31 @@ describe("metanode up", () => {
     expect(own.process.exitCode).toBe(0);
   });
 
+  test("leaves no node behind that holds the folder when it is killed: calls under way are finished", async () => {
+    await using own = await startNode();
+    const gate = join(own.folder, "gate");
+    const call = own.metanode(["call", "text.gate", JSON.stringify(gate)]);
+    await until(async () => (await own.metanode(["processor", "ls", "-o", "json"])).stdout.includes('"inFlight": 1'));
+    own.process.kill("SIGKILL");
+    await until(() => !existsSync(join(own.folder, ".metanode", "gateway.json"))); // it has begun to stop
+    expect((await doctor(own.folder)).of("lock")).toMatchObject({ status: "warn" });
+    writeFileSync(gate, "");
+    expect(await call).toMatchObject({ status: 0, stdout: "open\n" });
+    await until(async () => (await doctor(own.folder)).of("lock")?.found === "free");
+  });
+
+  test("ends its node when npx, which does not hand signals on, is told to end", async () => {
+    using folder = temporaryFolder();
+    symlinkSync(fileURLToPath(new URL("../../../node_modules", import.meta.url)), join(folder.path, "node_modules"));
+    const { PATH = "" } = process.env;
+    const env = { PATH, HOME: folder.path, METANODE_LISTEN_PORT: "0", METANODE_LOG_LEVEL: "silent" };
+    const npx = spawn("npx", ["metanode", "up"], { cwd: folder.path, env, stdio: "ignore" });
+    await until(() => existsSync(join(folder.path, ".metanode", "gateway.json")));
+    npx.kill("SIGTERM");
+    await until(async () => (await doctor(folder.path)).of("lock")?.found === "free");
+    expect(existsSync(join(folder.path, ".metanode", "gateway.json"))).toBe(false);
+  });
+
   test("hands its flags to the node, and the node's failure to the shell", async () => {
     using folder = temporaryFolder();
     const printed = await run(["up", "--name", "eu", "--port", "0", "--data", "here", "--print-config"], { cwd: folder.path });
@@ -64,6 +92,47 @@ describe("metanode up", () => {
     expect(inUse.stderr).toMatch(/^error node\.data_in_use: /m);
     const wrong = await run(["up", "--log-level", "loud"], { cwd: folder.path });
     expect(wrong.status).toBe(2);
+  });
+});
+
+describe("metanode down", () => {
+  test("stops the node of the folder, and ends when the next one can have it", async () => {
+    await using own = await startNode();
+    const file = join(own.folder, ".metanode", "gateway.json");
+    const { pid } = JSON.parse(readFileSync(file, "utf8"));
+    const isEnded = once(own.process, "exit");
+    const outcome = await own.metanode(["down", "-o", "json"]);
+    expect(outcome.status).toBe(0);
+    expect(JSON.parse(outcome.stdout)).toEqual({ data: ".metanode", pid });
+    expect((await doctor(own.folder)).of("lock")).toMatchObject({ found: "free" });
+    expect(existsSync(file)).toBe(false);
+    expect(await isEnded).toEqual([0, null]);
+  });
+
+  test("waits as long as it is told to, and takes nothing from the time that the node has for its calls", async () => {
+    await using own = await startNode();
+    const gate = join(own.folder, "gate");
+    const call = own.metanode(["call", "text.gate", JSON.stringify(gate)]);
+    await until(async () => (await own.metanode(["processor", "ls", "-o", "json"])).stdout.includes('"inFlight": 1'));
+    const late = await own.metanode(["down", "--timeout", "300ms"]);
+    expect(late.status).toBe(7);
+    expect(late.stderr).toMatch(
+      /^error call\.deadline: the node of \.metanode still runs after 300ms: process \d+ was told to stop/,
+    );
+    writeFileSync(gate, "");
+    expect(await call).toMatchObject({ status: 0, stdout: "open\n" });
+  });
+
+  test("ends with status 3 where none runs, and leaves alone whoever has the process id of one that was killed", async () => {
+    using folder = temporaryFolder();
+    const none = await run(["down"], { cwd: folder.path });
+    expect(none).toMatchObject({ status: 3, stdout: "" });
+    expect(none.stderr).toMatch(/^error resource\.not_found: no node runs on the data folder \.metanode/);
+    const other = spawn("sleep", ["60"]);
+    writeFileSync(join(folder.path, "gateway.json"), JSON.stringify({ url: "http://127.0.0.1:9", pid: other.pid }));
+    expect((await run(["down", "--data", "."], { cwd: folder.path })).status).toBe(3);
+    expect(other.kill("SIGKILL")).toBe(true);
+    expect(await once(other, "exit")).toEqual([null, "SIGKILL"]);
   });
 });
 

@@ -70,18 +70,28 @@ function configOf(flags: Flags): GatewayConfig {
   };
 }
 
-/** The first signal drains, the second closes at once. A gateway that is still opening is drained as soon as it can be. */
+/**
+ * The first signal drains, the second closes at once; that whoever started this with a channel (as `metanode up` does) is gone drains as well. A gateway that is still opening is drained as soon as it can be. */
 class Stopper {
   #signals = 0;
   #gateway: Gateway | undefined;
 
   constructor() {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => this.#onSignal(signal));
+    process.once("disconnect", () => this.#onOrphaned());
+    if (process.connected === false) this.#onOrphaned(); // while this was loaded
   }
 
   serve(gateway: Gateway): void {
     this.#gateway = gateway;
     if (this.#signals > 0) void gateway.drain();
+  }
+
+  #onOrphaned(): void {
+    if (this.#signals > 0) return; // it stops already, and is in no hurry
+    this.#signals++;
+    this.#gateway?.node.logger.info("stopping: the process that started this one is gone");
+    void this.#gateway?.drain();
   }
 
   #onSignal(signal: NodeJS.Signals): void {

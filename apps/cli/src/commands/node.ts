@@ -6,7 +6,7 @@ export const nodeCommands: readonly CommandSpec[] = [
   {
     path: "up",
     summary: "start a node here, in the foreground",
-    details: "Ctrl-C or SIGTERM lets it finish what it has; a second one ends it at once.",
+    details: "Ctrl-C, SIGTERM or `metanode down` lets it finish what it has; a second one ends it at once.",
     options: [
       {
         flags: "--config <file>",
@@ -25,6 +25,17 @@ export const nodeCommands: readonly CommandSpec[] = [
       { line: "up --print-config", does: "what it would run with" },
     ],
     load: () => import("../run/up.ts"),
+  },
+  {
+    path: "down",
+    summary: "stop the node of the data folder on this machine, and wait until it has stopped",
+    details: "It finishes what it has. Ends with status 3 if none runs, with 7 if it still does after the timeout.",
+    options: [{ flags: "--timeout <duration>", summary: "how long to wait (default 30s)", kind: "duration" }],
+    examples: [
+      { line: "down", does: "stop the node of ./.metanode" },
+      { line: "down --data /var/lib/metanode --timeout 1m", does: "another one, that may take its time" },
+    ],
+    load: () => import("../run/down.ts"),
   },
   {
     path: "status",

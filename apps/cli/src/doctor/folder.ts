@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { isHeld } from "../data-folder.ts";
 import { formatBytes } from "../duration.ts";
 import { type Finding, fail, info, ok, warn } from "./finding.ts";
 
@@ -28,28 +29,20 @@ export function checkFolder(folder: string): Finding {
   return place === path ? ok("data folder", path) : info("data folder", `${path} does not exist yet; the first start makes it`);
 }
 
-/** Whether some process holds the data folder. Looking does not take it. */
+/** Whether some process holds the data folder. */
 export async function checkLock(folder: string, isAnswered: boolean): Promise<Finding> {
-  const file = join(folder, "lock");
-  if (!existsSync(file)) return ok("lock", "free: no node has used the folder yet");
-  const { DatabaseSync } = await import("node:sqlite");
+  if (!existsSync(join(folder, "lock"))) return ok("lock", "free: no node has used the folder yet");
   try {
-    const database = new DatabaseSync(file, { readOnly: true, timeout: 0 });
-    try {
-      database.prepare("SELECT count(*) FROM sqlite_schema").get();
-    } finally {
-      database.close();
+    if (await isHeld(folder)) {
+      if (isAnswered) return ok("lock", "held by the node that answers");
+      return warn(
+        "lock",
+        "held by a process, but no node answers",
+        "wait if it is just starting or stopping; else find the process that has the file open and end it",
+      );
     }
   } catch (error) {
-    const { message } = error as Error;
-    if (!/locked|busy/i.test(message))
-      return fail("lock", `${file}: ${message}`, "delete the file lock in the data folder; it holds no data");
-    if (isAnswered) return ok("lock", "held by the node that answers");
-    return warn(
-      "lock",
-      "held by a process, but no node answers",
-      "wait if it is just starting or stopping; else find the process that has the file open and end it",
-    );
+    return fail("lock", (error as Error).message, "delete the file lock in the data folder; it holds no data");
   }
   if (isAnswered) return info("lock", "free: the node that answers has its data elsewhere");
   return ok("lock", "free");
