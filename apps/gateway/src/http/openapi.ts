@@ -74,6 +74,19 @@ const SOME_HEADERS = {
   [KNOWN_TAG_HEADER]: "The answer is 304 if it still has this `ETag`.",
 };
 
+/** What answers carry where `listen.rateLimit` is set; a refusal says with the last one when to ask again, in seconds. */
+const RATE_HEADERS = Object.fromEntries(
+  [
+    ["RateLimit-Limit", "Requests that a token may make in a second; where `listen.rateLimit` is set."],
+    ["RateLimit-Remaining", "Those that it may make at once."],
+    ["RateLimit-Reset", "Seconds until it may make more."],
+    ["Retry-After", "Seconds."],
+  ].map(([name, description]) => [name, { description, schema: { type: "integer" } }]),
+);
+const RATE_REFERENCES = Object.fromEntries(
+  Object.keys(RATE_HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+);
+
 interface Described {
   headers?: { type?: string; properties?: object };
   response?: Record<string, object>;
@@ -92,7 +105,7 @@ interface Parameter {
 
 interface Document {
   paths?: Record<string, Record<string, Operation>>;
-  components?: { schemas?: Record<string, unknown> };
+  components?: { schemas?: Record<string, unknown>; headers?: Record<string, unknown> };
 }
 
 /** Describes every route that is registered after this, at `/api/v1/openapi.json`. */
@@ -178,7 +191,8 @@ function withRefusals(document: Document): Document {
       for (const code of refusalsOf(method, operation)) {
         const status = errorRow(code).http;
         const known = responses[status]?.description.split(", ") ?? [];
-        const response = { description: [...new Set([...known, code])].join(", "), content: PROBLEM };
+        const headers = code === "call.resource_exhausted" ? { headers: RATE_REFERENCES } : {};
+        const response = { description: [...new Set([...known, code])].join(", "), content: PROBLEM, ...headers };
         responses[status] = response;
       }
     }
@@ -208,5 +222,7 @@ function withMessageBody(document: Document): Document {
       ...HEADERS.map((name) => ({ name, in: "header", required: false, schema: { type: "string" } })),
     ];
   }
-  return { ...document, components: { ...document.components, schemas: { ...document.components?.schemas, CloudEvent: EVENT } } };
+  const { components } = document;
+  const schemas = { ...components?.schemas, CloudEvent: EVENT };
+  return { ...document, components: { ...components, schemas, headers: RATE_HEADERS } };
 }

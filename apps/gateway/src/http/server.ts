@@ -76,14 +76,14 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
   if (context.nature !== undefined && context.natureFace?.compat === true) {
     const { natureRoutes } = await import("./workflows/nature.ts");
     await app.register(async (open) => {
-      await limitRates(open, rateLimit);
+      await limitRates(open, rateLimit, context.clock);
       await natureRoutes(whileOpen(open as Api, context), context, guard);
     });
   }
   if (context.streamsFace?.compat === true) {
     const { goStreamingRoutes } = await import("./graphs/gostreaming.ts");
     const routes = async (open: FastifyInstance): Promise<void> => {
-      await limitRates(open, rateLimit);
+      await limitRates(open, rateLimit, context.clock);
       await goStreamingRoutes(whileOpen(open as unknown as Api, context), context, guard);
     };
     await app.register(routes as never, { prefix: "/v1" });
@@ -105,7 +105,7 @@ async function apiRoutes(api: Api, context: HttpContext, guard: Guard): Promise<
   whileOpen(api, context);
   replayAnswers(api as unknown as FastifyInstance, context.access.replays);
   tagAnswers(api as unknown as FastifyInstance);
-  await limitRates(api as unknown as FastifyInstance, context.rateLimit ?? 0);
+  await limitRates(api as unknown as FastifyInstance, context.rateLimit ?? 0, context.clock);
   accessRoutes(api, context);
   nodeRoutes(api, context);
   processorRoutes(api, context);
