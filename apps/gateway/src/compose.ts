@@ -117,8 +117,8 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
 }
 
 function oidcOf({ auth: { oidc } }: ConfigValues): OidcOptions | undefined {
-  const { issuer, audience, rolesClaim } = oidc;
-  return issuer === undefined || audience === undefined ? undefined : { issuer, audience, rolesClaim };
+  const { issuer, audience, ...roles } = oidc;
+  return issuer === undefined || audience === undefined ? undefined : { issuer, audience, ...roles };
 }
 
 interface Parts {

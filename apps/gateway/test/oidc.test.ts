@@ -74,6 +74,21 @@ describe("a token of the configured issuer", () => {
     expect(await (await ask(odd)).json()).toEqual({ name: "oidc:a%20b%25%0A", role: "admin" });
   });
 
+  test("has the role that the configuration says its word means, and none by any other word", async () => {
+    const oidc = { issuer: issuer.url, audience: "metanode", rolesClaim: "groups" };
+    await using other = await testGateway({
+      processors: [],
+      auth: { oidc: { ...oidc, roles: { "ops-team": "operator", everybody: "viewer" } } },
+    });
+    const answerTo = async (groups: unknown): Promise<Response> =>
+      ask(await issuer.sign({ sub: "ann", groups }), "/whoami", {}, other);
+    expect(await (await answerTo(["everybody", "ops-team"])).json()).toEqual({ name: "oidc:ann", role: "operator" });
+    expect(await (await answerTo("everybody")).json()).toMatchObject({ role: "viewer" });
+    for (const groups of ["admin", ["admin"], "constructor", [["ops-team"]], undefined]) {
+      expect(await problemOf(await answerTo(groups))).toMatchObject({ httpStatus: 403, code: "auth.denied" });
+    }
+  });
+
   test("stands in the audit log", async () => {
     const token = await issuer.sign({ sub: "bob", ...roles("viewer") });
     expect((await ask(token, "/tokens/nobody", { method: "DELETE" })).status).toBe(403);
@@ -100,6 +115,14 @@ describe("a token of the configured issuer", () => {
       },
     ],
     [
+      "is signed with a key that the issuer does not name",
+      async () => {
+        const { privateKey } = await generateKeyPair("ES256");
+        const token = new SignJWT({ sub: "ann", ...roles("admin") }).setProtectedHeader({ alg: "ES256", kid: "two" });
+        return token.setIssuer(issuer.url).setAudience("metanode").setExpirationTime("5m").sign(privateKey);
+      },
+    ],
+    [
       "is not signed",
       async () => {
         const [, body] = (await issuer.sign({ sub: "ann", ...roles("admin") })).split(".");
@@ -120,8 +143,9 @@ describe("a token of the configured issuer", () => {
     expect(await problemOf(await ask(await token()))).toMatchObject({ httpStatus: 401, code: "auth.unauthenticated" });
   });
 
-  test("costs the issuer one question for its keys", () => {
-    expect(issuer.asked).toEqual(["/.well-known/openid-configuration", "/jwks"]);
+  test("costs the issuer one question of each node for its keys", () => {
+    const once = ["/.well-known/openid-configuration", "/jwks"];
+    expect(issuer.asked).toEqual([...once, ...once]);
   });
 
   test("is 503 while the issuer says nothing, and asks it no more for a moment; tokens of the node go on", async () => {

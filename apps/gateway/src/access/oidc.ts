@@ -11,6 +11,8 @@ export interface OidcOptions {
   readonly audience: string;
   /** The claim that names the role, or several: a name, or the way to it with dots. */
   readonly rolesClaim: string;
+  /** Roles by what that claim says, where it has words of its own. @default the roles' own names */
+  readonly roles?: Readonly<Record<string, Role>>;
 }
 
 /** How long a token that was verified is taken as such: so long a key that its issuer took back still counts here. */
@@ -132,13 +134,16 @@ export class Oidc {
   }
 
   #roleOf(claims: Record<string, unknown>, name: string): Role {
-    const { rolesClaim } = this.#options;
+    const { rolesClaim, roles = {} } = this.#options;
     const path = Object.hasOwn(claims, rolesClaim) ? [rolesClaim] : rolesClaim.split(".");
     const found = path.reduce<unknown>((at, key) => ownValue(at, key), claims);
-    const named: readonly unknown[] = Array.isArray(found) ? found : [found];
+    const said: readonly unknown[] = Array.isArray(found) ? found : [found];
+    const isMapped = Object.keys(roles).length > 0;
+    const named = isMapped ? said.map((one) => (typeof one === "string" ? ownValue(roles, one) : undefined)) : said;
     const role = ROLES.findLast((one) => named.includes(one));
     if (role !== undefined) return role;
-    throw coreError("auth.denied", `the token of ${name} names no role in ${rolesClaim}; expected ${ROLES.join(", ")}`, {
+    const expected = (isMapped ? Object.keys(roles) : ROLES).join(", ");
+    throw coreError("auth.denied", `the token of ${name} names no role in ${rolesClaim}; expected ${expected}`, {
       details: { claim: rolesClaim },
     });
   }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { coreError, type ProcessorSpec } from "@metanode/core";
 import { isTrustedUrl } from "../access/oidc.ts";
+import { ROLES, type Role } from "../access/roles.ts";
 import type { ActorSpec } from "../actors.ts";
 import type { ValueSource } from "./types.ts";
 import { checkInputs, checkOutputs } from "./workflow-messages.ts";
@@ -219,7 +220,17 @@ const auth: readonly Setting[] = [
     defaultText: "none",
   },
   text({ path: "auth.oidc.rolesClaim", expected: "the name of a claim", defaultValue: "roles" }, isSaid),
+  json(
+    { path: "auth.oidc.roles", expected: `an object whose values are each one of ${ROLES.join(", ")}`, defaultValue: {} },
+    checkRoles,
+  ),
 ];
+
+function checkRoles(value: unknown, place: Place): Readonly<Record<string, Role>> {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  const isFitting = isObject && Object.values(value).every((one) => ROLES.some((role) => role === one));
+  return isFitting ? Object.freeze({ ...(value as Record<string, Role>) }) : refuse(value, place);
+}
 
 function isSaid(value: string): boolean {
   return value.trim() !== "";

@@ -1,5 +1,6 @@
 import type { ProcessorSpec } from "@metanode/core";
 import type { InputSpec, OutputSpec } from "@metanode/nature/module";
+import type { Role } from "../access/roles.ts";
 import type { ActorSpec } from "../actors.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface GatewayConfig {
       audience?: string | undefined;
       /** The claim that says `viewer`, `operator` or `admin`, or a list with them; dots lead into objects. @default "roles" */
       rolesClaim?: string;
+      /** Roles by what that claim says, such as `{"ops-team": "operator"}`. @default {} – the claim says them by their names */
+      roles?: Readonly<Record<string, Role>>;
     };
   };
   log?: {
@@ -128,7 +131,12 @@ export interface ConfigValues {
   readonly data: string;
   readonly listen: { readonly host: string; readonly port: number; readonly rateLimit: number };
   readonly auth: {
-    readonly oidc: { readonly issuer: string | undefined; readonly audience: string | undefined; readonly rolesClaim: string };
+    readonly oidc: {
+      readonly issuer: string | undefined;
+      readonly audience: string | undefined;
+      readonly rolesClaim: string;
+      readonly roles: Readonly<Record<string, Role>>;
+    };
   };
   readonly log: { readonly level: LogLevel };
   readonly callTimeoutMs: number;
