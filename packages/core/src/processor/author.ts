@@ -8,7 +8,10 @@ export type JsonSchema = { readonly [keyword: string]: unknown };
 /** What describes a payload: a Zod schema (types are inferred from it), or a JSON Schema. */
 export type Schema<T> = z.ZodType<T> | JsonSchema;
 
-/** How a handler speaks back to its node. All of it goes over the one link to the node; nobody else can be reached. */
+/**
+ * How a handler speaks back to its node. All of it goes over the one link to the node; nobody else can be reached. What a handler needs may be
+ * taken out: `(data, { send }) => …`.
+ */
 export interface HandlerContext {
   /** The whole envelope. */
   readonly message: Message;

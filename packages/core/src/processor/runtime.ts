@@ -180,20 +180,26 @@ class NodeContext implements HandlerContext {
     return deadlineMs === Number.MAX_SAFE_INTEGER ? Number.POSITIVE_INFINITY : Math.max(0, deadlineMs - systemClock.now());
   }
 
-  call(type: string, data?: unknown, options?: OutgoingMessageOptions): Promise<unknown> {
-    return this.#send(CALL_MODE.unary, this.#message(type, data, options), options);
+  // Handlers take what they need out of their context, so these work without it; made when they are asked for, as few handlers do.
+
+  get call(): HandlerContext["call"] {
+    return (type, data, options) => this.#send(CALL_MODE.unary, this.#message(type, data, options), options);
   }
 
-  stream(type: string, data?: unknown, options?: OutgoingMessageOptions): AsyncIterable<unknown> {
-    return this.#session.stream(this.#message(type, data, options), this.#deadline(options));
+  get stream(): HandlerContext["stream"] {
+    return (type, data, options) => this.#session.stream(this.#message(type, data, options), this.#deadline(options));
   }
 
-  async cast(type: string, data?: unknown, options?: OutgoingMessageOptions): Promise<void> {
-    await this.#send(CALL_MODE.cast, this.#message(type, data, options), options);
+  get cast(): HandlerContext["cast"] {
+    return async (type, data, options) => {
+      await this.#send(CALL_MODE.cast, this.#message(type, data, options), options);
+    };
   }
 
-  async send(type: string, data?: unknown, options?: OutgoingMessageOptions): Promise<void> {
-    await this.#send(CALL_MODE.send, this.#message(type, data, options), options);
+  get send(): HandlerContext["send"] {
+    return async (type, data, options) => {
+      await this.#send(CALL_MODE.send, this.#message(type, data, options), options);
+    };
   }
 
   #send(mode: CallMode, message: Message, options?: OutgoingMessageOptions): Promise<unknown> {

@@ -174,6 +174,38 @@ describe("a trace", () => {
   });
 });
 
+describe("what a handler takes out of its context", () => {
+  const told: unknown[] = [];
+  const taker = defineProcessor({
+    name: "taker",
+    types: {
+      "take.all": {
+        handle: async (data: number, { call, stream, cast, send, timeLeftMs, attempt, signal }) => {
+          const numbers: unknown[] = [];
+          for await (const one of stream("take.stream", data)) numbers.push(one);
+          await cast("take.told", "cast");
+          await send("take.told", "send");
+          return { called: await call("take.call", data), numbers, isInTime: timeLeftMs > 0, attempt, isEnded: signal.aborted };
+        },
+      },
+      "take.call": { handle: (data: number) => data + 1 },
+      "take.stream": {
+        handle: async function* (data: number) {
+          for (let one = 0; one < data; one++) yield one;
+        },
+      },
+      "take.told": { handle: (data: string) => void told.push(data) },
+    },
+  });
+
+  test("works as it does there", async () => {
+    const node = await startNode({ modules: [processors([{ name: "taker", definition: taker }])] });
+    const answer = await node.call({ type: "take.all", data: 3 });
+    expect(answer).toEqual({ called: 4, numbers: [0, 1, 2], isInTime: true, attempt: 1, isEnded: false });
+    await expect.poll(() => told.toSorted()).toEqual(["cast", "send"]);
+  });
+});
+
 describe("the metrics of a node", () => {
   test("count messages, failures by code, what is in flight, and how long it took", async () => {
     const node = await startNode();
