@@ -84,6 +84,25 @@ describe.skipIf(chromiumPath() === undefined)("a newcomer with a browser", () =>
     await page.getByRole("heading", { name: "Streams", level: 1 }).waitFor();
   });
 
+  test("is offered what the role of the token allows, and told what more would need", async () => {
+    await using context = await browser.newContext();
+    const page = await context.newPage();
+    const { origin, hash } = new URL(started.consoleUrl);
+    const made = await fetch(`${origin}/api/v1/tokens`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${hash.replace("#token=", "")}`, "content-type": "application/json" },
+      body: JSON.stringify({ name: "guest", role: "viewer" }),
+    });
+    const { token } = (await made.json()) as { token: string };
+    await page.goto(`${origin}/console/processors/lockfile-inspector#token=${token}`);
+    const restart = page.getByRole("button", { name: "Restart", exact: true });
+    await expect.poll(() => restart.isDisabled()).toBe(true);
+    expect(await restart.getAttribute("title")).toBe("This needs the role operator; your token has viewer.");
+    await page.goto(`${origin}/console/access`);
+    await page.getByText("You are guest, viewer.").waitFor();
+    await page.getByText("this needs the role admin, and the token of guest has viewer").waitFor();
+  });
+
   test("goes anywhere by the keyboard alone, and sees the dark theme where that is wanted", async () => {
     await using context = await browser.newContext({ colorScheme: "dark" });
     const { page, faults } = await watchedPage(context);

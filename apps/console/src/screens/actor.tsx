@@ -11,6 +11,7 @@ import { SelectField, TextField } from "../parts/field.tsx";
 import { Value } from "../parts/json.tsx";
 import { Failure, Loading } from "../parts/notice.tsx";
 import { Page } from "../parts/page.tsx";
+import { ANYTHING, typedJson } from "../parts/typed-json.ts";
 
 /** One actor or meta-process: its state and relations; inspect, send, call, exit. */
 export function Actor() {
@@ -257,7 +258,7 @@ function Mail(props: {
   const [text, setText] = useState("{}");
   const [priority, setPriority] = useState<Priority>("normal");
   const [answer, setAnswer] = useState<{ value: unknown }>();
-  const parsed = parse(text);
+  const parsed = typedJson(text, ANYTHING);
   const send = useAct(() => props.send(parsed.value, priority), { done: "It is in the mailbox" });
   const call = useAct(() => props.call(parsed.value, priority), { done: "It answered", after: (value) => setAnswer({ value }) });
   return (
@@ -284,12 +285,4 @@ function Mail(props: {
       {answer === undefined ? null : <Value value={answer.value} label="The answer" />}
     </section>
   );
-}
-
-function parse(text: string): { value?: unknown; problem?: string } {
-  try {
-    return { value: JSON.parse(text) };
-  } catch (error) {
-    return { problem: (error as Error).message };
-  }
 }

@@ -12,6 +12,7 @@ import { Value } from "../parts/json.tsx";
 import { Empty, Failure, Loading } from "../parts/notice.tsx";
 import { Page } from "../parts/page.tsx";
 import { type Column, DataTable } from "../parts/table.tsx";
+import { ANYTHING, typedJson } from "../parts/typed-json.ts";
 
 type Letter = Views["DeadLetter"];
 
@@ -164,7 +165,7 @@ function One({ id, onGone }: { id: string; onGone: () => void }) {
 
 function Edit({ id, message }: { id: string; message: Letter["message"] & { data?: unknown } }) {
   const [text, setText] = useState(() => pretty(message.data));
-  const parsed = parse(text);
+  const parsed = typedJson(text, ANYTHING);
   const act = useAct(
     () => answerOf(api.PATCH("/api/v1/dead-letters/{id}", { params: { path: { id } }, body: { data: parsed.value } })),
     { done: "The payload was changed; replay it now" },
@@ -191,12 +192,4 @@ function Edit({ id, message }: { id: string; message: Letter["message"] & { data
       </div>
     </div>
   );
-}
-
-function parse(text: string): { value?: unknown; problem?: string } {
-  try {
-    return { value: JSON.parse(text) };
-  } catch (error) {
-    return { problem: (error as Error).message };
-  }
 }

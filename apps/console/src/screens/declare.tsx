@@ -1,7 +1,7 @@
 import { answerOf } from "@metanode/client";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { api, type Views } from "../api.ts";
 import { useAct } from "../parts/act.tsx";
 import { Badge } from "../parts/badge.tsx";
@@ -11,6 +11,8 @@ import { Dialog } from "../parts/dialog.tsx";
 import { Editor } from "../parts/editor.tsx";
 import { Failure, Loading, Notice } from "../parts/notice.tsx";
 import { Page } from "../parts/page.tsx";
+import { useRested } from "../parts/rested.ts";
+import { AN_OBJECT, typedJson } from "../parts/typed-json.ts";
 
 /** How long the typing must rest before the node is asked, in milliseconds. */
 const REST_MS = 250;
@@ -76,8 +78,8 @@ function Edit({ start }: { start: Declarations }) {
   const [text, setText] = useState(() => JSON.stringify(start, null, 2));
   const [isAsking, setAsking] = useState(false);
   const navigate = useNavigate();
-  const rested = useRested(text);
-  const parsed = parse(rested);
+  const rested = useRested(text, REST_MS);
+  const parsed = typedJson(rested, AN_OBJECT);
   const check = useQuery({
     queryKey: ["plan", rested],
     queryFn: () => answerOf(api.POST("/api/v1/workflows/check", { body: parsed.value as never })),
@@ -172,23 +174,6 @@ function Changes({ plan: { changes, unchanged } }: { plan: Views["WorkflowPlan"]
       </ul>
     </section>
   );
-}
-
-function useRested<T>(value: T): T {
-  const [rested, setRested] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setRested(value), REST_MS);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return rested;
-}
-
-function parse(text: string): { value?: Declarations; problem?: string } {
-  try {
-    return { value: JSON.parse(text) as Declarations };
-  } catch (error) {
-    return { problem: (error as Error).message };
-  }
 }
 
 /** Marks the value that the node's error points at, found by the last word of its path; else the first line. */

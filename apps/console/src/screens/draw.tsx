@@ -13,7 +13,9 @@ import { Editor } from "../parts/editor.tsx";
 import { TextField } from "../parts/field.tsx";
 import { Empty, Failure, Notice } from "../parts/notice.tsx";
 import { Page } from "../parts/page.tsx";
+import { useRested } from "../parts/rested.ts";
 import { useMay } from "../parts/role.ts";
+import { A_LIST, typedJson } from "../parts/typed-json.ts";
 
 /** How long the typing must rest before the node is asked, in milliseconds. */
 const REST_MS = 150;
@@ -41,13 +43,13 @@ export function Draw() {
     setExpression(before.data.document.expression ?? "");
     setNodes(JSON.stringify(before.data.document.nodes ?? [], null, 2));
   }, [before.data]);
-  const parsed = parse(nodes);
+  const parsed = typedJson(nodes, A_LIST);
   const document = useMemo(
     () =>
       ({ name: name === "" ? "draft" : name, expression, nodes: parsed.value ?? [] }) as unknown as Views["GraphDocumentInput"],
     [name, expression, parsed.value],
   );
-  const asked = useRested(useDeferredValue(document));
+  const asked = useRested(useDeferredValue(document), REST_MS);
   const check = useQuery({
     queryKey: ["check", asked],
     queryFn: () => answerOf(api.POST("/api/v1/graphs/check", { body: asked })),
@@ -171,16 +173,6 @@ function Drawing({ graph }: { graph: Readonly<Record<string, unknown>> | undefin
   );
 }
 
-/** The value once it has not changed for a moment. */
-function useRested<T>(value: T): T {
-  const [rested, setRested] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setRested(value), REST_MS);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return rested;
-}
-
 /** Where an issue is; without a place of its own, the whole expression. */
 function markOf(
   { message, line = 1, column }: { message: string; line?: number | undefined; column?: number | undefined },
@@ -193,13 +185,4 @@ function markOf(
   const start = before.length + (line > 1 ? 1 : 0) + (column ?? 1) - 1;
   const word = /^[^\s;|()+]+/.exec(text.slice(start))?.[0].length ?? 1;
   return { from: start, to: column === undefined ? text.length : start + word, message, severity: "error" };
-}
-
-function parse(text: string): { value?: unknown[]; problem?: string } {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? { value } : { problem: "A list of stages is wanted: [{ … }]" };
-  } catch (error) {
-    return { problem: (error as Error).message };
-  }
 }

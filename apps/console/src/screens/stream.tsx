@@ -18,6 +18,7 @@ import { Logs } from "../parts/logs.tsx";
 import { Failure, Loading, Notice } from "../parts/notice.tsx";
 import { Page } from "../parts/page.tsx";
 import { useEvents, useTail } from "../parts/stream.ts";
+import { AN_OBJECT, typedJson } from "../parts/typed-json.ts";
 
 type Status = Views["GraphStatus"];
 
@@ -228,13 +229,13 @@ function Upgrade({ graph, stage }: { graph: Views["Graph"]; stage: string }) {
   const [text, setText] = useState<string>();
   const now = ((graph.graph.nodes as { name: string }[] | undefined) ?? []).find((one) => one.name === stage);
   const act = useAct(
-    (change: Record<string, unknown>) =>
+    (change: Readonly<Record<string, unknown>>) =>
       answerOf(
         api.POST("/api/v1/graphs/{name}/stages/{stage}/upgrade", { params: { path: { name: graph.name, stage } }, body: change }),
       ),
     { done: `${stage} was upgraded; no record was lost`, after: () => setText(undefined) },
   );
-  const parsed = parse(text ?? "{}");
+  const parsed = typedJson(text ?? "{}", AN_OBJECT);
   return (
     <>
       <Button onClick={() => setText(JSON.stringify(now ?? {}, null, 2))}>Upgrade …</Button>
@@ -256,7 +257,7 @@ function Upgrade({ graph, stage }: { graph: Views["Graph"]; stage: string }) {
       >
         <p>The stage is replaced while the graph runs. What it had under way is done by it or comes again.</p>
         <Editor label="Stage" language="json" value={text ?? ""} onChange={setText} minHeight={220} />
-        {parsed === undefined ? <p role="alert">This is no JSON object.</p> : null}
+        {parsed.problem === undefined ? null : <p role="alert">{parsed.problem}</p>}
       </Dialog>
     </>
   );
@@ -414,13 +415,4 @@ function linesOf({ edges }: Plan, status: Status | undefined, rates: ReadonlyMap
       ...(label === undefined ? {} : { label }),
     };
   });
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,9 +1,9 @@
-import { coreError } from "@metanode/core";
 import { z } from "zod";
 import type { KeptEntry } from "../access/audit.ts";
 import { ROLES } from "../access/roles.ts";
 import type { TokenInfo } from "../access/tokens.ts";
 import type { Api, HttpContext } from "./context.ts";
+import { Cursor, numberIn } from "./cursor.ts";
 import { answer, nothing, problems } from "./responses.ts";
 
 const tags = ["access"];
@@ -51,7 +51,7 @@ const AuditQuery = z.strictObject({
   since: z.iso.datetime({ offset: true }).optional(),
   until: z.iso.datetime({ offset: true }).optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  cursor: z.string().optional().describe("What the last page returned as `next`."),
+  cursor: Cursor,
 });
 
 /** Who may do what, and who has done what. */
@@ -86,7 +86,7 @@ export function accessRoutes(api: Api, { access }: HttpContext): void {
       operation,
       sinceMs: timeOf(since),
       untilMs: timeOf(until),
-      before: sequenceOf(cursor),
+      before: numberIn(cursor),
       limit,
     });
     const last = entries.length < limit ? undefined : entries.at(-1);
@@ -143,12 +143,4 @@ function text(ms: number | undefined): string | undefined {
 
 function timeOf(at: string | undefined): number | undefined {
   return at === undefined ? undefined : Date.parse(at);
-}
-
-function sequenceOf(cursor: string | undefined): number | undefined {
-  if (cursor === undefined) return undefined;
-  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
-  throw coreError("usage.invalid", `the cursor ${JSON.stringify(cursor)} is none that a page has returned`, {
-    details: { path: "/query/cursor" },
-  });
 }

@@ -1,6 +1,5 @@
 import type { Alias, KernelInfo, MetaInfo, ProcessInfo, Reason } from "@metanode/actors";
 import type { ProcessNode, RootInfo } from "@metanode/actors/module";
-import { coreError } from "@metanode/core";
 import { z } from "zod";
 
 const Count = z.int().min(0);
@@ -161,18 +160,6 @@ export function eventView({ producer, ...info }: KernelInfo["events"][number]): 
 
 function reasonText(reason: Reason): string {
   return typeof reason === "string" ? reason : reason.message;
-}
-
-/** Where to go on, as the last page said. */
-export const Cursor = z.string().optional().describe("What the last page returned as `next`.");
-
-/** The id in a cursor. @throws {MetanodeError} usage.invalid */
-export function afterIdOf(cursor: string | undefined): number {
-  if (cursor === undefined) return 0;
-  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
-  throw coreError("usage.invalid", `the cursor ${JSON.stringify(cursor)} is none that a page has returned`, {
-    details: { path: "/query/cursor" },
-  });
 }
 
 /** One page. */

@@ -7,8 +7,6 @@ import {
   ActorNodeView,
   ActorView,
   actorView,
-  afterIdOf,
-  Cursor,
   EventView,
   eventView,
   KernelView,
@@ -19,6 +17,7 @@ import {
   pageOf,
 } from "./actor-views.ts";
 import type { Api, HttpContext } from "./context.ts";
+import { Cursor, numberIn } from "./cursor.ts";
 import { answer, nothing, problems } from "./responses.ts";
 
 const tags = ["actors"];
@@ -104,7 +103,7 @@ function processRoutes(api: Api, { actors }: HttpContext): void {
     response: { 200: answer("One page", pageOf(ActorView)), ...problems("usage.invalid") },
   };
   api.get("/actors", { schema: listSchema }, async ({ query: { limit, cursor } }) => {
-    const { items, nextAfter } = listProcesses(actors.kernel, { afterId: afterIdOf(cursor), limit });
+    const { items, nextAfter } = listProcesses(actors.kernel, { afterId: numberIn(cursor) ?? 0, limit });
     return { items: items.map(actorView), next: nextAfter?.toString() };
   });
   const getSchema = {
@@ -140,7 +139,7 @@ function metaRoutes(api: Api, { actors }: HttpContext): void {
   };
   api.get("/actors/meta", { schema: listSchema }, async ({ query: { limit, cursor, actor } }) => {
     const parent = actor === undefined ? {} : { parent: findProcess(actors.kernel, actor) };
-    const { items, nextAfter } = listMetas(actors.kernel, { afterId: afterIdOf(cursor), limit, ...parent });
+    const { items, nextAfter } = listMetas(actors.kernel, { afterId: numberIn(cursor) ?? 0, limit, ...parent });
     return { items: items.map(metaView), next: nextAfter?.toString() };
   });
   const getSchema = {

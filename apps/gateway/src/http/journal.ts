@@ -1,6 +1,7 @@
 import { coreError, type Journal, type Step, type StepKind } from "@metanode/core";
 import { z } from "zod";
 import { type Api, type HttpContext, withdrawalOf } from "./context.ts";
+import { Cursor, numberIn } from "./cursor.ts";
 import { Feed } from "./feed.ts";
 import { answer, problems } from "./responses.ts";
 import { send } from "./streams.ts";
@@ -28,7 +29,7 @@ const FeedQuery = z.strictObject({
   member: z.string().optional().describe("A part of who answered."),
   failed: z.enum(["true", "false"]).optional().describe("Only what failed, or only what did not."),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  cursor: z.string().optional().describe("What the last page returned as `next`."),
+  cursor: Cursor,
 });
 
 const EventsQuery = z.strictObject({
@@ -68,7 +69,7 @@ function readRoutes(api: Api, journal: Journal): void {
       (type === undefined || step.type === type) &&
       (member === undefined || (step.member ?? "").includes(member)) &&
       (failed === undefined || (step.code !== undefined) === (failed === "true"));
-    const items = journal.before(sequenceOf(cursor) ?? journal.last + 1, limit, fits);
+    const items = journal.before(numberIn(cursor) ?? journal.last + 1, limit, fits);
     const last = items.length < limit ? undefined : items.at(-1);
     return { items: items.map(stepView), next: last?.sequence.toString() };
   });
@@ -161,14 +162,6 @@ function filterOf(kinds: string | undefined): (step: Step) => boolean {
     });
   }
   return ({ kind }) => wanted.has(kind);
-}
-
-function sequenceOf(cursor: string | undefined): number | undefined {
-  if (cursor === undefined) return undefined;
-  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
-  throw coreError("usage.invalid", `the cursor ${JSON.stringify(cursor)} is none that a page has returned`, {
-    details: { path: "/query/cursor" },
-  });
 }
 
 function stepView({ atMs, ...step }: Step): z.infer<typeof StepView> {
