@@ -16,6 +16,10 @@ export interface Step {
   readonly type: string;
   /** Who answered. */
   readonly member?: string | undefined;
+  /** Who sent the message. */
+  readonly source?: string | undefined;
+  /** What the message is about, in its sender's words. */
+  readonly subject?: string | undefined;
   /** Joins what belongs together over all the models: the trace id of a W3C traceparent, 32 hexadecimal digits. */
   readonly traceId?: string | undefined;
   /** How long it took. */
@@ -28,6 +32,13 @@ export type NewStep = Omit<Step, "sequence" | "atMs">;
 
 /** Steps that are remembered. */
 const CAPACITY = 10_000;
+/** Chains of steps by trace: one for each end of a trace id of three digits. */
+const CHAINS = 0x1000;
+
+/*
+ * J1. A slot of the ring knows the step before it in its chain by sequence; one below the oldest that is remembered ends the chain. So
+ *     forgetting a step costs nothing, and a step of a trace costs two writes into memory that is there already.
+ */
 
 /**
  * What happened on a node lately, over all the models: the node adds every dispatch, modules add what only they see.
@@ -38,12 +49,17 @@ export class Journal {
   readonly #clock: Clock;
   readonly #capacity: number;
   readonly #steps: Step[] = [];
+  /** The newest step of each chain. */
+  readonly #heads = new Float64Array(CHAINS);
+  /** By slot (J1). */
+  readonly #previous: Float64Array;
   readonly #listeners = new Set<(step: Step) => void>();
   #last = 0;
 
   constructor(clock: Clock, capacity: number = CAPACITY) {
     this.#clock = clock;
     this.#capacity = capacity;
+    this.#previous = new Float64Array(capacity);
   }
 
   /** The sequence of the newest step; 0 before the first. */
@@ -56,11 +72,17 @@ export class Journal {
     return Math.max(1, this.#last - this.#capacity + 1);
   }
 
-  add({ kind, what, type, member, traceId, ms, code }: NewStep): void {
+  add({ kind, what, type, member, source, subject, traceId, ms, code }: NewStep): void {
     const sequence = ++this.#last;
     // Always the same fields in the same order: one shape for the machine, however much a step knows.
-    const step = { sequence, atMs: this.#clock.now(), kind, what, type, member, traceId, ms, code };
-    this.#steps[(sequence - 1) % this.#capacity] = step;
+    const step = { sequence, atMs: this.#clock.now(), kind, what, type, member, source, subject, traceId, ms, code };
+    const slot = (sequence - 1) % this.#capacity;
+    this.#steps[slot] = step;
+    if (traceId !== undefined) {
+      const chain = chainOf(traceId);
+      this.#previous[slot] = this.#heads[chain] as number;
+      this.#heads[chain] = sequence;
+    }
     if (this.#listeners.size > 0) for (const listener of this.#listeners) listener(step);
   }
 
@@ -84,9 +106,15 @@ export class Journal {
     return found;
   }
 
-  /** Everything that is remembered of a trace, the oldest first. Looks at every step: for people, not for machines. */
+  /** Everything that is remembered of a trace, the oldest first. */
   trace(traceId: string): Step[] {
-    return this.since(0, this.#capacity, (step) => step.traceId === traceId);
+    const found: Step[] = [];
+    const { first } = this;
+    for (let at = this.#heads[chainOf(traceId)] as number; at >= first; at = this.#before(at)) {
+      const step = this.#at(at);
+      if (step.traceId === traceId) found.push(step);
+    }
+    return found.reverse();
   }
 
   /** Calls back with every new step, at once and in order, until the returned function is called. It must not throw. */
@@ -97,9 +125,25 @@ export class Journal {
     return () => this.#listeners.delete(own);
   }
 
+  #before(sequence: number): number {
+    return this.#previous[(sequence - 1) % this.#capacity] as number;
+  }
+
   #at(sequence: number): Step {
     return this.#steps[(sequence - 1) % this.#capacity] as Step;
   }
+}
+
+/** By the end of the id, which differs also where ids are counted and not drawn. */
+function chainOf(traceId: string): number {
+  const end = traceId.length;
+  return (digitAt(traceId, end - 1) | (digitAt(traceId, end - 2) << 4) | (digitAt(traceId, end - 3) << 8)) & (CHAINS - 1);
+}
+
+/** Of a hexadecimal digit its value, of anything else some number. */
+function digitAt(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code > 0x39 ? (code & 15) + 9 : code & 15;
 }
 
 /** The trace id in a W3C traceparent; undefined without one. */

@@ -89,6 +89,8 @@ export function createObservation(clock: Clock, registry: Registry, journal: Jou
         what: message.id,
         type: message.type,
         member: route.memberId,
+        source: message.source,
+        subject: message.subject,
         traceId: traceIdOf(message.traceparent),
         ms,
         code: error === undefined ? undefined : (codeOf(error) ?? "core.internal"),

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { Journal, type NewStep, type Step, traceIdOf } from "../../src/node/journal.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 
-const TRACES = ["a".repeat(32), "b".repeat(32)];
+/** The last two end alike. */
+const TRACES = ["a".repeat(32), "b".repeat(32), `c${"b".repeat(31)}`];
 
 const newStep: fc.Arbitrary<NewStep> = fc.record(
   {
@@ -11,6 +12,8 @@ const newStep: fc.Arbitrary<NewStep> = fc.record(
     what: fc.string({ maxLength: 3 }),
     type: fc.constantFrom("x", "y"),
     member: fc.constantFrom("m", "n"),
+    source: fc.constant("/nodes/n"),
+    subject: fc.constantFrom("s", ""),
     traceId: fc.constantFrom(...TRACES),
     ms: fc.nat(9),
     code: fc.constant("core.internal"),
@@ -60,6 +63,15 @@ const places = (last: number): number[] => Array.from({ length: last + 5 }, (_, 
 const filters: readonly ((step: Step) => boolean)[] = [() => true, ({ type }) => type === "x", ({ code }) => code !== undefined];
 
 describe("a journal", () => {
+  test("knows nothing of a trace that is none, and takes any text for one", () => {
+    const journal = new Journal(new VirtualClock(), 2);
+    for (const traceId of ["", "x", "\u{1F980}", "ZZZ"]) {
+      expect(journal.trace(traceId)).toEqual([]);
+      journal.add({ kind: "task", what: traceId, type: "failed", traceId });
+      expect(journal.trace(traceId).map(({ what }) => what)).toEqual([traceId]);
+    }
+  });
+
   test("agrees with a plain array of which it forgets the oldest", async () => {
     const given = [fc.integer({ min: 1, max: 6 }), fc.array(deed, { maxLength: 25 }), fc.integer({ min: 1, max: 8 })] as const;
     await fc.assert(
