@@ -3,7 +3,7 @@ import { Batch } from "../record/batch.ts";
 import { Receipt } from "../record/receipt.ts";
 import type { Action, Stage, StageHost } from "../stage/stage.ts";
 import { LogInlet } from "./journal.ts";
-import { batchMessage } from "./wire.ts";
+import { batchMessage, lineageOf } from "./wire.ts";
 
 /** Batches on their way into the log. */
 const MAX_APPENDING = 1_024;
@@ -113,8 +113,7 @@ class DurableStage implements Stage {
         delivery.ack();
         this.#look();
       });
-      const lineage = { idOf: (index: number): string => `${delivery.message.id}.${index}` };
-      const batch: Batch = new Batch(content, { receipt, lineage });
+      const batch: Batch = new Batch(content, { receipt, lineage: lineageOf(delivery.message) });
       this.#working += batch.count;
       this.#inner.take(batch, this.#host.upstreams[0] ?? this.#host.node.name);
     }

@@ -4,7 +4,7 @@ import { Batch } from "../record/batch.ts";
 import { SourceLineage } from "../record/lineage.ts";
 import { Receipt } from "../record/receipt.ts";
 import type { Action, SourceHost } from "../stage/stage.ts";
-import { batchMessage, contentOf } from "./wire.ts";
+import { batchMessage, contentOf, lineageOf } from "./wire.ts";
 
 /** Deliveries of the log that may be under way. */
 const MAX_IN_FLIGHT = 256;
@@ -51,8 +51,7 @@ class JournalSource implements Source {
     try {
       for await (const { content, delivery } of inlet) {
         const { sequence, message } = delivery;
-        const lineage = { idOf: (index: number): string => `${message.id}.${index}` };
-        yield { ...content, lineage, position: String(sequence), onSettled: () => delivery.ack() };
+        yield { ...content, lineage: lineageOf(message), position: String(sequence), onSettled: () => delivery.ack() };
       }
     } finally {
       await inlet.close();

@@ -115,6 +115,7 @@ class List {
         );
         return `${ids[0]}/${stage}~${ids.length}.${hashOf(ids.join()).toString(36)}`;
       },
+      traceOf: () => parts[0]?.lineage.traceOf?.(parts[0].from),
     };
   }
 }

@@ -22,6 +22,7 @@ interface Waiting {
   readonly id: string;
   readonly time: number;
   readonly value: unknown;
+  readonly trace?: string | undefined;
   isMatched: boolean;
 }
 
@@ -53,7 +54,7 @@ class JoinOperator implements Operator {
     this.state = new CombinedState({ waiting: this.#groups, time: this.#watermark });
   }
 
-  onRecord(record: unknown, { from, id, emit }: Input): void {
+  onRecord(record: unknown, { from, id, trace, emit }: Input): void {
     const { keyOf, timeOf, withinMs } = this.#options;
     const key = keyOf(record);
     const time = timeOf === undefined ? this.#host.clock.now() : timeOf(record);
@@ -62,7 +63,7 @@ class JoinOperator implements Operator {
       return;
     }
     const group = this.#groups.get(key) ?? {};
-    const own: Waiting = { id, time, value: readValue(record), isMatched: false };
+    const own: Waiting = { id, time, value: readValue(record), trace, isMatched: false };
     this.#match({ ...group, [from]: [own] }, key, emit);
     const waiting = group[from];
     if (waiting === undefined) group[from] = [own];
@@ -95,7 +96,7 @@ class JoinOperator implements Operator {
       if (name === undefined) {
         for (const one of chosen) one.isMatched = true;
         const values = Object.fromEntries(upstreams.map((upstream, index) => [upstream, chosen[index]?.value]));
-        emit({ key, ...values }, chosen.map((one) => one.id).join("+"));
+        emit({ key, ...values }, chosen.map((one) => one.id).join("+"), chosen[0]?.trace);
         return;
       }
       for (const one of group[name] ?? []) {
@@ -123,8 +124,8 @@ class JoinOperator implements Operator {
         if (rest.length === waiting.length) continue;
         isChanged = true;
         if (name !== outer) continue;
-        for (const { id, time, value, isMatched } of waiting) {
-          if (!isMatched && time + withinMs < watermark) emit({ key, [name]: value }, id);
+        for (const { id, time, value, trace, isMatched } of waiting) {
+          if (!isMatched && time + withinMs < watermark) emit({ key, [name]: value }, id, trace);
         }
       }
       if (!isChanged) continue;

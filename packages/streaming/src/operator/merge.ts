@@ -15,6 +15,7 @@ export interface MergeOptions {
 interface Held {
   readonly time: number;
   readonly kept: KeptRecord;
+  readonly trace?: string | undefined;
 }
 
 /**
@@ -42,14 +43,14 @@ class MergeOperator implements Operator {
     this.state = new CombinedState({ held: this.#held, time: this.#watermark });
   }
 
-  onRecord(record: unknown, { from, id, emit }: Input): void {
+  onRecord(record: unknown, { from, id, trace, emit }: Input): void {
     const time = this.#options.timeOf(record);
     if (time < this.#watermark.value) {
       this.#host.count("late");
-      emit(record, id);
+      emit(record, id, trace);
       return;
     }
-    this.#held.set(id, { time, kept: keepRecord(record) });
+    this.#held.set(id, { time, kept: keepRecord(record), trace });
     this.#agenda.add(time, id);
     if (this.#watermark.seen(from, time)) this.#give(this.#watermark.value, emit);
   }
@@ -73,7 +74,7 @@ class MergeOperator implements Operator {
         const held = this.#held.get(id);
         if (held === undefined) continue; // the same record, given twice
         this.#held.delete(id);
-        emit(keptRecord(held.kept), id);
+        emit(keptRecord(held.kept), id, held.trace);
       }
     }
   }

@@ -2,8 +2,11 @@ import { Batch } from "../record/batch.ts";
 import type { Lineage } from "../record/lineage.ts";
 import type { Stage, StageHost, StageState } from "../stage/stage.ts";
 
-/** Puts a record out. With an id of its own where it stems from many; else from the record that is being handled. */
-export type Emit = (record: unknown, id?: string) => void;
+/**
+ * Puts a record out. With an id of its own where it stems from many, and then with the trace of the first of them; else both
+ * come from the record that is being handled.
+ */
+export type Emit = (record: unknown, id?: string, trace?: string) => void;
 
 /** What is known of the record that is being handled. */
 export interface Input {
@@ -11,6 +14,8 @@ export interface Input {
   readonly from: string;
   /** Its stable identity; made when it is asked for. */
   readonly id: string;
+  /** The W3C traceparent that it belongs to; looked for when it is asked for. */
+  readonly trace: string | undefined;
   readonly emit: Emit;
 }
 
@@ -129,7 +134,7 @@ class Outputs implements Input {
   readonly #stage: string;
   readonly #batch: Batch;
   readonly #records: unknown[] = [];
-  readonly #ids: (string | number)[] = [];
+  readonly #origins: (Origin | number)[] = [];
 
   constructor(stage: string, batch: Batch, from: string) {
     this.#stage = stage;
@@ -141,9 +146,13 @@ class Outputs implements Input {
     return this.#batch.idOf(this.index);
   }
 
-  readonly emit: Emit = (record, id) => {
+  get trace(): string | undefined {
+    return this.#batch.traceOf(this.index);
+  }
+
+  readonly emit: Emit = (record, id, trace) => {
     this.#records.push(record);
-    this.#ids.push(id ?? this.index);
+    this.#origins.push(id === undefined ? this.index : { id, trace });
   };
 
   /** Passes it on under the receipt of the batch, or releases that. */
@@ -155,30 +164,42 @@ class Outputs implements Input {
   #lineage(): Lineage {
     const parents = this.#batch.lineage;
     const stage = this.#stage;
-    const ids = this.#ids;
-    return { idOf: (index) => gatheredId({ parents, stage, ids, index }) };
+    const origins = this.#origins;
+    return {
+      idOf: (index) => gatheredId({ parents, stage, origins, index }),
+      traceOf: (index) => {
+        const origin = origins[index] ?? 0;
+        return typeof origin === "number" ? parents.traceOf?.(origin) : origin.trace;
+      },
+    };
   }
+}
+
+/** Of what stems from many. */
+interface Origin {
+  readonly id: string;
+  readonly trace: string | undefined;
 }
 
 /** An id of its own with the stage in front; or that of the parent, the stage, and how many it has given before. */
 function gatheredId({
   parents,
   stage,
-  ids,
+  origins,
   index,
 }: {
   parents: Lineage;
   stage: string;
-  ids: readonly (string | number)[];
+  origins: readonly (Origin | number)[];
   index: number;
 }) {
-  const id = ids[index] ?? 0;
-  if (typeof id === "string") return `${stage}:${id}`;
+  const origin = origins[index] ?? 0;
+  if (typeof origin !== "number") return `${stage}:${origin.id}`;
   let mark = 0;
   for (let before = index - 1; before >= 0; before--) {
-    const other = ids[before];
-    if (other === id) mark++;
+    const other = origins[before];
+    if (other === origin) mark++;
     else if (typeof other === "number") break; // of one parent they stand together
   }
-  return `${parents.idOf(id)}/${stage}${mark === 0 ? "" : `.${mark}`}`;
+  return `${parents.idOf(origin)}/${stage}${mark === 0 ? "" : `.${mark}`}`;
 }

@@ -44,18 +44,19 @@ export class WindowOperator implements Operator {
     return { windows: this.#windows.size, ...(isDate ? { watermark: new Date(value).toISOString() } : {}) };
   }
 
-  onRecord(record: unknown, { from, emit }: Input): void {
+  onRecord(record: unknown, input: Input): void {
+    const { from, emit } = input;
     const { shape, keyOf, timeOf } = this.#options;
     const key = keyOf === undefined ? "" : keyOf(record);
     if (shape.kind === "count") {
-      this.#counted(key, record, emit);
+      this.#counted(key, record, input);
       return;
     }
     const time = timeOf === undefined ? this.#host.clock.now() : timeOf(record);
     const isInTime =
       shape.kind === "session"
-        ? this.#intoSession({ key, start: time, end: time + shape.gapMs }, record)
-        : this.#intoWindows({ key, time }, record, emit);
+        ? this.#intoSession({ key, start: time, end: time + shape.gapMs }, record, input)
+        : this.#intoWindows({ key, time }, record, input);
     if (!isInTime) this.#late({ key, time }, record, emit);
     if (this.#watermark.seen(from, time)) this.#giveDue(this.#watermark.value, emit);
   }
@@ -76,31 +77,31 @@ export class WindowOperator implements Operator {
   }
 
   /** Returns whether there was any window left for it. */
-  #intoWindows({ key, time }: { key: string; time: number }, record: unknown, emit: Emit): boolean {
+  #intoWindows({ key, time }: { key: string; time: number }, record: unknown, input: Input): boolean {
     const { shape } = this.#options;
     if (shape.kind === "tumbling") {
       const start = Math.floor(time / shape.sizeMs) * shape.sizeMs;
-      return this.#into({ key, start, end: start + shape.sizeMs }, record, emit);
+      return this.#into({ key, start, end: start + shape.sizeMs }, record, input);
     }
     const starts = startsOf(shape, time);
     const sizeMs = shape.kind === "sliding" ? shape.sizeMs : 0;
     let isInTime = starts.length === 0; // it lies between two windows
-    for (const start of starts) if (this.#into({ key, start, end: start + sizeMs }, record, emit)) isInTime = true;
+    for (const start of starts) if (this.#into({ key, start, end: start + sizeMs }, record, input)) isInTime = true;
     return isInTime;
   }
 
-  #into({ key, start, end }: Span, record: unknown, emit: Emit): boolean {
+  #into({ key, start, end }: Span, record: unknown, input: Input): boolean {
     const watermark = this.#watermark.value;
     if (end + this.#keepMs <= watermark) return false;
     const { aggregate } = this.#options;
     const found = this.#windows.find(key, start);
     const accumulator = aggregate.add(found === undefined ? aggregate.initial() : found.accumulator, record);
-    const window = found ?? new Window(key, start, end);
+    const window = found ?? new Window({ key, start, end, trace: input.trace });
     window.accumulator = accumulator;
     window.count++;
     if (end <= watermark) {
       this.#host.count("late");
-      this.#give(window, emit);
+      this.#give(window, input.emit);
     }
     if (found === undefined) this.#windows.add(window);
     else this.#windows.changed(window);
@@ -108,7 +109,7 @@ export class WindowOperator implements Operator {
   }
 
   /** Grows together with every session that it touches. */
-  #intoSession(span: Span, record: unknown): boolean {
+  #intoSession(span: Span, record: unknown, input: Input): boolean {
     if (span.end <= this.#watermark.value) return false;
     const { aggregate } = this.#options;
     const touched = this.#windows.of(span.key).filter(({ start, end }) => start <= span.end && span.start <= end);
@@ -125,7 +126,12 @@ export class WindowOperator implements Operator {
       .map(({ accumulator }) => accumulator)
       .reduce((one, other) => aggregate.merge(one, other), aggregate.initial());
     const accumulator = aggregate.add(merged, record);
-    const window = new Window(span.key, Math.min(span.start, ...touched.map(({ start }) => start)), span.end);
+    const window = new Window({
+      key: span.key,
+      start: Math.min(span.start, ...touched.map(({ start }) => start)),
+      end: span.end,
+      trace: touched[0] === undefined || span.start < touched[0].start ? input.trace : touched[0].trace,
+    });
     window.accumulator = accumulator;
     window.count = 1;
     for (const other of touched) {
@@ -137,18 +143,19 @@ export class WindowOperator implements Operator {
     return true;
   }
 
-  #counted(key: string, record: unknown, emit: Emit): void {
+  #counted(key: string, record: unknown, input: Input): void {
     const { aggregate, shape } = this.#options;
     // The count goes on over windows: it is what tells one window of a key from the next.
     const found = this.#windows.of(key)[0];
     const accumulator = aggregate.add(found === undefined ? aggregate.initial() : found.accumulator, record);
-    const window = found ?? new Window(key, 0, 0);
+    const window = found ?? new Window({ key, start: 0, end: 0, trace: undefined });
+    if (window.count === 0) window.trace = input.trace;
     window.accumulator = accumulator;
     window.count++;
     if (found === undefined) this.#windows.add(window);
     else this.#windows.changed(window);
     if (shape.kind === "count" && window.count >= shape.count) {
-      emit(this.#resultOf(window), `${key}:${window.end}`);
+      input.emit(this.#resultOf(window), `${key}:${window.end}`, window.trace);
       window.end++;
       window.count = 0;
       window.accumulator = aggregate.initial();
@@ -173,7 +180,7 @@ export class WindowOperator implements Operator {
     const { key, given } = window;
     const isCounting = this.#options.shape.kind === "count";
     const id = `${key}:${isCounting ? window.end : window.start}`;
-    emit(this.#resultOf(window), given === 0 ? id : `${id}.${given}`);
+    emit(this.#resultOf(window), given === 0 ? id : `${id}.${given}`, window.trace);
     window.given++;
   }
 

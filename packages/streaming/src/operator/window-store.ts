@@ -9,16 +9,19 @@ export class Window {
   end: number;
   count = 0;
   accumulator: unknown;
+  /** The W3C traceparent of its first record. */
+  trace: string | undefined;
   /** How often it was given. */
   given = 0;
   isGone = false;
   isChanged = false;
   isStored = false;
 
-  constructor(key: string, start: number, end: number) {
+  constructor({ key, start, end, trace }: Pick<Window, "key" | "start" | "end" | "trace">) {
     this.key = key;
     this.start = start;
     this.end = end;
+    this.trace = trace;
   }
 }
 
@@ -100,8 +103,8 @@ export class WindowStore implements StageState {
 
   restore(entries: ReadonlyMap<string, string>): void {
     for (const text of entries.values()) {
-      const { key, start, end, count, accumulator, given } = JSON.parse(text) as Window;
-      const window = Object.assign(new Window(key, start, end), { count, accumulator, given, isStored: true });
+      const { key, start, end, count, accumulator, given, trace } = JSON.parse(text) as Window;
+      const window = Object.assign(new Window({ key, start, end, trace }), { count, accumulator, given, isStored: true });
       this.#place(window);
     }
   }
@@ -109,10 +112,10 @@ export class WindowStore implements StageState {
   changes(): Omit<StateChange, "stage">[] {
     const changes: Omit<StateChange, "stage">[] = [];
     for (const window of this.#changed) {
-      const { key, start, end, count, accumulator, given, isGone, isStored } = window;
+      const { key, start, end, count, accumulator, given, trace, isGone, isStored } = window;
       window.isChanged = false;
       if (isGone && !isStored) continue;
-      const value = isGone ? undefined : JSON.stringify({ key, start, end, count, accumulator, given });
+      const value = isGone ? undefined : JSON.stringify({ key, start, end, count, accumulator, given, trace });
       changes.push({ key: `${start} ${key}`, value });
       window.isStored = true;
     }

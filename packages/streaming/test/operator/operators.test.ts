@@ -228,7 +228,7 @@ async function opened(action: Action, { clock, progress = new MemoryProgress() }
   const actions = new Map<string, Action>([
     ["numbers", { source: () => source }],
     ["work", action],
-    ["keep", functionAction((record: unknown, { id }) => void seen.push({ id, record }))],
+    ["keep", functionAction((record: unknown, { id }) => void seen.push({ id, record, trace: undefined }))],
   ]);
   const run = await GraphRun.open({ graph, actions, folder: ".", clock, progress });
   return { run, source, seen, records: () => seen.map(({ record }) => record) };

@@ -17,7 +17,13 @@ export function listAction(
     size = 3,
     failAt = Number.POSITIVE_INFINITY,
     beforeCrash,
-  }: { size?: number; failAt?: number; beforeCrash?: (position: string) => Promise<void> } = {},
+    traceOf,
+  }: {
+    size?: number;
+    failAt?: number;
+    beforeCrash?: (position: string) => Promise<void>;
+    traceOf?: (record: unknown) => string | undefined;
+  } = {},
 ): Action {
   return {
     source: () => ({
@@ -29,7 +35,10 @@ export function listAction(
           }
           const given = records.slice(next, next + size);
           next += given.length;
-          yield { records: given, position: String(next) };
+          const first = next - given.length;
+          const idOf = (index: number): string => `list:${first + index}`;
+          const lineage = traceOf === undefined ? {} : { lineage: { idOf, traceOf: (index: number) => traceOf(given[index]) } };
+          yield { records: given, position: String(next), ...lineage };
           // Gives the run the time to store what it has.
           await new Promise((resolve) => setImmediate(resolve));
         }
@@ -41,6 +50,7 @@ export function listAction(
 export interface Collected {
   readonly id: string;
   readonly record: unknown;
+  readonly trace: string | undefined;
 }
 
 export interface RunListOptions {
@@ -49,13 +59,15 @@ export interface RunListOptions {
   /** Read numbers at which the source crashes, each once; then the graph is run again. */
   readonly crashes?: readonly number[];
   readonly size?: number;
+  /** The trace that a record of the lists belongs to. */
+  readonly traceOf?: (record: unknown) => string | undefined;
 }
 
 /** Runs lists through one action, with crashes in between; returns everything that came out, in order. */
 export async function runLists(
   lists: Readonly<Record<string, readonly unknown[]>>,
   action: Action,
-  { clock, progress = new MemoryProgress(), crashes = [], size }: RunListOptions = {},
+  { clock, progress = new MemoryProgress(), crashes = [], size, traceOf }: RunListOptions = {},
 ): Promise<Collected[]> {
   const names = Object.keys(lists);
   const { graph } = compileGraph({ name: "lists", expression: `(${names.join(" || ")}); work; keep` });
@@ -72,12 +84,13 @@ export async function runLists(
             listAction(lists[name] ?? [], {
               failAt,
               ...(size === undefined ? {} : { size }),
+              ...(traceOf === undefined ? {} : { traceOf }),
               ...(beforeCrash === undefined ? {} : { beforeCrash: beforeCrash(name) }),
             }),
           ] as const,
       ),
       ["work", action],
-      ["keep", functionAction((record: unknown, { id }) => void out.push({ id, record }))],
+      ["keep", functionAction((record: unknown, { id, traceparent }) => void out.push({ id, record, trace: traceparent }))],
     ]);
     const run = await GraphRun.open({
       graph,
