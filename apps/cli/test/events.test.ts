@@ -127,6 +127,13 @@ describe("metanode messages and trace", () => {
     expect(stdout).toMatch(/^AT +TYPE +ID +BY +MS +ERROR +TRACE$/m);
     const failed = JSON.parse((await node.metanode(["messages", "--failed", "-o", "json"])).stdout);
     expect(failed.items).toMatchObject([{ what: "bad", code: "processor.failed" }]);
+    const whats = async (...flags: string[]) =>
+      JSON.parse((await node.metanode(["messages", ...flags, "-o", "json"])).stdout).items.map(
+        ({ what }: { what: string }) => what,
+      );
+    expect(await whats("--code", "processor.failed")).toEqual(["bad"]);
+    expect(await whats("--code", "call.deadline")).toEqual([]);
+    expect(await whats("--member", "nobody")).toEqual([]);
     const trace = await node.metanode(["trace", failed.items[0].traceId]);
     expect(trace.status).toBe(0);
     expect(trace.stdout).toMatch(/^ *\+0ms +message +text\.picky +bad .*processor\.failed$/m);

@@ -51,7 +51,7 @@ async function listen(target: Pick<TestGateway, "request">, query = "", headers:
   onTestFinished(() => abort.abort());
   const response = await target.request(`/events${query}`, { headers, signal: abort.signal });
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
-  const found = parsed(response.body as unknown as AsyncIterable<Uint8Array>);
+  const found = parsed(response);
   const take = async (count: number): Promise<ServerEvent[]> => {
     const taken: ServerEvent[] = [];
     while (taken.length < count) {
@@ -69,10 +69,11 @@ async function listen(target: Pick<TestGateway, "request">, query = "", headers:
   return { take, rest, leave: () => abort.abort() };
 }
 
-async function* parsed(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent, undefined> {
+/** Holds the response: the body of one that nobody holds, and nobody has begun to read, is cancelled by the garbage collector. */
+async function* parsed(response: Response): AsyncGenerator<ServerEvent, undefined> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of body) {
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
     text += decoder.decode(chunk, { stream: true });
     const parts = text.split("\n\n");
     text = parts.pop() ?? "";
@@ -102,6 +103,7 @@ describe("the feed of messages", () => {
       what: "feed-4",
       type: "test.fail",
       member: expect.stringContaining("worker"),
+      source: "/test",
       traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
       ms: expect.any(Number),
       code: "state.conflict",
@@ -115,10 +117,18 @@ describe("the feed of messages", () => {
     ["failed=false&limit=2", ["feed-5", "feed-3"]],
     ["member=work&limit=2", ["feed-5", "feed-4"]],
     ["member=somebody", []],
+    ["code=state.conflict", ["feed-4"]],
+    ["code=core.internal", []],
     ["type=test.fail&failed=false", []],
     ["type=test.none", []],
   ])("with %s has only %j", async (query, wanted) => {
     expect((await page(query)).items.map(({ what }) => what)).toEqual(wanted);
+  });
+
+  test("since a sequence has only what came after it", async () => {
+    const [newest, third] = await Promise.all(["limit=1", "limit=3"].map(async (query) => (await page(query)).items.at(-1)));
+    expect((await page(`since=${newest?.sequence}`)).items).toEqual([]);
+    expect((await page(`since=${third?.sequence}`)).items.map(({ what }) => what)).toEqual(["feed-5", "feed-4"]);
   });
 
   test("has each message once over its pages, whatever comes meanwhile", async () => {

@@ -76,7 +76,9 @@ export const messageCommands: readonly CommandSpec[] = [
     summary: "list the messages that were dispatched lately, the newest first",
     options: [
       { flags: "--type <type>", summary: "only of this type", complete: "type" },
+      { flags: "--member <part>", summary: "only those that somebody answered whose name has this part" },
       { flags: "--failed", summary: "only those that failed" },
+      { flags: "--code <code>", summary: "only those that failed with this code" },
       { flags: "--limit <count>", summary: "at most this many (default 100)", kind: "count" },
       { flags: "--cursor <cursor>", summary: "go on where the last page ended" },
     ],

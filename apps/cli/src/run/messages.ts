@@ -9,6 +9,8 @@ export async function run(invocation: Invocation): Promise<void> {
   const { output } = invocation;
   const query = {
     type: invocation.text("type"),
+    member: invocation.text("member"),
+    code: invocation.text("code"),
     failed: invocation.has("failed") || undefined,
     limit: invocation.number("limit"),
     cursor: invocation.text("cursor"),

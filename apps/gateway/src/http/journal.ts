@@ -18,6 +18,8 @@ const StepView = z
       .describe("The id of a message, the key of an instance, what a task made of what, the name of a process or a graph."),
     type: z.string().describe("The type of a message, the meta of an instance, or what became of a process or a graph."),
     member: z.string().optional().describe("Who answered."),
+    source: z.string().optional().describe("Who sent the message."),
+    subject: z.string().optional().describe("What the message is about, in its sender's words."),
     traceId: z.string().optional().describe("Joins what belongs together over all the models."),
     ms: z.number().optional().describe("How long it took."),
     code: z.string().optional().describe("The error's code; absent where nothing failed."),
@@ -27,7 +29,9 @@ const StepView = z
 const FeedQuery = z.strictObject({
   type: z.string().optional(),
   member: z.string().optional().describe("A part of who answered."),
+  code: z.string().optional().describe("Only what failed with this code."),
   failed: z.enum(["true", "false"]).optional().describe("Only what failed, or only what did not."),
+  since: z.coerce.number().int().min(0).optional().describe("Only what came after this sequence."),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
   cursor: Cursor,
 });
@@ -63,11 +67,14 @@ function readRoutes(api: Api, journal: Journal): void {
       ...problems("usage.invalid"),
     },
   };
-  api.get("/messages/feed", { schema: feedSchema }, async ({ query: { type, member, failed, limit, cursor } }) => {
+  api.get("/messages/feed", { schema: feedSchema }, async ({ query }) => {
+    const { type, member, code, failed, since = 0, limit, cursor } = query;
     const fits = (step: Step): boolean =>
       step.kind === "message" &&
+      step.sequence > since &&
       (type === undefined || step.type === type) &&
       (member === undefined || (step.member ?? "").includes(member)) &&
+      (code === undefined || step.code === code) &&
       (failed === undefined || (step.code !== undefined) === (failed === "true"));
     const items = journal.before(numberIn(cursor) ?? journal.last + 1, limit, fits);
     const last = items.length < limit ? undefined : items.at(-1);
