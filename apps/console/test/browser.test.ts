@@ -131,6 +131,8 @@ async function sendMessage(page: Page, look: Look): Promise<void> {
     .waitFor();
   await look("messages");
   await page.getByRole("link", { name: "Send a message" }).click();
+  // The screen before has a field of the same name.
+  await page.getByRole("heading", { name: "Send a message", level: 1 }).waitFor();
   await page.getByLabel("Type", { exact: true }).selectOption("lockfile.duplicates");
   const packages = [
     { name: "tea", version: "1.0.0" },
@@ -185,6 +187,7 @@ async function drawGraph(page: Page, { graph, file }: Demo, look: Look): Promise
   await page.getByRole("link", { name: "licences" }).waitFor();
   await look("streams");
   await page.getByRole("link", { name: "Draw a graph" }).first().click();
+  await page.getByRole("heading", { name: "Draw a graph", level: 1 }).waitFor();
   await page.getByLabel("Name").fill(graph);
   const expression = page.getByRole("textbox", { name: "Expression" });
   await expression.fill("numbers; (strict || ; keep");

@@ -11,6 +11,8 @@ export interface Child {
   readonly lines: readonly string[];
   /** Resolves when it has said `count` lines; rejects if it ends before. */
   said(count: number): Promise<void>;
+  /** Resolves when it has said a line that fits; rejects if it ends before. */
+  saw(fits: (line: string) => boolean): Promise<void>;
   /** Kills it with SIGKILL and resolves when it is gone, and all that it said has come. */
   kill(): Promise<void>;
   /** Resolves with its exit code when it has ended by itself. */
@@ -22,11 +24,16 @@ export function runFixture(name: string, ...args: string[]): Child {
   const file = fileURLToPath(new URL(`./fixtures/${name}.ts`, import.meta.url));
   const child = spawn(process.execPath, [file, ...args], { stdio: ["pipe", "pipe", "inherit"] });
   const lines: string[] = [];
-  const waiting: { count: number; resolve: () => void; reject: (error: Error) => void }[] = [];
+  const waiting: { isOver: () => boolean; resolve: () => void; reject: (error: Error) => void }[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => {
     lines.push(line);
-    for (const one of waiting) if (lines.length >= one.count) one.resolve();
+    for (const one of waiting) if (one.isOver()) one.resolve();
   });
+  const until = (isOver: () => boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (isOver()) resolve();
+      else waiting.push({ isOver, resolve, reject });
+    });
   const ended = once(child, "close").then(([code]) => {
     for (const one of waiting) one.reject(new Error(`${name} ended after ${lines.length} lines`));
     return code as number | null;
@@ -34,11 +41,8 @@ export function runFixture(name: string, ...args: string[]): Child {
   return {
     lines,
     ended,
-    said: (count) =>
-      new Promise((resolve, reject) => {
-        if (lines.length >= count) resolve();
-        else waiting.push({ count, resolve, reject });
-      }),
+    said: (count) => until(() => lines.length >= count),
+    saw: (fits) => until(() => lines.some(fits)),
     async kill() {
       child.kill("SIGKILL");
       await ended;
