@@ -213,7 +213,15 @@ describe("a message on its way through all the models", () => {
       const places = way.map(at);
       expect(places, way.join()).toEqual(places.toSorted((a, b) => a - b));
     }
-    expect(hops).toHaveLength(8);
+    expect(hops).toHaveLength(10);
+    const runs = hops.filter(({ kind }) => kind === "task");
+    expect(runs.map(({ type, member, ms }) => [type, member, ms]).toSorted()).toEqual([
+      ["run", "processor:order.price", expect.any(Number)],
+      ["run", "processor:order.told", expect.any(Number)],
+    ]);
+    expect(hops.indexOf(runs.find(({ member }) => member === "processor:order.price") as Step)).toBeGreaterThan(
+      at("order.price"),
+    );
     const members = Object.fromEntries(hops.filter(({ kind }) => kind === "message").map((hop) => [hop.type, hop.member]));
     expect(members).toEqual({
       "order.intake": expect.stringContaining("pricing"),
@@ -230,7 +238,7 @@ describe("a message on its way through all the models", () => {
 
   test("keeps to its own trace, also where another one goes the same way", async () => {
     const [pots, cups] = [await order({ item: "pot", amount: 1 }), await order({ item: "cup", amount: 5 })];
-    expect([pots.length, cups.length]).toEqual([8, 8]);
+    expect([pots.length, cups.length]).toEqual([10, 10]);
     const label = (hops: readonly Step[]) => contentOf(hops.find(({ type }) => type === shop.names.label));
     expect([await label(pots), await label(cups)]).toEqual(['{"LABEL":"POT","PRICE":3}', '{"LABEL":"CUP","PRICE":15}']);
   });
@@ -245,9 +253,10 @@ describe("a message on its way through all the models", () => {
     const [key] = hops.flatMap(({ type, what }) => (type === shop.names.order ? [what] : []));
     expect(hops.filter(({ code }) => code !== undefined)).toMatchObject([
       { kind: "message", type: "order.price", code: "executor.logic" },
+      { kind: "task", type: "run", member: "processor:order.price", code: "executor.logic" },
       { kind: "task", type: "failed", what: `${key} -> ${shop.names.priced}`, code: "executor.logic" },
     ]);
-    expect(hops).toHaveLength(5);
+    expect(hops).toHaveLength(6);
   });
 
   test("is done once, though its sender has sent it twice", async () => {
@@ -279,6 +288,41 @@ describe("a message type that the configuration makes an input of a workflow", (
     expect(items.find(({ type }) => type === "order.placed")).toMatchObject({ description: "An order." });
     const problem = await problemOf(await subject.post({ type: "order.placed", data: { amount: 4 } }));
     expect(problem).toMatchObject({ code: "message.schema", httpStatus: 422 });
+  });
+});
+
+describe("an instance that comes over HTTP", () => {
+  const put = (path: string, body: object, headers: Record<string, string>): Promise<Response> =>
+    subject.request(path, { method: "POST", headers: { ...JSON_BODY, ...headers }, body: JSON.stringify(body) });
+  const inTrace = (traceId: string) => ({ traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+  const order = (item: string, context?: object) => ({
+    meta: shop.names.order,
+    content: JSON.stringify({ item, amount: 1 }),
+    context,
+  });
+
+  test("belongs to the trace of its request, and so does what comes of it", async () => {
+    const traceId = newTrace();
+    const isThrough = step(isOf(traceId, shop.names.priced));
+    expect((await put("/instances", order("mug"), inTrace(traceId))).status).toBe(201);
+    await isThrough;
+    expect((await hopsOf(traceId)).map(({ type }) => type)).toEqual(expect.arrayContaining([shop.names.order, "order.price"]));
+    const again = await put("/instances", order("mug"), inTrace(newTrace()));
+    expect([again.status, await again.json()]).toMatchObject([200, { isNew: false }]);
+  });
+
+  test("belongs to its own trace where it says one, and to none where that of its request is malformed", async () => {
+    const [own, other] = [newTrace(), newTrace()];
+    const body = { items: [order("jug", inTrace(own)), order("bin")] };
+    expect((await put("/instances:batch", body, inTrace(other))).status).toBe(200);
+    for (const traceId of [own, other]) {
+      expect(
+        (await hopsOf(traceId)).filter(({ type }) => type === shop.names.order),
+        traceId,
+      ).toHaveLength(1);
+    }
+    const malformed = await put("/instances", order("lid"), { traceparent: "nonsense" });
+    expect(((await malformed.json()) as { instance: { context: object } }).instance.context).toEqual({});
   });
 });
 
@@ -339,7 +383,7 @@ describe("an actor behind a WebSocket", () => {
     expect(await one.hear()).toMatch(/^\d+ traced$/);
     const [moved] = subject.gateway.node.journal.before(Number.POSITIVE_INFINITY, 1, ({ type }) => type === "desk.moved");
     const hops = await hopsOf(moved?.traceId ?? "");
-    expect(hops.map(({ type }) => type).toSorted()).toEqual([shop.names.desk, "desk.move", "desk.moved"]);
+    expect(hops.map(({ type }) => type).toSorted()).toEqual([shop.names.desk, "desk.move", "desk.moved", "run"]);
   });
 });
 

@@ -15,7 +15,7 @@ export { defineFlow, type Flow } from "./declare/flow.ts";
 export { type JoinedFlows, joinFlows } from "./declare/join.ts";
 export type { LeafStates } from "./declare/leaf-states.ts";
 export { type MetaSpec, meta } from "./declare/meta-spec.ts";
-export type { EngineReport } from "./engine/engine-report.ts";
+export type { EngineReport, ExecutorRun } from "./engine/engine-report.ts";
 export type { FlowResult, WaitOptions } from "./engine/flows.ts";
 export type { InputResult } from "./engine/inputs.ts";
 export type { EngineStats, RelationMeasures } from "./engine/measures.ts";

@@ -1,6 +1,7 @@
 import { VirtualClock } from "@metanode/core/testing";
 import { describe, expect, test } from "vitest";
 import { type Converted, type ConvertWorld, convert } from "../src/engine/convert.ts";
+import type { ExecutorRun } from "../src/engine/engine-report.ts";
 import { Prompt } from "../src/engine/prompt.ts";
 import { resolveTarget } from "../src/engine/target.ts";
 import type { ConvertRequest, ConvertResult, Executor, FilterRequest } from "../src/executor/executor.ts";
@@ -22,6 +23,7 @@ const one = (content: string): ConvertResult => ({ type: "instances", instances:
 function openWorld(executors: Record<string, Executor>) {
   const clock = new VirtualClock();
   const asked = { credentials: 0, masters: [] as string[] };
+  const ran: ExecutorRun[] = [];
   const world: ConvertWorld = {
     clock,
     catalog,
@@ -38,6 +40,7 @@ function openWorld(executors: Record<string, Executor>) {
     stopping: new Set(),
     fault: undefined,
     prompt: new Prompt(),
+    ran: (one) => ran.push(one),
   };
   const run = async (given: Partial<Mission> = {}, last?: Instance): Promise<Converted> => {
     const work = mission({ to: "B:c:1", ...given });
@@ -49,7 +52,7 @@ function openWorld(executors: Record<string, Executor>) {
       last,
     });
   };
-  return { clock, asked, world, run };
+  return { clock, asked, ran, world, run };
 }
 
 const local = (url: string, settings?: string) =>
@@ -78,6 +81,52 @@ describe("a conversion", () => {
     expect(converted).toMatchObject({ outputs: [{ content: "a12-w34" }], working: { content: "a12" } });
     expect(seen[0]).toMatchObject({ to: "B:c:1", deadlineMs: clock.now() + 1_000 });
     expect(upstream.content).toBe("a");
+  });
+
+  test("tells filters the trace of its upstream, also where one takes it out", async () => {
+    const traces: (string | undefined)[] = [];
+    const { world } = openWorld({
+      work: { convert: () => one("") },
+      filter: {
+        before: (given, { traceparent }) => {
+          traces.push(traceparent);
+          return { ...given, context: {} };
+        },
+        after: (outputs, { traceparent }) => {
+          traces.push(traceparent);
+          return outputs;
+        },
+      },
+    });
+    const work = mission({ to: "B:c:1", before: [local("filter"), local("filter")], after: [local("filter")] });
+    const traced = { ...upstream, context: { traceparent: "t" } };
+    const target = resolveTarget({ catalog, mission: work, upstream: traced });
+    await convert(world, { taskId: 9, upstream: traced, mission: work, target, last: undefined });
+    expect(traces).toEqual(["t", "t", "t"]);
+  });
+
+  test("tells of executors that did not answer at once, how long they took and what they failed with", async () => {
+    const { run, ran, clock } = openWorld({
+      prompt: { convert: () => one("") },
+      slow: {
+        convert: async () => {
+          await clock.advance(20);
+          return one("");
+        },
+      },
+      busy: { convert: async () => ({ type: "environment", message: "busy" }) },
+      broken: { convert: () => Promise.reject(new Error("broken")) },
+      wrong: { convert: async () => 7 as never },
+    });
+    for (const url of ["prompt", "slow", "busy"]) await run({ executor: local(url) });
+    for (const url of ["broken", "wrong"]) await expect(run({ executor: local(url) })).rejects.toThrow();
+    expect(ran.map(({ mission: { executor }, ms, code }) => [executor.url, ms, code])).toEqual([
+      ["slow", 20, undefined],
+      ["busy", 0, "executor.environment"],
+      ["broken", 0, "processor.failed"],
+      ["wrong", 0, "executor.logic"],
+    ]);
+    expect(ran[0]).toMatchObject({ upstream, mission: { to: "B:c:1" } });
   });
 
   test("without an executor makes one empty instance, filters and downSelector included (D-32)", async () => {

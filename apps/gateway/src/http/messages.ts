@@ -6,6 +6,7 @@ import { type Api, type HttpContext, withdrawalOf } from "./context.ts";
 import { instanceOf, ProblemSchema, toKnownError, toProblem } from "./problem.ts";
 import { answer, nothing, problems } from "./responses.ts";
 import { streamAnswer } from "./streams.ts";
+import { traceparentOf } from "./trace.ts";
 
 /** The longest time that a caller may ask for, in milliseconds: about 24 days, the longest timer of the runtime. */
 const LONGEST_TIMEOUT_MS = 2_147_483_647;
@@ -117,13 +118,10 @@ function describeRoute() {
   } as const;
 }
 
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
-
 function readMessages(request: FastifyRequest, maxBytes: number): { messages: Message[]; isBatch: boolean } {
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const headers = { ...request.headers };
-  // A malformed trace is ignored, not an error (W3C Trace Context, "Processing Model").
-  if (typeof headers.traceparent !== "string" || !TRACEPARENT.test(headers.traceparent)) delete headers.traceparent;
+  if (traceparentOf(headers) === undefined) delete headers.traceparent;
   const isBatch = (headers["content-type"] ?? "").toLowerCase().startsWith("application/cloudevents-batch");
   const key = idempotencyKeyOf(headers["idempotency-key"]);
   if (isBatch && key !== undefined) {

@@ -7,7 +7,7 @@ import { type Instance, keyOf, lineKeyOf } from "../instance/instance.ts";
 import { LOOP_ID } from "../instance/sys-context.ts";
 import { runAhead } from "./ahead.ts";
 import { applyBefore, type Converted, type ConvertWorld, conclude, convert } from "./convert.ts";
-import type { EngineReport } from "./engine-report.ts";
+import type { EngineReport, ExecutorRun } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
 import { following } from "./following.ts";
 import type { Lines } from "./lines.ts";
@@ -33,6 +33,7 @@ export interface ConversionGround {
   readonly measures: Measures;
   readonly fault: FaultHook | undefined;
   readonly report: (report: EngineReport) => void;
+  readonly ran: ((run: ExecutorRun) => void) | undefined;
   /** What was new is on the disk: on with what follows from it. */
   readonly follow: (planned: readonly Planned[]) => void;
   /** A task has ended, well or not. */
@@ -134,7 +135,7 @@ export class Conversions {
     // The end of a loop is said by its filters.
     const isFiltered = target.meta.type === "L" && job.mission.before.length > 0;
     const working = isFiltered ? await applyBefore(world, job.mission, job.upstream) : job.upstream;
-    const converted = await conclude(world, { mission: job.mission, target }, result, working);
+    const converted = await conclude(world, { mission: job.mission, target, upstream: job.upstream }, result, working);
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       const settled = await this.#commit(job, await this.#plan(job, { target }, converted));
       if (settled !== "conflict") return settled;
@@ -369,7 +370,7 @@ export class Conversions {
   }
 
   #worldNow(): ConvertWorld {
-    const { options, catalog, resolvers, credential, stored, fault } = this.#ground;
+    const { options, catalog, resolvers, credential, stored, fault, ran } = this.#ground;
     const now = catalog();
     if (this.#world?.catalog === now) return this.#world;
     this.#world = {
@@ -382,6 +383,7 @@ export class Conversions {
       master: ({ id, para }, meta) => stored.latest({ meta, id, para }, true),
       prompt: this.#prompt,
       fault,
+      ran,
     };
     return this.#world;
   }

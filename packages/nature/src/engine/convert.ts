@@ -1,3 +1,4 @@
+import { codeOf } from "@metanode/core/internal";
 import type { Catalog } from "../catalog/catalog.ts";
 import { natureError } from "../errors.ts";
 import { answerProblem, instanceProblem, outputsProblem, type Problem } from "../executor/answer.ts";
@@ -7,6 +8,7 @@ import type { Instance } from "../instance/instance.ts";
 import type { Mission } from "../relation/mission.ts";
 import type { ExecutorSpec } from "../relation/relation.ts";
 import { meets } from "../relation/selector.ts";
+import type { ExecutorRun } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
 import { ConvertLimit, deadlineOf, FilterLimit, inTime, type RunGround } from "./limit.ts";
 import { runningResult } from "./loop.ts";
@@ -22,6 +24,7 @@ export interface ConvertWorld extends RunGround {
   readonly master: (upstream: Instance, masterMeta: string) => Maybe<Instance | undefined>;
   readonly fault: FaultHook | undefined;
   readonly prompt: Prompt;
+  readonly ran: ((run: ExecutorRun) => void) | undefined;
 }
 
 /** One task at work. */
@@ -69,14 +72,14 @@ export function convert(world: ConvertWorld, work: Work): Maybe<Converted> {
 /** What an answer comes to: of an executor that ran, or of a callback. */
 export function conclude(
   world: ConvertWorld,
-  { mission, target }: Pick<Work, "mission" | "target">,
+  { mission, target, upstream }: Pick<Work, "mission" | "target" | "upstream">,
   given: ConvertResult,
   working: Instance,
 ): Maybe<Converted> {
   if (given.type === "none") return { outputs: target.meta.type === "N" ? [{}] : [], working };
   if (given.type !== "instances") return { instead: given };
   if (mission.after.length === 0) return { outputs: given.instances, working };
-  return applyAfter(world, mission, given.instances).then((outputs) => {
+  return applyAfter(world, { mission, upstream }, given.instances).then((outputs) => {
     world.fault?.("task.after");
     return { outputs, working };
   });
@@ -87,22 +90,29 @@ export async function applyBefore(world: ConvertWorld, mission: Mission, upstrea
   let working = upstream;
   for (const spec of mission.before) {
     const filter = need(executorOf(world.resolvers, spec), "before", spec);
-    const limit = new FilterLimit(deadlineOf(world, spec), spec.settings ?? "", mission.to);
+    const limit = filterLimit(world, spec, { mission, upstream });
     working = await inTime(world, spec, limit, filter(working, limit));
     check(spec, instanceProblem(working));
   }
   return working;
 }
 
-async function applyAfter(world: ConvertWorld, mission: Mission, given: readonly Output[]): Promise<readonly Output[]> {
+type Filtering = Pick<Work, "mission" | "upstream">;
+
+async function applyAfter(world: ConvertWorld, work: Filtering, given: readonly Output[]): Promise<readonly Output[]> {
   let outputs = given;
-  for (const spec of mission.after) {
+  for (const spec of work.mission.after) {
     const filter = need(executorOf(world.resolvers, spec), "after", spec);
-    const limit = new FilterLimit(deadlineOf(world, spec), spec.settings ?? "", mission.to);
+    const limit = filterLimit(world, spec, work);
     outputs = await inTime(world, spec, limit, filter(outputs, limit));
     check(spec, outputsProblem(outputs));
   }
   return outputs;
+}
+
+function filterLimit(world: ConvertWorld, spec: ExecutorSpec, { mission, upstream }: Filtering): FilterLimit {
+  const limit = { deadlineMs: deadlineOf(world, spec), settings: spec.settings ?? "" };
+  return new FilterLimit(limit, mission.to, upstream.context.traceparent);
 }
 
 /** Executors are given the instance whose id the upstream shares. */
@@ -126,10 +136,27 @@ function runConverter(
   const request = new ConvertLimit(limit, material, world.credential);
   const given = inTime(world, spec, request, converter(request));
   world.prompt.learn(spec, !isLater(given));
-  return andThen(given, (answer) => {
+  const answered = andThen(given, (answer) => {
     check(spec, answerProblem(answer));
     return answer;
   });
+  if (world.ran !== undefined && isLater(answered)) {
+    tellRun(world, { mission, upstream, startMs: limit.deadlineMs - (spec.timeoutMs ?? world.timeoutMs) }, answered);
+  }
+  return answered;
+}
+
+/** Before anything follows from the answer: whoever is told first, is told of it. */
+function tellRun(
+  { ran, clock }: ConvertWorld,
+  { mission, upstream, startMs }: Filtering & { readonly startMs: number },
+  answered: Promise<ConvertResult>,
+): void {
+  const tell = (code: string | undefined): void => ran?.({ upstream, mission, ms: clock.now() - startMs, code });
+  answered.then(
+    ({ type }) => tell(type === "environment" || type === "logic" ? `executor.${type}` : undefined),
+    (error) => tell(codeOf(error) ?? "processor.failed"),
+  );
 }
 
 function check({ protocol, url }: ExecutorSpec, problem: Problem): void {

@@ -1,4 +1,5 @@
 import type { Instance } from "../instance/instance.ts";
+import type { Mission } from "../relation/mission.ts";
 
 /** A task that was given up. */
 export interface FailedWork {
@@ -19,4 +20,13 @@ export interface EngineReport {
   readonly error?: unknown;
   /** What `failed`. */
   readonly failed?: FailedWork;
+}
+
+/** An executor that did not answer at once has answered, or failed: one try of a task. */
+export interface ExecutorRun {
+  readonly upstream: Instance;
+  readonly mission: Pick<Mission, "to" | "executor">;
+  readonly ms: number;
+  /** Undefined where it answered. */
+  readonly code: string | undefined;
 }

@@ -10,7 +10,7 @@ import type { Mission } from "../relation/mission.ts";
 import type { Backlog, FailedQuery, MaintenanceStore } from "../store/admin.ts";
 import type { FailedTask, Task, WorkStore } from "../store/store.ts";
 import { Conversions } from "./conversions.ts";
-import type { EngineReport } from "./engine-report.ts";
+import type { EngineReport, ExecutorRun } from "./engine-report.ts";
 import type { FaultHook } from "./fault.ts";
 import { type FlowResult, Flows, type Wait, type WaitOptions } from "./flows.ts";
 import { type InputOptions, type InputResult, Inputs } from "./inputs.ts";
@@ -46,6 +46,8 @@ export interface EngineParts {
   readonly onReport?: (report: EngineReport) => void;
   /** Told of every instance that was stored, after it is on the disk. */
   readonly onStored?: (instance: Instance) => void;
+  /** Told of every run of an executor that did not answer at once. */
+  readonly onRun?: (run: ExecutorRun) => void;
   /** For tests: called at named moments, see {@link FAULT_POINTS}. */
   readonly fault?: FaultHook;
 }
@@ -82,9 +84,13 @@ export class Engine {
       report,
       follow: (planned: readonly Planned[]) => this.#follow(planned),
     };
-    const { resolvers, credential } = parts;
+    const { resolvers, credential, onRun } = parts;
+    const ran = onRun === undefined ? undefined : (run: ExecutorRun): void => this.#ran(run);
     const ended = (job: Job, hasFollowers: boolean): void => this.#ended(job, hasFollowers);
-    this.#conversions = new Conversions({ ...ground, resolvers, credential, measures: this.#measures, ended }, () => this.#queue);
+    this.#conversions = new Conversions(
+      { ...ground, resolvers, credential, measures: this.#measures, ended, ran },
+      () => this.#queue,
+    );
     this.#queue = new TaskQueue(parts.store, this.#options, {
       run: (job) => this.#conversions.run(job),
       giveBack: (jobs) => this.#conversions.giveBack(jobs),
@@ -313,6 +319,14 @@ export class Engine {
       this.#parts.onStored?.(instance);
     } catch (error) {
       this.#report({ kind: "hook", text: `who listens for stored instances threw on ${keyOf(instance)}`, error });
+    }
+  }
+
+  #ran(run: ExecutorRun): void {
+    try {
+      this.#parts.onRun?.(run);
+    } catch (error) {
+      this.#report({ kind: "hook", text: `who listens for runs of executors threw on ${keyOf(run.upstream)}`, error });
     }
   }
 

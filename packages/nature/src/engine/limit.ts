@@ -43,10 +43,12 @@ export class Limit {
 /** What a filter is given. */
 export class FilterLimit extends Limit implements FilterRequest {
   readonly to: string;
+  readonly traceparent: string | undefined;
 
-  constructor(deadlineMs: number, settings: string, to: string) {
-    super(deadlineMs, settings);
+  constructor(limit: { deadlineMs: number; settings: string }, to: string, traceparent: string | undefined) {
+    super(limit.deadlineMs, limit.settings);
     this.to = to;
+    this.traceparent = traceparent;
   }
 }
 

@@ -63,6 +63,8 @@ export interface FilterRequest {
   readonly settings: string;
   /** The meta that the relation leads to. */
   readonly to: MetaString;
+  /** The W3C trace context of the upstream, if it carries one. */
+  readonly traceparent: string | undefined;
   /** Aborted when the time is up, or the engine stops. */
   readonly signal: AbortSignal;
   /** When the time is up, in milliseconds since the Unix epoch. */

@@ -8,10 +8,11 @@ import type { ConvertResult, Executor, ExecutorResolver, Output } from "./execut
 import { type Connections, type Post, type Posted, post } from "./http-post.ts";
 import { parseLossless } from "./lossless-json.ts";
 import { fromNature, fromNatureOver, fromNatureReply, fromNatureResult, toNature, toNatureRequest } from "./nature-json.ts";
+import { checkedTraceparent } from "./trace.ts";
 
 /**
  * Executors over HTTP, with the bodies of Nature: what was written for it works unchanged. What is ours stands in headers only:
- * `metanode-task` (the id of the task), `metanode-credential` and `metanode-callback` (how to answer later), `metanode-deadline`.
+ * `metanode-task` (the id of the task), `metanode-credential` and `metanode-callback` (how to answer later), `metanode-deadline`, and `traceparent`.
  *
  * What becomes of an answer:
  *
@@ -105,17 +106,21 @@ function httpExecutor(world: World, protocol: string, text: string): Executor {
         ...(callbackUrl === undefined ? {} : { "metanode-callback": callbackUrl }),
       };
       const body = JSON.stringify(toNatureRequest(request, world.credentials.seal(taskId)));
-      return ask(world, { url, body, headers: { ...headers, ...common(deadlineMs) }, signal }, fromNatureResult);
+      return ask(
+        world,
+        { url, body, headers: { ...headers, ...common(request.from.context, deadlineMs) }, signal },
+        fromNatureResult,
+      );
     },
-    before: async (instance, { signal, deadlineMs }) => {
+    before: async (instance, { traceparent, signal, deadlineMs }) => {
       const body = JSON.stringify(toNature(instance));
-      return ask(world, { url, body, headers: common(deadlineMs), signal }, (given) =>
+      return ask(world, { url, body, headers: common({ traceparent }, deadlineMs), signal }, (given) =>
         fromNatureOver(instance, filtered(url, given)),
       );
     },
-    after: async (instances, { signal, deadlineMs }): Promise<readonly Output[]> => {
+    after: async (instances, { traceparent, signal, deadlineMs }): Promise<readonly Output[]> => {
       const body = JSON.stringify(instances.map(toNature));
-      return ask(world, { url, body, headers: common(deadlineMs), signal }, (given) => {
+      return ask(world, { url, body, headers: common({ traceparent }, deadlineMs), signal }, (given) => {
         const list = filtered(url, given);
         if (!Array.isArray(list)) throw natureError("instance.invalid", `/Ok is ${shown(list)}, expected a list`);
         return list.map((one, at) => fromNature(one, `/Ok/${at}`));
@@ -124,8 +129,10 @@ function httpExecutor(world: World, protocol: string, text: string): Executor {
   };
 }
 
-function common(deadlineMs: number): Record<string, string> {
+function common(context: Readonly<Record<string, string | undefined>>, deadlineMs: number): Record<string, string> {
+  const traceparent = checkedTraceparent(context.traceparent);
   return {
+    ...(traceparent === undefined ? {} : { traceparent }),
     "content-type": "application/json",
     accept: "application/json",
     "metanode-deadline": new Date(Math.floor(deadlineMs)).toISOString(),

@@ -3,6 +3,7 @@ import { hasCode } from "@metanode/core/errors";
 import { natureError } from "../errors.ts";
 import type { ExecutorResolver } from "./executor.ts";
 import { remoteExecutors } from "./remote.ts";
+import { checkedTraceparent } from "./trace.ts";
 
 /** Who finds the member for a message: a node, or its router. */
 export interface MessageCaller {
@@ -11,7 +12,6 @@ export interface MessageCaller {
   send?(message: MessageInit): Promise<unknown>;
 }
 
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** What an attribute of a message cannot say. */
 const BAD_SUBJECT = /\p{Cc}/u;
 const MAX_SUBJECT_LENGTH = 4_096;
@@ -22,8 +22,8 @@ const MAX_SUBJECT_LENGTH = 4_096;
  */
 export function messageExecutors(caller: MessageCaller): ExecutorResolver {
   return remoteExecutors("processor", async (type, data, options) => {
-    const { subject, idempotencyKey, traceparent, deadlineMs, signal, mode } = options;
-    const isTraced = traceparent !== undefined && TRACEPARENT.test(traceparent);
+    const { subject, idempotencyKey, deadlineMs, signal, mode } = options;
+    const traceparent = checkedTraceparent(options.traceparent);
     const isSubject = subject !== undefined && subject.length <= MAX_SUBJECT_LENGTH && !BAD_SUBJECT.test(subject);
     const message: MessageInit = {
       type,
@@ -32,7 +32,7 @@ export function messageExecutors(caller: MessageCaller): ExecutorResolver {
       ...(mode === "send" ? {} : { deadline: deadlineMs }),
       ...(isSubject ? { subject } : {}),
       ...(idempotencyKey === undefined ? {} : { idempotencykey: idempotencyKey }),
-      ...(isTraced ? { traceparent } : {}),
+      ...(traceparent === undefined ? {} : { traceparent }),
     };
     try {
       if (mode === "call") return await caller.call(message, { signal });

@@ -92,22 +92,22 @@ function remoteExecutor(remote: Remote): Executor {
       };
       return checked<ConvertResult>(remote, await ask(target, request, options), answerProblem);
     },
-    before: async (instance, { settings, to, signal, deadlineMs }) => {
+    before: async (instance, { settings, to, traceparent, signal, deadlineMs }) => {
       const request: RemoteRequest = { role: "before", instance, to, settings };
       const options = {
         subject: lineKeyOf(instance),
         idempotencyKey: undefined,
-        traceparent: instance.context[TRACEPARENT],
+        traceparent,
         deadlineMs,
         signal,
         mode: "call",
       } as const;
       return checked<Instance>(remote, await ask(target, request, options), instanceProblem);
     },
-    after: async (instances, { settings, to, signal, deadlineMs }) => {
+    after: async (instances, { settings, to, traceparent, signal, deadlineMs }) => {
       const request: RemoteRequest = { role: "after", instances, to, settings };
-      const nothing = { subject: undefined, idempotencyKey: undefined, traceparent: undefined };
-      const options: AskOptions = { ...nothing, deadlineMs, signal, mode: "call" };
+      const nothing = { subject: undefined, idempotencyKey: undefined };
+      const options: AskOptions = { ...nothing, traceparent, deadlineMs, signal, mode: "call" };
       return checked<readonly Output[]>(remote, await ask(target, request, options), outputsProblem);
     },
   };

@@ -71,6 +71,12 @@ class NatureOnNode implements NatureModule {
         const { meta, context } = instance;
         journal.add({ kind: "instance", what: keyOf(instance), type: meta, traceId: traceIdOf(context.traceparent) });
       },
+      // What a function of this process answers at once, the instance tells that came of it.
+      onRun: ({ upstream, mission: { to, executor }, ms, code }) => {
+        const what = `${keyOf(upstream)} -> ${to}`;
+        const member = `${executor.protocol}:${executor.url}`;
+        journal.add({ kind: "task", what, type: "run", member, traceId: traceIdOf(upstream.context.traceparent), ms, code });
+      },
       onReport: (report) => {
         tell(logger, report);
         if (report.failed === undefined) return;

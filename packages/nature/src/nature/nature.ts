@@ -56,7 +56,7 @@ export class Nature implements AsyncDisposable {
     this.#means = means;
     this.registry = registry;
     this.reads = store.reads;
-    const { onReport, onStored, moreRelations, fault, clock } = options;
+    const { onReport, onStored, onRun, moreRelations, fault, clock } = options;
     this.engine = new Engine(
       {
         store,
@@ -65,6 +65,7 @@ export class Nature implements AsyncDisposable {
         credential: (taskId) => credentials.credential(taskId),
         ...(onReport === undefined ? {} : { onReport }),
         ...(onStored === undefined ? {} : { onStored }),
+        ...(onRun === undefined ? {} : { onRun }),
         ...(moreRelations === undefined ? {} : { moreRelations }),
         ...(fault === undefined ? {} : { fault }),
       },

@@ -3,7 +3,7 @@ import { coreError } from "@metanode/core/errors";
 import { intWithin, rejectUnknownKeys, textOf } from "@metanode/core/internal";
 import type { CatalogProblem } from "../catalog/catalog.ts";
 import type { JoinedFlows } from "../declare/index.ts";
-import type { EngineReport } from "../engine/engine-report.ts";
+import type { EngineReport, ExecutorRun } from "../engine/engine-report.ts";
 import type { FaultHook } from "../engine/fault.ts";
 import { type EngineOptions, resolveEngineOptions } from "../engine/options.ts";
 import type { Resolvers } from "../executor/executors.ts";
@@ -47,6 +47,8 @@ export interface NatureOptions {
   onProblem?: (problem: CatalogProblem) => void;
   /** Told of every instance that this engine stored, after it is on the disk. */
   onStored?: (instance: Instance) => void;
+  /** Told of every run of an executor that did not answer at once. */
+  onRun?: (run: ExecutorRun) => void;
   /** Relations besides those that are declared, by the meta that they leave. */
   moreRelations?: (meta: string) => readonly LoadedRelation[];
   /** For tests: called at named moments of the engine. */
@@ -69,6 +71,7 @@ const KNOWN: readonly (keyof NatureOptions)[] = [
   "onReport",
   "onProblem",
   "onStored",
+  "onRun",
   "moreRelations",
   "fault",
 ];

@@ -33,7 +33,8 @@ async function setUp(answer: Answering, options: Partial<HttpExecutorOptions> = 
     url: `${server.url}/x`,
     convert: async (given: Partial<ConvertRequest> = {}): Promise<ConvertResult> => convert(request(given)),
     before: async (given: Instance, more: Partial<FilterRequest> = {}): Promise<Instance> => before(given, filterRequest(more)),
-    after: async (given: readonly Output[]): Promise<readonly Output[]> => after(given, filterRequest({})),
+    after: async (given: readonly Output[], more: Partial<FilterRequest> = {}): Promise<readonly Output[]> =>
+      after(given, filterRequest(more)),
     async [Symbol.asyncDispose]() {
       executors.close();
       await server[Symbol.asyncDispose]();
@@ -90,6 +91,27 @@ describe("a converter over HTTP", () => {
       "metanode-callback": "http://127.0.0.1:1/callbacks",
       "metanode-deadline": "2023-11-14T22:13:20.000Z",
     });
+  });
+
+  test("is told the trace of its upstream in a header, where it is one", async () => {
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await using one = await setUp((received, response) => {
+      const asked = JSON.parse(received.body);
+      return answering("task_id" in asked ? { type: "None" } : { Ok: asked })(received, response);
+    });
+    const traced = (context: Record<string, string>) => one.convert({ from: instance({ meta: "B:a:1", context }) });
+    await traced({ traceparent });
+    await traced({ traceparent: "mine\r\nx: y" });
+    await traced({});
+    await one.before(instance({ meta: "B:a:1", id: "1" }), { traceparent });
+    await one.after([], { traceparent });
+    expect(one.server.received.map(({ headers }) => headers.traceparent)).toEqual([
+      traceparent,
+      undefined,
+      undefined,
+      traceparent,
+      traceparent,
+    ]);
   });
 
   test("gives instances, their ids without loss", async () => {

@@ -73,6 +73,12 @@ describe("an executor behind a message type", () => {
     expect(await one.executor.before?.(from, filterRequest({ settings: "s" }))).toEqual({ ...from, content: "b" });
     expect(await one.executor.after?.([{ content: "a" }], filterRequest({}))).toEqual([{ content: "a" }, { content: "c" }]);
     expect(one.seen[0]?.data).toMatchObject({ role: "before", to: "B:to:1", settings: "s" });
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await one.executor.before?.(from, filterRequest({ traceparent }));
+    await one.executor.after?.([], filterRequest({ traceparent }));
+    expect(one.seen.slice(2).map((message) => message.traceparent?.slice(3, 35))).toEqual(
+      Array(2).fill(traceparent.slice(3, 35)),
+    );
   });
 
   test.each<unknown>([

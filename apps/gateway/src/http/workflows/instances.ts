@@ -2,6 +2,7 @@ import type { FlowResult, InputResult, Instance, InstanceInput, Locator } from "
 import { z } from "zod";
 import { type Api, type HttpContext, withdrawalOf } from "../context.ts";
 import { answer, problems } from "../responses.ts";
+import { traceparentOf } from "../trace.ts";
 import { library, tags, workflowsOf } from "./access.ts";
 import { instanceReadRoutes } from "./instance-reads.ts";
 import { Id, InstanceSchema, instanceView } from "./views.ts";
@@ -43,6 +44,7 @@ const Headers = z.looseObject({
     .string()
     .optional()
     .describe(`\`wait=5\`: answer when what follows is done, or after that many seconds (at most ${MAX_WAIT_S}).`),
+  traceparent: z.string().optional().describe("W3C trace context: what comes of it belongs to that trace."),
 });
 
 const Stored = z.object({
@@ -95,23 +97,28 @@ function inputRoute(api: Api, context: HttpContext): void {
       ...problems(...INPUT_PROBLEMS),
     },
   };
-  api.post("/instances", { schema }, async ({ body: { origin, ...input }, headers, query }, reply) => {
+  api.post("/instances", { schema }, async ({ body: { origin, ...given }, headers, query, raw }, reply) => {
     const { engine } = workflowsOf(context);
+    const input = traced(given, traceparentOf(raw.headers));
     const waitMs = waitOf(headers.prefer);
     if (waitMs === undefined) {
-      const result = await engine.input(input as InstanceInput, origin === undefined ? {} : { origin });
+      const result = await engine.input(input, origin === undefined ? {} : { origin });
       return reply.code(result.isNew ? 201 : 200).send(viewOf(result));
     }
     const options = { timeoutMs: waitMs, signal: withdrawalOf(reply), ...(await metaOf(query.waitFor)) };
     const { input: result, flow } =
-      origin === undefined
-        ? await engine.inputAndWait(input as InstanceInput, options)
-        : await inTwoSteps(context, { input: input as InstanceInput, origin, options });
+      origin === undefined ? await engine.inputAndWait(input, options) : await inTwoSteps(context, { input, origin, options });
     return reply
       .code(result.isNew ? 201 : 200)
       .header("preference-applied", `wait=${waitMs / 1_000}`)
       .send(viewOf(result, flow));
   });
+}
+
+/** Where it says no trace itself, it belongs to that of its request. */
+function traced(input: z.infer<z.ZodObject<typeof Input>>, traceparent: string | undefined): InstanceInput {
+  const context = traceparent === undefined ? input.context : { traceparent, ...input.context };
+  return { ...input, context } as InstanceInput;
 }
 
 /** What the engine has no one word for. */
@@ -137,8 +144,9 @@ function batchRoute(api: Api, context: HttpContext): void {
     response: { 200: answer("What became of each, in their order", StoredBatch), ...problems(...INPUT_PROBLEMS) },
   };
   // The doubled colon is the router's way to say one.
-  api.post("/instances::batch", { schema }, async ({ body }) => {
-    const results = await workflowsOf(context).engine.inputMany(body.items as InstanceInput[]);
+  api.post("/instances::batch", { schema }, async ({ body, raw }) => {
+    const traceparent = traceparentOf(raw.headers);
+    const results = await workflowsOf(context).engine.inputMany(body.items.map((one) => traced(one, traceparent)));
     return { items: results.map((result) => viewOf(result)) };
   });
 }
