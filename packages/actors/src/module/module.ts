@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { type Clock, coreError, type ModuleHealth, type ModuleHost, type NodeModule, type Timer, wait } from "@metanode/core";
-import { isClean } from "../identity/index.ts";
+import { codeOf } from "@metanode/core/internal";
+import { bareReason, isClean, type Reason } from "../identity/index.ts";
 import { createKernel, type Kernel } from "../kernel/kernel.ts";
 import type { LogRecord } from "../log/index.ts";
 import type { ActorShape } from "../runtime/typed.ts";
@@ -35,12 +36,18 @@ class Actors implements ActorsModule {
   #bridge: NodeActor | undefined;
   #clock: Clock | undefined;
   #logger: ModuleHost["logger"] | undefined;
+  #journal: ModuleHost["journal"] | undefined;
   #routes: { remove(): void }[] = [];
   #isDraining = false;
 
   constructor(options: ResolvedActors) {
     this.#options = options;
-    this.#records = options.roots.map((spec) => new RootRecord(spec, (record) => this.#down(record)));
+    const watch = {
+      started: (name: string) => this.#note(name),
+      ended: (name: string, reason: Reason) => this.#note(name, reason),
+      down: (record: RootRecord) => this.#down(record),
+    };
+    this.#records = options.roots.map((spec) => new RootRecord(spec, watch));
   }
 
   get kernel(): Kernel {
@@ -60,6 +67,7 @@ class Actors implements ActorsModule {
   async start(host: ModuleHost): Promise<void> {
     this.#clock = host.clock;
     this.#logger = host.logger;
+    this.#journal = host.journal;
     const kernel = createKernel({
       name: `${host.node}@${this.#options.host ?? hostname()}`,
       clock: host.clock,
@@ -136,7 +144,19 @@ class Actors implements ActorsModule {
       cast: (init) => router.cast(init),
       send: (init) => router.send(init),
       onLost: (init, error) => logger.warn({ err: error, type: init.type }, "a message of an actor was not handled"),
+      onCore: (message) => {
+        if (message.kind === "application_started") this.#note(`application:${message.name}`);
+        else if (message.kind === "application_stopped") this.#note(`application:${message.name}`, message.reason);
+      },
     };
+  }
+
+  /** For the journal: what is at the top has started, or has ended for this reason. */
+  #note(what: string, reason?: Reason): void {
+    if (reason === undefined || isClean(reason)) {
+      this.#journal?.add({ kind: "actor", what, type: reason === undefined ? "started" : "ended" });
+    } else if (reason === "kill") this.#journal?.add({ kind: "actor", what, type: "killed" });
+    else this.#journal?.add({ kind: "actor", what, type: "failed", code: codeOf(bareReason(reason)) ?? "actor.panic" });
   }
 
   /** An application that is wrong stops the start; one that does not come up takes no other down (A2). */

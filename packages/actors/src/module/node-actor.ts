@@ -11,7 +11,8 @@ import { asMetanodeError } from "@metanode/core/internal";
 import { Actor } from "../behaviour/actor.ts";
 import { actorError } from "../errors.ts";
 import { type Call, later, PID, ProcessName, type Reason, type Ref } from "../identity/index.ts";
-import { MessageDown, type MessageResponse } from "../mailbox/index.ts";
+import { MessageDown, type MessageEvent, type MessageResponse } from "../mailbox/index.ts";
+import { CORE_EVENT, type CoreMessage } from "../runtime/bus.ts";
 import { NODE_NAME } from "./options.ts";
 
 /** Mail to the node's router: at most once, or stored durably and handled at least once. Failures are told to the node's log. */
@@ -43,6 +44,8 @@ export interface RouterDoor {
   send(init: MessageInit): Promise<Accepted>;
   /** Something that came by plain mail came to nothing. */
   onLost(init: MessageInit, error: unknown): void;
+  /** What the kernel has published. */
+  onCore(message: CoreMessage): void;
 }
 
 /** A message on its way to an actor. */
@@ -85,6 +88,7 @@ export class NodeActor extends Actor<NodeMail | MessageDown | Gone, NodeCalls> {
 
   override init(door: RouterDoor, found: (self: NodeActor) => void): void {
     this.#door = door;
+    this.monitorEvent(CORE_EVENT);
     found(this);
   }
 
@@ -149,6 +153,10 @@ export class NodeActor extends Actor<NodeMail | MessageDown | Gone, NodeCalls> {
     else if (isMail(mail, "cast")) this.#hand(mail.cast, async (init) => this.#door.cast(init));
     else if (isMail(mail, "send")) this.#hand(mail.send, (init) => this.#door.send(init));
     else this.#door.onLost({ type: "unknown" }, misspelt(`mail from ${from}`));
+  }
+
+  override handleEvent({ message }: MessageEvent): undefined {
+    this.#door.onCore(message as CoreMessage);
   }
 
   override handleCall(from: PID, ref: Ref, request: NodeCalls["request"]): typeof later {

@@ -13,16 +13,26 @@ export interface RootInfo {
   readonly lastReason: Reason | undefined;
 }
 
+/** Whoever is told of roots. */
+export interface RootWatch {
+  started(name: string): void;
+  /** Each end once, and each start that failed. */
+  ended(name: string, reason: Reason): void;
+  /** Nobody starts it again but the module. */
+  down(record: RootRecord): void;
+}
+
 /** The record of a root over all its lives. */
 export class RootRecord {
   readonly spec: ResolvedRoot;
-  readonly #onDown: (record: RootRecord) => void;
+  readonly #watch: RootWatch;
   #starts = 0;
+  #isUp = false;
   lastReason: Reason | undefined;
 
-  constructor(spec: ResolvedRoot, onDown: (record: RootRecord) => void) {
+  constructor(spec: ResolvedRoot, watch: RootWatch) {
     this.spec = spec;
-    this.#onDown = onDown;
+    this.#watch = watch;
   }
 
   get restarts(): number {
@@ -44,16 +54,23 @@ export class RootRecord {
 
   started(): void {
     this.#starts++;
+    this.#isUp = true;
+    this.#watch.started(this.spec.name);
   }
 
   ended(reason: Reason): void {
     this.lastReason = reason;
+    this.#isUp = false;
+    this.#watch.ended(this.spec.name, reason);
   }
 
   /** Nobody starts it again but the module. */
   down(reason: Reason): void {
+    // Its end was told when it ended, unless it has never come up.
+    if (this.#isUp || this.lastReason !== reason) this.#watch.ended(this.spec.name, reason);
     this.lastReason = reason;
-    this.#onDown(this);
+    this.#isUp = false;
+    this.#watch.down(this);
   }
 }
 

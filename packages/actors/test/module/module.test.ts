@@ -1,4 +1,4 @@
-import { createNode } from "@metanode/core";
+import { createNode, type MetaNode } from "@metanode/core";
 import { settle } from "@metanode/core/testing/clock";
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
@@ -417,5 +417,58 @@ describe("the types of the module", () => {
     await using node = await createNode({ modules: [hosted], logger: pino({ level: "silent" }) });
     expect(node.health().status).toBe("ok");
     expect(hosted.kernel.whereIs("tally-1")).toBeDefined();
+  });
+});
+
+describe("the journal of a node", () => {
+  const stepsOf = ({ journal }: MetaNode): unknown[] =>
+    journal
+      .since(0, 100, ({ kind }) => kind === "actor")
+      .map(({ what, type, code }) => [what, type, ...(code === undefined ? [] : [code])]);
+
+  test("tells of roots that start, fail, are killed and end, each time once", async () => {
+    const { node, hosted, clock } = await ground({
+      roots: { tally: { actor: Tally, intensity: 1, periodMs: 1_000, retryMs: 500 } },
+    });
+    for (let i = 0; i < 2; i++) await errorOf(node.call({ type: "tally.crash" }));
+    await clock.advance(500);
+    hosted.kernel.exit(hosted.kernel.whereIs("tally") as PID, "kill");
+    await settle();
+    await node.drain();
+    expect(stepsOf(node)).toEqual([
+      ["tally", "started"],
+      ["tally", "failed", "actor.panic"],
+      ["tally", "started"],
+      ["tally", "failed", "actor.panic"],
+      ["tally", "started"],
+      ["tally", "killed"],
+      ["tally", "started"],
+      ["tally", "ended"],
+    ]);
+  });
+
+  test("tells of a root that does not come up", async () => {
+    class Broken extends Actor {
+      override init(): void {
+        throw new Error("no disk");
+      }
+    }
+    const { node, clock } = await ground({ roots: { broken: { actor: Broken, retryMs: 500 } }, handles: {} });
+    await clock.advance(500);
+    expect(stepsOf(node)).toEqual(Array(2).fill(["broken", "failed", "actor.panic"]));
+  });
+
+  test("tells of applications", async () => {
+    const applications = ["fine", "broken"].map((name) => ({ name, mode: "permanent", group: [{ actor: Tally, name }] }));
+    const { node, hosted } = await ground({ applications, roots: {}, handles: { "tally.crash": "broken" } });
+    await errorOf(node.call({ type: "tally.crash" }));
+    await hosted.kernel.stopApplication("fine");
+    await settle();
+    expect(stepsOf(node)).toEqual([
+      ["application:fine", "started"],
+      ["application:broken", "started"],
+      ["application:broken", "failed", "actor.panic"],
+      ["application:fine", "ended"],
+    ]);
   });
 });
