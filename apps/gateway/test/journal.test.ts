@@ -193,6 +193,26 @@ describe("a trace", () => {
   });
 });
 
+describe("the trace of a message of which a graph could make nothing", () => {
+  test("says which stage gave up on it", async () => {
+    const nodes = [
+      { name: "receive", action: "router.receive", with: { type: "lost.in" } },
+      { name: "broken", command: "false", settle: "exit" as const, attempts: 1 },
+    ];
+    const streams = await subject.gateway.streams.streams();
+    await streams.apply({ name: "lossy", expression: "receive; broken", nodes });
+    await streams.run("lossy");
+    onTestFinished(async () => void (await streams.stop("lossy", { now: true })));
+    const traceId = newTrace();
+    expect((await subject.post({ type: "lost.in", data: "x" }, inTrace(traceId))).status).toBeLessThan(300);
+    const { items } = (await subject.json(`/traces/${traceId}`)) as { items: StepView[] };
+    expect(items).toMatchObject([
+      { kind: "graph", what: "lossy/broken", type: "dead-letter", code: "stream.action_failed" },
+      { kind: "message", type: "lost.in", member: "graph:lossy/receive" },
+    ]);
+  });
+});
+
 describe("the events of a node", () => {
   test("come as they happen, in order", async () => {
     const events = await listen(subject);

@@ -23,7 +23,7 @@ export {
 } from "./delivery/progress.ts";
 export type { ReadOptions, Source, SourceBatch } from "./delivery/source.ts";
 export type { ActionInfo, GivenActions } from "./deployment/catalogue.ts";
-export type { GraphState, HostedGraph } from "./deployment/hosted-graph.ts";
+export type { DeadLetterNote, GraphState, HostedGraph } from "./deployment/hosted-graph.ts";
 export type { Desired, GraphVersion } from "./deployment/store.ts";
 export { type GraphCheck, type GraphInfo, openStreams, type Streams, type StreamsOptions } from "./deployment/streams.ts";
 export { type StreamErrorCode, streamError } from "./errors.ts";

@@ -227,8 +227,9 @@ export class BatchingStage implements Stage {
   async #giveUp(load: Load, fault: Fault): Promise<ReadonlySet<string>> {
     const [{ batch, from, first }] = load.portions as readonly [Portion];
     const id = batch.idOf(first);
+    const trace = batch.traceOf(first);
     for (let last: Fault | undefined = fault; last !== undefined; last = await this.#attempts(load)) {
-      if ((await this.#host.giveUp({ record: batch.records[first], id, from, ...last })) === "done") return new Set([id]);
+      if ((await this.#host.giveUp({ record: batch.records[first], id, trace, from, ...last })) === "done") return new Set([id]);
     }
     return new Set();
   }

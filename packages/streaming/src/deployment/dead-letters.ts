@@ -7,7 +7,7 @@ import type { FailedRecord } from "../stage/stage.ts";
 export const FAILED_TYPE = "metanode.stream.failed";
 
 /** Puts a record into a stage once more; resolves when it is through. */
-export type Inject = (stage: string, record: unknown) => Promise<void>;
+export type Inject = (stage: string, record: unknown, trace?: string) => Promise<void>;
 
 /**
  * The records that the stages of one graph gave up on, as dead letters of the log: they are listed, edited, replayed and
@@ -59,7 +59,8 @@ export class GraphDeadLetters implements AsyncDisposable {
     const inject = this.#inject();
     if (inject === undefined) delivery.release(1_000);
     else {
-      inject(delivery.message.subject ?? "", recordOf(delivery.message)).then(
+      const { subject = "", traceparent } = delivery.message;
+      inject(subject, recordOf(delivery.message), traceparent).then(
         () => delivery.ack(),
         () => delivery.release(1_000),
       );
@@ -67,13 +68,14 @@ export class GraphDeadLetters implements AsyncDisposable {
   }
 }
 
-function messageOf({ record, id, attempts }: FailedRecord, graph: string, stage: string): Message {
+function messageOf({ record, id, trace, attempts }: FailedRecord, graph: string, stage: string): Message {
   const isBytes = record instanceof Uint8Array;
   const datacontenttype = isBytes ? "application/octet-stream" : typeof record === "string" ? "text/plain" : "application/json";
   return createMessage({
     source: `/graphs/${graph}/${stage}`,
     type: FAILED_TYPE,
     subject: stage,
+    traceparent: trace,
     datacontenttype,
     data: record,
     extensions: { record: id.slice(0, 1_000), attempts },

@@ -7,7 +7,7 @@ import { GraphRun } from "../run/graph-run.ts";
 import type { NodeLogLine, RunEnd } from "../run/options.ts";
 import type { RunStatus } from "../run/status.ts";
 import type { Tap } from "../stage/outlets.ts";
-import type { Action } from "../stage/stage.ts";
+import type { Action, FailedRecord } from "../stage/stage.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { GraphDeadLetters } from "./dead-letters.ts";
 import { buffered } from "./durable-stage.ts";
@@ -36,6 +36,16 @@ export interface GraphHostOptions {
   readonly folder: string;
   /** Called when the state of the graph has changed. */
   readonly onChange: (name: string) => void;
+  /** Called when a record has become a dead letter. */
+  readonly onDeadLetter?: ((letter: DeadLetterNote) => void) | undefined;
+}
+
+/** A record that a stage of a graph gave up on. */
+export interface DeadLetterNote {
+  readonly graph: string;
+  readonly stage: string;
+  /** The W3C traceparent that it belongs to. */
+  readonly trace: string | undefined;
 }
 
 /** Delays before the next start after a failure; the last one repeats. */
@@ -181,7 +191,7 @@ export class HostedGraph {
     if (log !== undefined) {
       this.#letters ??= await GraphDeadLetters.open(this.name, log, () => {
         const run = this.#run;
-        return run === undefined ? undefined : (stage, record) => run.inject(stage, record);
+        return run === undefined ? undefined : (stage, record, trace) => run.inject(stage, record, trace);
       });
     }
     const letters = this.#letters;
@@ -195,11 +205,16 @@ export class HostedGraph {
       folder: `${folder}/${this.name}`,
       progress: store.progressOf(this.name, epoch),
       onLog: (line) => this.log.add(line),
-      ...(letters === undefined ? {} : { onDeadLetter: (failed, stage) => letters.keep(failed, stage) }),
+      ...(letters === undefined ? {} : { onDeadLetter: (failed, stage) => this.#keep(letters, failed, stage) }),
     });
     this.#run = run;
     this.#options.onChange(this.name);
     void run.ended.then((end) => this.#ended(run, end));
+  }
+
+  async #keep(letters: GraphDeadLetters, failed: FailedRecord, stage: string): Promise<void> {
+    await letters.keep(failed, stage);
+    this.#options.onDeadLetter?.({ graph: this.name, stage, trace: failed.trace });
   }
 
   #actionsOf(graph: Graph): Map<string, Action> {

@@ -14,7 +14,7 @@ import type { BuiltIn, Services } from "../stage/built-in.ts";
 import { thread } from "../thread/thread-action.ts";
 import { UploadStore } from "../upload/upload-store.ts";
 import { type ActionInfo, Catalogue, type GivenActions } from "./catalogue.ts";
-import { type GraphState, HostedGraph } from "./hosted-graph.ts";
+import { type DeadLetterNote, type GraphState, HostedGraph } from "./hosted-graph.ts";
 import { type Desired, GraphStore, type GraphVersion } from "./store.ts";
 
 export interface StreamsOptions {
@@ -29,6 +29,8 @@ export interface StreamsOptions {
   readonly clock?: Clock;
   /** Called when the state of a graph has changed. */
   readonly onChange?: (name: string) => void;
+  /** Called when a record has become a dead letter. */
+  readonly onDeadLetter?: (letter: DeadLetterNote) => void;
 }
 
 /** A graph, and how it does. */
@@ -310,6 +312,7 @@ export class Streams implements AsyncDisposable {
       log: this.#log,
       folder: this.#options.folder,
       onChange: (changed) => this.#options.onChange?.(changed),
+      onDeadLetter: this.#options.onDeadLetter,
     });
   }
 }

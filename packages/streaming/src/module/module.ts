@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { coreError, type ModuleHealth, type ModuleHost, type NodeModule } from "@metanode/core";
+import { coreError, type ModuleHealth, type ModuleHost, type NodeModule, traceIdOf } from "@metanode/core";
 import { type GraphInfo, openStreams, type Streams, type StreamsOptions } from "../deployment/streams.ts";
 import { exposeMetrics } from "./metrics.ts";
 
@@ -37,7 +37,7 @@ class StreamingOnNode implements StreamingModule {
 
   async start(host: ModuleHost): Promise<void> {
     const { folder, clock, log, router, metrics } = host;
-    const { onChange } = this.#options;
+    const { onChange, onDeadLetter } = this.#options;
     // Graphs that begin with the node change before there is anybody to ask about them.
     const early = new Set<string>();
     const streams = await openStreams({
@@ -49,6 +49,12 @@ class StreamingOnNode implements StreamingModule {
         if (this.#streams === undefined) early.add(name);
         else this.#tell(host, name, this.#streams);
         onChange?.(name);
+      },
+      onDeadLetter: (letter) => {
+        const { graph, stage, trace } = letter;
+        const what = `${graph}/${stage}`;
+        host.journal.add({ kind: "graph", what, type: "dead-letter", traceId: traceIdOf(trace), code: "stream.action_failed" });
+        onDeadLetter?.(letter);
       },
     });
     for (const { name, version } of streams.list()) this.#told.set(name, { version, state: "stopped", epoch: 0 });

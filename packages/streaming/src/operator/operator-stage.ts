@@ -110,7 +110,7 @@ export class OperatorStage implements Stage {
     this.#host.count("errors");
     this.#failing++;
     batch.receipt.hold();
-    const failed = { record: batch.records[index], id: batch.idOf(index), from, attempts: 1, error };
+    const failed = { record: batch.records[index], id: batch.idOf(index), trace: batch.traceOf(index), from, attempts: 1, error };
     this.#host.giveUp(failed).then(
       (verdict) => {
         this.#failing--;

@@ -270,7 +270,8 @@ export class PairingStage implements Stage {
     const input = this.#inputs[0];
     if (input === undefined) throw error;
     const { batch, from, answered } = input;
-    const failed = { record: batch.records[answered], id: batch.idOf(answered), from, attempts: this.#attempts, error, stderr };
+    const [record, id, trace] = [batch.records[answered], batch.idOf(answered), batch.traceOf(answered)];
+    const failed = { record, id, trace, from, attempts: this.#attempts, error, stderr };
     this.#attempts = 0;
     if ((await this.#host.giveUp(failed)) === "retry") return;
     this.#suspects = Math.max(0, this.#suspects - 1);

@@ -283,7 +283,8 @@ class Run {
     if (attempt + 1 < this.#program.policy.attempts) return [{ inputs, attempt: attempt + 1, fault }];
     const record = first.batch.records[0];
     const host = this.#host;
-    const failed = { record, id: first.batch.idOf(0), from: first.from, attempts: attempt + 1, error: fault, stderr };
+    const { batch, from } = first;
+    const failed = { record, id: batch.idOf(0), trace: batch.traceOf(0), from, attempts: attempt + 1, error: fault, stderr };
     return (await host.giveUp(failed)) === "done" ? [] : [{ inputs, attempt: 1, fault }];
   }
 

@@ -210,7 +210,15 @@ export class ProtocolStage implements Stage {
       return;
     }
     const { batch, index, from, attempts } = task;
-    const failed = { record: batch.records[index], id: batch.idOf(index), from, attempts, error, stderr };
+    const failed = {
+      record: batch.records[index],
+      id: batch.idOf(index),
+      trace: batch.traceOf(index),
+      from,
+      attempts,
+      error,
+      stderr,
+    };
     if ((await host.giveUp(failed)) === "done") {
       this.#suspects = Math.max(0, this.#suspects - 1);
       this.#done(task, []);

@@ -196,7 +196,7 @@ export class GraphRun implements AsyncDisposable, RunHost {
    * Puts a record into a stage, as if an upstream gave it. Resolves when it is through; rejects when the run ends before.
    * @throws {MetanodeError} resource.not_found, stream.stopped
    */
-  inject(name: string, record: unknown): Promise<void> {
+  inject(name: string, record: unknown, trace?: string): Promise<void> {
     const stage = this.#wiring.nodes.get(name)?.stage;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const stopped = (): void => reject(streamError("stream.stopped", `the graph stopped before the record was through`));
@@ -210,7 +210,7 @@ export class GraphRun implements AsyncDisposable, RunHost {
         inFlight.release();
         resolve();
       });
-      const lineage = { idOf: (): string => `replayed:${randomUUID()}` };
+      const lineage = { idOf: (): string => `replayed:${randomUUID()}`, traceOf: () => trace };
       stage.take(new Batch({ records: [record] }, { receipt, lineage }), name);
     }
     return promise;

@@ -151,7 +151,14 @@ export class FunctionStage implements Stage {
       return this.#try({ batch, index, from, attempt: attempt + 1 });
     }
     const record = batch.records[index];
-    const verdict = await host.giveUp({ record, id: batch.idOf(index), from, attempts: attempt, error });
+    const verdict = await host.giveUp({
+      record,
+      id: batch.idOf(index),
+      trace: batch.traceOf(index),
+      from,
+      attempts: attempt,
+      error,
+    });
     return verdict === "done" ? undefined : this.#try({ batch, index, from, attempt: 1 });
   }
 

@@ -64,6 +64,8 @@ export type StageCounter = "filtered" | "errors" | "retries" | "dropped" | "dead
 export interface FailedRecord {
   readonly record: unknown;
   readonly id: string;
+  /** The W3C traceparent that it belongs to. */
+  readonly trace: string | undefined;
   /** The upstream that it came from. */
   readonly from: string;
   readonly attempts: number;

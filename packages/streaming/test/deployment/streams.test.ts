@@ -2,6 +2,7 @@ import { createMemoryLog, type Log } from "@metanode/core/log";
 import { VirtualClock } from "@metanode/core/testing/clock";
 import { describe, expect, test, vi } from "vitest";
 import { type GivenActions, iterableAction, openStreams, type Streams } from "../../src/index.ts";
+import { listAction } from "../operator/tools.ts";
 import { NumberSource, range } from "../run/counting.ts";
 import { testFolder } from "../tools/folder.ts";
 
@@ -196,6 +197,37 @@ describe("records that a stage gave up on", () => {
     await log.deadLetters.replay(letter?.id ?? "");
     await vi.waitFor(() => expect(seen).toContain(33));
     expect(await log.deadLetters.count()).toBe(0);
+  });
+});
+
+describe("a record of a trace that a stage gave up on", () => {
+  test("keeps its trace in its dead letter and when it is replayed, and somebody is told", async () => {
+    const log = createMemoryLog();
+    const trace = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+    const told: unknown[] = [];
+    const traces: unknown[] = [];
+    let isBroken = true;
+    const functions: GivenActions = {
+      numbers: listAction([1], { traceOf: () => trace }),
+      // The end of all lists would end the graph, and a dead letter of one that does not run waits.
+      never: { source: () => new NumberSource() },
+      work: (number: number) => {
+        if (isBroken) throw new Error("broken");
+        return number;
+      },
+      keep: (_number: number, { traceparent }) => void traces.push(traceparent),
+    };
+    const onDeadLetter = (letter: unknown): unknown => told.push(letter);
+    await using streams = await openStreams({ folder: testFolder(), functions, services: { log }, onDeadLetter });
+    const nodes = [{ name: "numbers" }, { name: "never" }, { name: "work", attempts: 1 }, { name: "keep" }];
+    await streams.apply({ name: "g", nodes, expression: "(numbers || never); work; keep" });
+    await streams.run("g");
+    await vi.waitFor(() => expect(told).toEqual([{ graph: "g", stage: "work", trace }]));
+    const [letter] = (await log.deadLetters.list({ stream: "graph.g.failed" })).items;
+    expect(letter?.message).toMatchObject({ traceparent: trace });
+    isBroken = false;
+    await log.deadLetters.replay(letter?.id ?? "");
+    await vi.waitFor(() => expect(traces).toEqual([trace]));
   });
 });
 
