@@ -1,6 +1,6 @@
 import { type ApiError, type components, createClient } from "@metanode/client";
 import { QueryClient } from "@tanstack/react-query";
-import { setToken, tokenOf } from "./session.ts";
+import { onSignedChange, setToken, tokenOf } from "./session.ts";
 
 /** The node that this page came from. A token that it does not know (any more) leads back to the sign-in. */
 export const api = createClient({
@@ -30,6 +30,9 @@ export const queries = new QueryClient({
     },
   },
 });
+
+// What one person was shown, and what they may do, is nothing for the next.
+onSignedChange(() => queries.clear());
 
 /** The fields that are there: queries know no empty ones. */
 export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -25,10 +25,11 @@ export function setToken(token: string | undefined): void {
 
 /** Whether there is a token; a component that asks is drawn anew when that changes, also from another tab. */
 export function useToken(): string | undefined {
-  return useSyncExternalStore(subscribe, tokenOf);
+  return useSyncExternalStore(onSignedChange, tokenOf);
 }
 
-function subscribe(listener: () => void): () => void {
+/** Calls back when somebody has signed in or out, also in another tab. */
+export function onSignedChange(listener: () => void): () => void {
   listeners.add(listener);
   addEventListener("storage", listener);
   return () => {

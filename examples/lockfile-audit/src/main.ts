@@ -3,7 +3,7 @@
  * and keeps the node up. `npm start -- --help` says how to use it.
  */
 import { fileURLToPath } from "node:url";
-import { hasCode, toWire } from "@metanode/core";
+import { coreError, hasCode, toWire } from "@metanode/core";
 import type { Gateway } from "@metanode/gateway";
 import { audit } from "./audit.ts";
 import { type Flags, parseFlags, USAGE } from "./flags.ts";
@@ -86,7 +86,7 @@ async function openNode(flags: Flags): Promise<Gateway> {
 }
 
 function ledgerOf({ nature }: Gateway): Ledger {
-  if (nature === undefined) throw new Error("the node was made without workflows");
+  if (nature === undefined) throw coreError("config.invalid", "the node was made without workflows");
   return new Ledger(nature.workflows);
 }
 

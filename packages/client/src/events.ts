@@ -6,7 +6,7 @@ export interface ServerEvent {
   /** @default "message" */
   readonly event: string;
   readonly data: string;
-  /** The last id that the stream has named. */
+  /** The last id that the stream has named; empty before there is one. */
   readonly id: string;
 }
 
@@ -30,19 +30,28 @@ export async function* events(client: Client, path: string, options: EventOption
   const response = await client.raw(path, { headers, ...(signal === undefined ? {} : { signal }) });
   onOpen?.();
   if (response.body === null) return;
-  const lines = new EventLines();
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield* lines.take(value);
-    }
+    yield* readEvents(chunksOf(response.body));
   } catch (cause) {
     if (signal?.aborted === true) return;
     throw new ApiError("node.unreachable", `the event stream ${path} broke: ${(cause as Error).message}`, 0, undefined, {
       cause,
     });
+  }
+}
+
+/** The events of a `text/event-stream` body, as its bytes come; one that the end cuts off is dropped. */
+export async function* readEvents(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
+  const lines = new EventLines();
+  const decoder = new TextDecoder();
+  for await (const chunk of chunks) yield* lines.take(decoder.decode(chunk, { stream: true }));
+}
+
+/** Not every browser iterates over a stream by itself. */
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
   } finally {
     await reader.cancel().catch(() => undefined);
   }

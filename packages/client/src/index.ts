@@ -11,6 +11,6 @@
 
 export type { AnswerOf } from "./answers.ts";
 export { answerOf, type Client, type ClientOptions, createClient } from "./client.ts";
-export { type EventOptions, events, type ServerEvent } from "./events.ts";
+export { type EventOptions, events, readEvents, type ServerEvent } from "./events.ts";
 export type { components, operations, paths } from "./generated/api.ts";
 export { ApiError, type Problem } from "./problem.ts";

@@ -1,5 +1,6 @@
 import * as http from "node:http";
 import * as https from "node:https";
+import { readEvents as eventsIn, type ServerEvent } from "@metanode/client";
 import { asMetanodeError, coreError, MetanodeError } from "@metanode/core/errors";
 import type { Connection } from "../settings.ts";
 import { uptimeMs } from "../time.ts";
@@ -182,6 +183,11 @@ export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerato
   }
   rest += decoder.decode();
   if (rest !== "") yield rest;
+}
+
+/** The server-sent events of a body as they come. @throws {MetanodeError} node.unreachable – the connection broke in the middle. */
+export function readEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
+  return eventsIn(guarded(body));
 }
 
 async function* guarded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

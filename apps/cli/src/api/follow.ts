@@ -1,7 +1,7 @@
+import type { ServerEvent } from "@metanode/client";
 import { asMetanodeError } from "@metanode/core/errors";
 import { pause, uptimeMs } from "../time.ts";
-import type { ApiClient, ApiRequest } from "./client.ts";
-import { readEvents, type ServerEvent } from "./events.ts";
+import { type ApiClient, type ApiRequest, readEvents } from "./client.ts";
 
 /** Between two tries: at first, and at most. */
 const FIRST_PAUSE_MS = 100;
@@ -25,7 +25,7 @@ export async function* followEvents(
     let reason = "the node ended the stream";
     try {
       for await (const event of readEvents(body)) {
-        lastId = event.id;
+        if (event.id !== "") lastId = event.id;
         yield event;
       }
     } catch (error) {

@@ -1,6 +1,5 @@
 import type { components } from "@metanode/client";
-import type { ApiClient } from "./client.ts";
-import { readEvents } from "./events.ts";
+import { type ApiClient, readEvents } from "./client.ts";
 import { paths } from "./paths.ts";
 
 /** One thing that happened on the node. */
@@ -25,8 +24,8 @@ export async function rememberedSteps(client: ApiClient, kinds: string | undefin
 }
 
 async function lastSequence(client: ApiClient, kinds: string | undefined): Promise<number> {
-  for await (const { name, data } of events(client, { kinds, since: AFTER_ALL })) {
-    if (name === "resync") return fromOf(data);
+  for await (const { event, data } of events(client, { kinds, since: AFTER_ALL })) {
+    if (event === "resync") return fromOf(data);
   }
   return 0;
 }
@@ -35,9 +34,9 @@ async function lastSequence(client: ApiClient, kinds: string | undefined): Promi
 async function stepsBetween(client: ApiClient, since: number, last: number): Promise<StepView[] | number> {
   const steps: StepView[] = [];
   // Without kinds: the last one shows that all have come.
-  for await (const { name, data } of events(client, { since })) {
-    if (name === "resync") return fromOf(data);
-    if (name !== "step") continue;
+  for await (const { event, data } of events(client, { since })) {
+    if (event === "resync") return fromOf(data);
+    if (event !== "step") continue;
     const step = JSON.parse(data) as StepView;
     if (step.sequence <= last) steps.push(step);
     if (step.sequence >= last) break;

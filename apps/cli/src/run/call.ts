@@ -1,7 +1,6 @@
 import { coreError } from "@metanode/core/errors";
-import { type ApiResponse, errorOfProblem, readAll } from "../api/client.ts";
+import { type ApiResponse, errorOfProblem, readAll, readEvents } from "../api/client.ts";
 import { EVENT_TYPE, eventOf, nameOfInput } from "../api/event.ts";
-import { readEvents } from "../api/events.ts";
 import { paths } from "../api/paths.ts";
 import { readInput } from "../data.ts";
 import type { Invocation } from "../invocation.ts";
@@ -47,7 +46,7 @@ async function printAnswer(output: Output, { headers, body }: ApiResponse): Prom
 }
 
 async function printItems(output: Output, { body }: ApiResponse): Promise<void> {
-  for await (const { name, data } of readEvents(body)) {
+  for await (const { event: name, data } of readEvents(body)) {
     if (name === "end") return;
     const value: unknown = JSON.parse(data);
     if (name === "problem") throw errorOfProblem(value);

@@ -18,7 +18,7 @@ export async function run(invocation: Invocation): Promise<void> {
   // What it begins with has an id, so that nothing is lost either if the connection breaks before the first step.
   const request = { path: paths.events, query: { kinds, since: AFTER_ALL } };
   let isBegun = false;
-  for await (const { name, data } of followEvents(client, request, tell)) {
+  for await (const { event: name, data } of followEvents(client, request, tell)) {
     if (name === "step") await print(JSON.parse(data) as StepView);
     else if (name === "resync" && isBegun) output.talk("some steps were missed: the node began anew, or too much happened");
     else if (name === "dropped") output.talk(`steps came faster than they were read; ${countOf(data)} were left out`);

@@ -1,7 +1,6 @@
 import { coreError } from "@metanode/core/errors";
 import { parse } from "yaml";
-import type { ApiClient } from "../api/client.ts";
-import { readEvents } from "../api/events.ts";
+import { type ApiClient, readEvents } from "../api/client.ts";
 import type { ActionView, GraphView, StageLineView, StatusView, TappedView, VersionView } from "../api/graphs.ts";
 import { paths } from "../api/paths.ts";
 import type { Items } from "../api/views.ts";
@@ -194,7 +193,7 @@ async function* events(
   query: Readonly<Record<string, number | undefined>> = {},
 ): AsyncGenerator<unknown> {
   const { body } = await client.request({ path, query, headers: { accept: "text/event-stream" } });
-  for await (const event of readEvents(body)) if (event.name === name) yield JSON.parse(event.data);
+  for await (const event of readEvents(body)) if (event.event === name) yield JSON.parse(event.data);
 }
 
 /** A graph or the settings of a stage out of a file: JSON or YAML, which is a superset of it. @throws {MetanodeError} usage.invalid */

@@ -1,4 +1,4 @@
-import { readEvents } from "../api/events.ts";
+import { readEvents } from "../api/client.ts";
 import { paths } from "../api/paths.ts";
 import type { Items, LogLineView } from "../api/views.ts";
 import type { Invocation } from "../invocation.ts";
@@ -20,7 +20,7 @@ export async function run(invocation: Invocation): Promise<void> {
     return;
   }
   const { body } = await client.request({ path, query, headers: { accept: "text/event-stream" } });
-  for await (const { name, data } of readEvents(body)) {
+  for await (const { event: name, data } of readEvents(body)) {
     if (name !== "message") continue;
     const line = JSON.parse(data) as LogLineView;
     await output.item(line, () => textOf(output, line));

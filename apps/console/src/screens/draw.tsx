@@ -1,7 +1,7 @@
 import { answerOf } from "@metanode/client";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useDeferredValue, useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { api, type Views } from "../api.ts";
 import { quoted } from "../format.ts";
 import { Canvas } from "../graph/lazy.tsx";
@@ -49,7 +49,7 @@ export function Draw() {
       ({ name: name === "" ? "draft" : name, expression, nodes: parsed.value ?? [] }) as unknown as Views["GraphDocumentInput"],
     [name, expression, parsed.value],
   );
-  const asked = useRested(useDeferredValue(document), REST_MS);
+  const asked = useRested(document, REST_MS);
   const check = useQuery({
     queryKey: ["check", asked],
     queryFn: () => answerOf(api.POST("/api/v1/graphs/check", { body: asked })),

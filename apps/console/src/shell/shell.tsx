@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { api } from "../api.ts";
+import type { Step } from "../journal.ts";
 import { State } from "../parts/badge.tsx";
 import { Button } from "../parts/button.tsx";
 import { Empty } from "../parts/notice.tsx";
@@ -69,7 +70,9 @@ function Live() {
   useEvents("/api/v1/events?kinds=processor,graph,task", ({ event, data }) => {
     if (event === "resync") void cache.invalidateQueries();
     if (event !== "step") return;
-    const key = ASKED[(JSON.parse(data) as { kind: string }).kind];
+    const { kind, code } = JSON.parse(data) as Step;
+    // Tasks that went well are many, and on no list.
+    const key = kind === "task" && code === undefined ? undefined : ASKED[kind];
     if (key !== undefined) void cache.invalidateQueries({ queryKey: [key] }, { cancelRefetch: false });
   });
   return null;

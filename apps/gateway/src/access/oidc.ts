@@ -99,7 +99,7 @@ export class Oidc {
   }
 
   async #keysOf(): Promise<JWTVerifyGetKey> {
-    if (this.#pausedUntilMs > this.#nowMs()) throw new Error("it did not answer a moment ago");
+    if (this.#pausedUntilMs > this.#nowMs()) throw mute("it did not answer a moment ago");
     this.#keys ??= this.#discover();
     return this.#keys;
   }
@@ -111,11 +111,11 @@ export class Oidc {
       redirect: "error",
       signal: AbortSignal.timeout(DISCOVERY_TIMEOUT_MS),
     });
-    if (!response.ok) throw new Error(`its discovery answers ${response.status}`);
+    if (!response.ok) throw mute(`its discovery answers ${response.status}`);
     const found = (await response.json()) as { issuer?: unknown; jwks_uri?: unknown };
-    if (found.issuer !== issuer) throw new Error(`its discovery speaks for ${String(found.issuer)}`);
+    if (found.issuer !== issuer) throw mute(`its discovery speaks for ${String(found.issuer)}`);
     if (typeof found.jwks_uri !== "string" || !isTrustedUrl(found.jwks_uri)) {
-      throw new Error(`its keys are at ${String(found.jwks_uri)}, expected https, or http on this machine`);
+      throw mute(`its keys are at ${String(found.jwks_uri)}, expected https, or http on this machine`);
     }
     return createRemoteJWKSet(new URL(found.jwks_uri));
   }
@@ -155,4 +155,9 @@ export class Oidc {
 
 function ownValue(at: unknown, key: string): unknown {
   return typeof at === "object" && at !== null && Object.hasOwn(at, key) ? (at as Record<string, unknown>)[key] : undefined;
+}
+
+/** Why an issuer's keys cannot be had. */
+function mute(why: string): Error {
+  return coreError("node.unreachable", why);
 }
