@@ -72,6 +72,9 @@ export interface Hello {
   concurrency: number;
   runtime?: string;
   pid?: number;
+  /** A node's id and what it comes for, where a node dials a node. */
+  nodeId?: string;
+  purpose?: string;
 }
 
 export interface Welcome {
@@ -79,6 +82,7 @@ export interface Welcome {
   concurrency: number;
   maxBatchBytes: number;
   node: string;
+  nodeId?: string;
 }
 
 /** One frame of a link: a call's number and exactly one body. The rules stand in `link.proto`. */

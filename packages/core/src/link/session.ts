@@ -74,6 +74,7 @@ export class Session implements OutgoingLine {
   /** Withdrawn calls that the other side has not ended, with the moment of withdrawal; oldest first. */
   readonly #abandoned = new Map<number, number>();
   #answered = 0;
+  #heardMs: number;
   #outgoing: Frame[] = [];
   #outgoingBytes = 0;
   #flushing = false;
@@ -86,6 +87,7 @@ export class Session implements OutgoingLine {
     this.#concurrency = options.concurrency;
     this.peer = options.peer;
     this.clock = options.clock ?? systemClock;
+    this.#heardMs = this.clock.now();
     this.maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.streamWindow = options.streamWindow ?? DEFAULT_STREAM_WINDOW;
     this.deadlines = new DeadlineQueue(this.clock);
@@ -118,6 +120,11 @@ export class Session implements OutgoingLine {
   /** Calls that the other side has ended, one way or the other. */
   get answeredCalls(): number {
     return this.#answered;
+  }
+
+  /** When frames of the other side came last; at first, the beginning of the session. */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   /** Calls that can begin now without waiting. */
@@ -256,6 +263,7 @@ export class Session implements OutgoingLine {
   }
 
   #receive(frames: readonly Frame[]): void {
+    this.#heardMs = this.clock.now();
     for (const frame of frames) {
       if (this.#closed) return;
       const call = frame.call ?? 0;

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 
 /** What a step is about: which of the models, and there a word of its own. */
-export type StepKind = "message" | "processor" | "actor" | "instance" | "task" | "graph";
+export type StepKind = "message" | "processor" | "actor" | "instance" | "task" | "graph" | "tree";
 
 /** One thing that happened on a node. */
 export interface Step {

@@ -24,6 +24,8 @@ export interface ModuleHost {
   readonly folder: string;
   /** Largest payload of a message, in bytes. */
   readonly maxMessageBytes: number;
+  /** Messages that the node is handling now, those of the platform (`metanode.`) left out. */
+  inFlight(): number;
 }
 
 /** `degraded` works, but something needs attention; `failing` does not do its work. */

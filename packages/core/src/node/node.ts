@@ -192,6 +192,7 @@ class RunningNode implements MetaNode {
           journal: this.journal,
           folder: this.#moduleFolder(),
           maxMessageBytes: this.maxMessageBytes,
+          inFlight: () => this.#observation.inFlight(),
         });
         this.#started.push(module);
       }

@@ -56,7 +56,12 @@ export interface Observation {
   readonly newTraceparent: (() => string) | undefined;
   /** Since the start of the node, by type. */
   stats(): TypeStats[];
+  /** Messages that are being handled, those of the platform left out. */
+  inFlight(): number;
 }
+
+/** Types of the platform itself. */
+const PLATFORM = "metanode.";
 
 /** Beyond this many types (a pattern can take any), the rest are counted together as `(other)`. */
 const MAX_TYPES = 1_000;
@@ -110,6 +115,11 @@ export function createObservation(clock: Clock, registry: Registry, journal: Jou
     observer: { begin },
     newTraceparent: tracer === undefined ? newTraceparent : undefined,
     stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)),
+    inFlight: () => {
+      let sum = 0;
+      for (const [type, { inFlight }] of counters) if (!type.startsWith(PLATFORM)) sum += inFlight;
+      return sum;
+    },
   };
 }
 

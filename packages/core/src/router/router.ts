@@ -101,8 +101,11 @@ class Entry implements RouteInfo {
   readonly outputSchema: unknown;
   readonly member: Member;
   readonly check: PayloadCheck | undefined;
+  /** It sends messages on as they are: whoever handles them checks payload and version. */
+  readonly isForward: boolean;
 
-  constructor(route: Route, clock: Clock) {
+  constructor(route: Route, clock: Clock, isForward = false) {
+    this.isForward = isForward;
     this.type = route.type;
     this.version = route.version || "1";
     this.description = route.description ?? "";
@@ -127,6 +130,20 @@ type Versions = Entry[];
 /** Types remembered as matching a pattern; forgotten as a whole when full or when a route changes. */
 const MATCH_CACHE_SIZE = 10_000;
 
+/** Sends on what this node does not handle itself. */
+export interface Forwarder {
+  /** Where a message goes that is for another node; undefined if it is for this one. @throws {MetanodeError} for nobody */
+  away(message: Message): Member | undefined;
+  /** Who handles a type that this node has no route for; undefined if nobody does. */
+  elsewhere(type: string, version: string | undefined): Member | undefined;
+}
+
+/** Refuses by throwing. */
+export type Guard = (message: Message, route: RouteInfo) => void;
+
+/** The name of the extension attribute that says which node a message is for: its path in the tree, or its id. */
+export const TARGET = "target";
+
 export class Router {
   readonly clock: Clock;
   readonly #options: RouterOptions;
@@ -135,6 +152,10 @@ export class Router {
   readonly #exact = new Map<string, Versions>();
   #patterns: { pattern: TypePattern; versions: Versions }[] = [];
   readonly #matches = new Map<string, Versions>();
+  readonly #forwards = new WeakMap<Member, Entry>();
+  #forwarder: Forwarder | undefined;
+  #guard: Guard | undefined;
+  readonly #listeners = new Set<() => void>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -162,8 +183,28 @@ export class Router {
     }
     versions.push(entry);
     versions.sort((a, b) => a.version.localeCompare(b.version, "en", { numeric: true }));
-    this.#matches.clear();
+    this.#changed();
     return { remove: () => this.#remove(entry) };
+  }
+
+  /** Sets who sends messages on to other nodes. */
+  forwardBy(forwarder: Forwarder): void {
+    this.#forwarder = forwarder;
+  }
+
+  /** Sets who may refuse what this node would handle itself, by throwing; undefined lets everything pass. */
+  guardBy(guard: Guard | undefined): void {
+    this.#guard = guard;
+  }
+
+  /** Calls back after every change of the routes. */
+  onRoutes(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** The member behind a route. */
+  memberOf(route: RouteInfo): Member {
+    return (route as Entry).member;
   }
 
   /** Every route, by type, then version. */
@@ -268,6 +309,8 @@ export class Router {
 
   /** Finds the route of a message that was accepted earlier. @throws {MetanodeError} message.unknown_type */
   resolve(message: Message): RouteInfo {
+    const away = message.extensions?.[TARGET] === undefined ? undefined : this.#away(message);
+    if (away !== undefined) return away;
     return this.#resolve(message.type, message.typeversion);
   }
 
@@ -278,10 +321,27 @@ export class Router {
       (made as { traceparent?: string }).traceparent = this.#options.newTraceparent();
     }
     if ((made.hops ?? 0) > this.#hopLimit) throw this.#tooManyHops(made);
+    if (made.extensions?.[TARGET] !== undefined) {
+      const away = this.#away(made);
+      if (away !== undefined) return { entry: away, message: made };
+      (made as { extensions?: Message["extensions"] }).extensions = withoutTarget(made.extensions);
+    }
     const entry = this.#resolve(made.type, made.typeversion);
+    if (entry.isForward) return { entry, message: made };
+    this.#guard?.(made, entry);
     entry.check?.(made.data);
     const isStamped = made.typeversion === entry.version || (made.typeversion === undefined && entry.version === "1");
     return { entry, message: isStamped ? made : { ...made, typeversion: entry.version } };
+  }
+
+  /** The entry of whoever takes a message to another node. @throws {MetanodeError} resource.not_found, tree.moved */
+  #away(message: Message): Entry | undefined {
+    if (this.#forwarder === undefined) {
+      const target = String(message.extensions?.[TARGET]);
+      throw coreError("resource.not_found", `node ${target} is not found: this node is in no tree`, { details: { target } });
+    }
+    const member = this.#forwarder.away(message);
+    return member === undefined ? undefined : this.#forward(member);
   }
 
   #context(message: Message, options: CallOptions): CallContext {
@@ -310,6 +370,8 @@ export class Router {
     const [oldest] = versions;
     const entry = version === undefined ? oldest : versions.find((one) => one.version === version);
     if (entry !== undefined) return entry;
+    const elsewhere = this.#forwarder?.elsewhere(type, version);
+    if (elsewhere !== undefined) return this.#forward(elsewhere);
     if (oldest === undefined) {
       throw coreError(
         "message.unknown_type",
@@ -326,6 +388,16 @@ export class Router {
         details: { type, version, versions: versions.map((one) => one.version) },
       },
     );
+  }
+
+  /** The entry of a member that is no route of this node's. */
+  #forward(member: Member): Entry {
+    let entry = this.#forwards.get(member);
+    if (entry === undefined) {
+      entry = new Entry({ type: ">", member, streaming: true }, this.clock, true);
+      this.#forwards.set(member, entry);
+    }
+    return entry;
   }
 
   #match(type: string): Versions {
@@ -363,6 +435,16 @@ export class Router {
       this.#exact.delete(entry.type);
       this.#patterns = this.#patterns.filter(({ pattern }) => pattern.text !== entry.type);
     }
-    this.#matches.clear();
+    this.#changed();
   }
+
+  #changed(): void {
+    this.#matches.clear();
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function withoutTarget(extensions: NonNullable<Message["extensions"]>): Message["extensions"] {
+  const { [TARGET]: _target, ...rest } = extensions;
+  return Object.keys(rest).length === 0 ? undefined : rest;
 }

@@ -1,0 +1,272 @@
+import { codeOf, coreError, type MetanodeError } from "../errors.ts";
+import type { NodeCard } from "./card.ts";
+import { Child, type ChildRecord } from "./child.ts";
+import type { TreeEvent, TreeMeans } from "./means.ts";
+import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
+import { childPath, type NodePath } from "./path.ts";
+import { SUSPECT_BEATS, UNREACHABLE_BEATS, type Watched } from "./pulse.ts";
+import { Redial } from "./redial.ts";
+import type { AttachStep, Place } from "./upward.ts";
+
+/*
+ * The children of a node, as their manager sees them.
+ *
+ * C1. A record is stored before the step that it speaks of is taken, so whatever was begun is known after a crash.
+ * C2. A name belongs to one child at a time. Under the name of one that moved on stands where it went.
+ * C3. A link counts only while it is the newest with its child.
+ */
+
+/** Where a former child lives now. */
+export interface Moved {
+  readonly id: string;
+  readonly path: NodePath;
+  readonly epoch: number;
+}
+
+const CHILD_KEYS = "child/";
+const MOVED_KEYS = "moved/";
+
+export interface ChildrenParts {
+  readonly means: TreeMeans;
+  readonly links: LinkOwner;
+  readonly place: () => Place;
+  /** What is below this node has changed: types, labels, members. */
+  readonly onChanged: () => void;
+  /** A child that was lost in the middle of an adoption is back, or one whose lease is over. */
+  readonly onUnfinished: (child: Child) => void;
+}
+
+export class Children {
+  readonly #parts: ChildrenParts;
+  readonly #children = new Map<string, Child>();
+  readonly #byName = new Map<string, Child>();
+  readonly #moved = new Map<string, Moved>();
+  readonly #redials = new Map<string, Redial>();
+  #isStopped = false;
+
+  constructor(parts: ChildrenParts, records: ReadonlyMap<string, unknown>) {
+    this.#parts = parts;
+    for (const [key, value] of records) {
+      if (key.startsWith(MOVED_KEYS)) this.#moved.set(key.slice(MOVED_KEYS.length), value as Moved);
+      if (key.startsWith(CHILD_KEYS)) this.#keep(new Child(value as ChildRecord, parts.means.clock.now()));
+    }
+  }
+
+  /** In the order of adoption. */
+  list(): Child[] {
+    return [...this.#children.values()];
+  }
+
+  get(id: string): Child | undefined {
+    return this.#children.get(id);
+  }
+
+  named(name: string): Child | undefined {
+    return this.#byName.get(name);
+  }
+
+  moved(name: string): Moved | undefined {
+    return this.#moved.get(name);
+  }
+
+  /** @throws {MetanodeError} tree.not_managed */
+  need(idOrName: string): Child {
+    const child = this.#children.get(idOrName) ?? this.#byName.get(idOrName);
+    if (child !== undefined) return child;
+    const known = [...this.#byName.keys()].slice(0, 10).join(", ") || "none";
+    throw coreError("tree.not_managed", `${idOrName} is no child of this node; its children: ${known}`);
+  }
+
+  start(): void {
+    for (const child of this.#children.values()) this.#dial(child);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const redial of this.#redials.values()) redial.stop();
+    for (const { link } of this.#children.values()) link?.session.close();
+  }
+
+  /** Stores a record and makes it count. @throws {MetanodeError} state.conflict – the name is taken */
+  put(record: ChildRecord): Child {
+    const { store, clock } = this.#parts.means;
+    const holder = this.#byName.get(record.name);
+    if (holder !== undefined && holder.id !== record.id) {
+      throw coreError("state.conflict", `a child is named ${record.name} already; give the new one another name`, {
+        retryable: false,
+        details: { name: record.name, id: holder.id },
+      });
+    }
+    store.put(CHILD_KEYS + record.id, record);
+    const child = this.#children.get(record.id) ?? new Child(record, clock.now());
+    if (child.record.name !== record.name) this.#byName.delete(child.record.name);
+    child.record = record;
+    this.#keep(child);
+    if (this.#moved.delete(record.name)) store.delete(MOVED_KEYS + record.name);
+    return child;
+  }
+
+  /** Forgets a child; its link ends. */
+  remove(child: Child, moved?: Moved): void {
+    const { store } = this.#parts.means;
+    if (moved !== undefined) {
+      store.put(MOVED_KEYS + child.record.name, moved);
+      this.#moved.set(child.record.name, moved);
+    }
+    store.delete(CHILD_KEYS + child.id);
+    this.#children.delete(child.id);
+    this.#byName.delete(child.record.name);
+    this.#redials.get(child.id)?.stop();
+    this.#redials.delete(child.id);
+    child.lose();
+    child.link?.session.close();
+    this.#parts.onChanged();
+  }
+
+  /** Its secret, for a link that a child dials. @throws {MetanodeError} tree.not_managed */
+  admit(id: string, key: string): void {
+    const child = this.#children.get(id);
+    if (child !== undefined && child.record.key === key) return;
+    throw coreError("tree.not_managed", "this node manages no such node, or has adopted it anew since", { details: { id } });
+  }
+
+  /** A link with a child: it is attached as what it was, or what was begun goes on. */
+  async attach(link: NodeLink): Promise<void> {
+    const child = this.#children.get(link.peer.id);
+    if (child === undefined) return link.session.close();
+    this.connect(child, link);
+    if (child.record.state === "pending") return;
+    if (child.record.state === "adopting") return this.#parts.onUnfinished(child);
+    try {
+      const step: AttachStep = { epoch: child.record.epoch, place: this.placeOf(child) };
+      const { isExpired, card } = (await link.request(STEP.attach, step)) as { isExpired: boolean; card: NodeCard };
+      if (child.link !== link) return;
+      if (isExpired) return this.#parts.onUnfinished(child);
+      this.learn(child, card);
+      this.report("attached", child, "its link stands");
+      if (child.record.state !== "managed") this.#parts.onUnfinished(child);
+    } catch (error) {
+      this.#refused(child, link, error as MetanodeError);
+    }
+  }
+
+  /** Makes a link the child's (C3). */
+  connect(child: Child, link: NodeLink): void {
+    const { link: previous } = child;
+    child.link = link;
+    if (previous !== undefined && previous !== link) previous.session.close();
+    this.#redials.get(child.id)?.stop();
+    this.#see(child, "good");
+  }
+
+  /** What a child says of itself. */
+  learn(child: Child, card: NodeCard): void {
+    child.record = { ...child.record, card };
+    this.#parts.onChanged();
+  }
+
+  closed(link: NodeLink): void {
+    const child = this.#children.get(link.peer.id);
+    if (child === undefined || child.link !== link) return;
+    child.link = undefined;
+    if (this.#isStopped) return;
+    this.#see(child, "unreachable");
+    this.#dial(child);
+  }
+
+  /** Every child's link, for the pulse. */
+  *watched(): Generator<Watched> {
+    for (const child of this.#children.values()) {
+      const { link } = child;
+      if (link === undefined) continue;
+      yield { link, isPinged: true, onBeats: (beats) => this.#onBeats(child, beats) };
+    }
+  }
+
+  placeOf(child: Child): Place {
+    const { path, ancestors } = this.#parts.place();
+    return { path: childPath(path, child.record.name), ancestors: [...ancestors, this.#parts.means.identity.id] };
+  }
+
+  /** Tells every child where it stands. */
+  place(): void {
+    for (const child of this.#children.values()) {
+      if (child.record.epoch === 0) continue;
+      const step: AttachStep = { epoch: child.record.epoch, place: this.placeOf(child) };
+      child.link?.tell(STEP.place, step);
+    }
+  }
+
+  report(kind: TreeEvent["kind"], child: Child, text: string): void {
+    const { path } = this.placeOf(child);
+    this.#parts.means.report({ kind, node: child.id, path, epoch: child.record.epoch, text: `${child.record.name}: ${text}` });
+  }
+
+  #keep(child: Child): void {
+    this.#children.set(child.id, child);
+    this.#byName.set(child.record.name, child);
+  }
+
+  #onBeats(child: Child, beats: number): void {
+    if (beats >= UNREACHABLE_BEATS) this.#see(child, "unreachable");
+    else this.#see(child, beats >= SUSPECT_BEATS ? "suspect" : "good");
+  }
+
+  #see(child: Child, sight: Child["sight"]): void {
+    const { clock } = this.#parts.means;
+    if (sight === "good") child.lastSeenMs = child.link?.session.heardMs ?? clock.now();
+    if (child.sight === sight) return;
+    const before = child.sight;
+    if (sight === "unreachable") child.lose();
+    else child.sight = sight;
+    if (child.record.state === "pending") return;
+    if (sight === "good") {
+      if (before === "suspect" || child.record.state === "managed") this.report("returned", child, "it is heard of again");
+    } else this.report(sight, child, sight === "suspect" ? "it is silent" : "it cannot be reached");
+    this.#parts.onChanged();
+  }
+
+  #refused(child: Child, link: NodeLink, error: MetanodeError): void {
+    link.session.close();
+    const code = codeOf(error);
+    if (code === "tree.not_managed") {
+      this.report("released", child, "it says that it is not managed by this node");
+      this.remove(child);
+    } else if (code === "tree.stale_epoch") {
+      const by = String(error.details?.by ?? "");
+      this.report("moved", child, `it has another manager, ${by}`);
+      this.remove(child);
+    }
+  }
+
+  #dial(child: Child): void {
+    if (this.#isStopped || child.record.dial === undefined || child.link !== undefined) return;
+    let redial = this.#redials.get(child.id);
+    if (redial === undefined) {
+      redial = new Redial(this.#parts.means, () => this.#call(child));
+      this.#redials.set(child.id, redial);
+    }
+    redial.start();
+  }
+
+  async #call(child: Child): Promise<boolean> {
+    const { record } = child;
+    if (child.link !== undefined || record.dial === undefined) return true;
+    const { means, links } = this.#parts;
+    try {
+      const link = await callOn(means, { ...record.dial, purpose: "attach-parent", secret: record.key }, links);
+      if (this.#children.get(child.id) !== child || this.#isStopped) {
+        link.session.close();
+        return true;
+      }
+      await this.attach(link);
+      return child.link === link;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== "tree.not_managed" && code !== "tree.stale_epoch") return false;
+      this.report(code === "tree.stale_epoch" ? "moved" : "released", child, "it is not managed by this node any more");
+      this.remove(child);
+      return true;
+    }
+  }
+}

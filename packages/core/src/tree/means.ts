@@ -1,0 +1,68 @@
+import type { Clock } from "../clock.ts";
+import type { Channel } from "../link/channel.ts";
+import type { LinkAddress, LinkServer } from "../link/grpc.ts";
+import type { Random } from "../member/random.ts";
+import type { Router } from "../router/router.ts";
+import type { NodeIdentity } from "./card.ts";
+import type { TreeStore } from "./store.ts";
+
+/** Carries links between nodes. Implementations: gRPC, memory, and the network of the simulator. */
+export interface NodeTransport {
+  /** @throws {MetanodeError} node.port_in_use */
+  listen(address: LinkAddress, onChannel: (channel: Channel) => void): Promise<LinkServer>;
+  /** Never throws: a failure is told to the channel's listener. `trust` is what the last enrolment gave. */
+  dial(address: LinkAddress, trust?: unknown): Channel;
+}
+
+/** Times of the tree, in milliseconds. */
+export interface TreeTimes {
+  /** Between two pings of a link. A link that is silent for 2 is suspect, for 5 unreachable, for 10 cut. @default 1_000 */
+  heartbeatMs: number;
+  /** How long a lost manager keeps its right. @default 30_000 */
+  leaseMs: number;
+  /** Longest wait for the answer to a step between neighbours. @default 5_000 */
+  stepMs: number;
+  /** First pause before a lost link is dialled again; doubles up to ten times as long, half of it left to chance. @default 200 */
+  redialMs: number;
+}
+
+export const DEFAULT_TIMES: TreeTimes = { heartbeatMs: 1_000, leaseMs: 30_000, stepMs: 5_000, redialMs: 200 };
+
+/** What happens in a tree, as its node sees it. */
+export interface TreeEvent {
+  readonly kind:
+    | "pending"
+    | "adopted"
+    | "attached"
+    | "suspect"
+    | "unreachable"
+    | "returned"
+    | "released"
+    | "moved"
+    | "refused"
+    | "owned"
+    | "orphaned"
+    | "freed"
+    | "maintenance"
+    | "overdue";
+  /** The node that it happened to. */
+  readonly node: string;
+  readonly path: string;
+  /** Of the ownership in question; 0 where there is none. */
+  readonly epoch: number;
+  readonly text: string;
+}
+
+/** What the parts of a tree stand on. */
+export interface TreeMeans {
+  readonly identity: NodeIdentity;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: TreeStore;
+  readonly router: Router;
+  readonly transport: NodeTransport;
+  readonly times: TreeTimes;
+  /** Makes ids and keys: 128 bits or more. */
+  readonly newId: () => string;
+  readonly report: (event: TreeEvent) => void;
+}

@@ -1,0 +1,157 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { coreError } from "../errors.ts";
+import { dialLink, openLinkServer } from "../link/grpc.ts";
+import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
+import { intWithin, rejectUnknownKeys } from "../options.ts";
+import type { Registration } from "../router/router.ts";
+import type { MaintenanceHooks } from "./maintenance.ts";
+import { DEFAULT_TIMES, type NodeTransport, type TreeEvent, type TreeTimes } from "./means.ts";
+import { createMemoryTreeStore, openFileTreeStore } from "./store.ts";
+import { Tree } from "./tree.ts";
+import { registerVerbs } from "./verbs.ts";
+
+export interface TreeModuleOptions extends Partial<TreeTimes> {
+  /** Where to listen for other nodes, `host:port`; without it the node can join others, and nobody can dial it. */
+  listen?: string;
+  /** The address that other nodes dial, where it is not the one it listens on. */
+  advertise?: string;
+  /** A token of the node that is to adopt this one. */
+  join?: string;
+  /** The address of a node that is asked to adopt this one, where somebody approves. */
+  offer?: string;
+  labels?: Readonly<Record<string, string>>;
+  facts?: () => Readonly<Record<string, string | number>>;
+  /** Of the software on this node, for selectors. @default "0" */
+  version?: string;
+  /** Whether it adopts others. @default true */
+  manages?: boolean;
+  hooks?: MaintenanceHooks;
+  maxInMaintenance?: number;
+  /** @default gRPC */
+  transport?: NodeTransport;
+}
+
+const KEYS = [
+  "listen",
+  "advertise",
+  "join",
+  "offer",
+  "labels",
+  "facts",
+  "version",
+  "manages",
+  "hooks",
+  "maxInMaintenance",
+  "transport",
+  ...Object.keys(DEFAULT_TIMES),
+];
+
+/** Links over gRPC, without certificates: for one machine. */
+export const plainTransport: NodeTransport = { listen: openLinkServer, dial: (address) => dialLink(address) };
+
+/** The module that makes a node a part of a tree: to manage others, and to be managed. */
+export interface TreeModule extends NodeModule {
+  /** @throws {MetanodeError} node.closed – the node does not run */
+  readonly tree: Tree;
+  /** Calls back with what happens, until the returned function is called. */
+  onEvent(listener: (event: TreeEvent) => void): () => void;
+}
+
+class TreeOfNode implements TreeModule {
+  readonly name = "tree";
+  readonly #options: TreeModuleOptions;
+  readonly #times: TreeTimes;
+  readonly #listeners = new Set<(event: TreeEvent) => void>();
+  #tree: Tree | undefined;
+  #verbs: Registration[] = [];
+
+  constructor(options: TreeModuleOptions) {
+    rejectUnknownKeys("tree", options, KEYS);
+    this.#options = options;
+    const times = { ...DEFAULT_TIMES };
+    for (const key of Object.keys(times) as (keyof TreeTimes)[]) {
+      if (options[key] !== undefined) times[key] = intWithin(`tree.${key}`, options[key], 1);
+    }
+    this.#times = times;
+  }
+
+  get tree(): Tree {
+    if (this.#tree === undefined) throw coreError("node.closed", "the tree is not started, or has stopped");
+    return this.#tree;
+  }
+
+  onEvent(listener: (event: TreeEvent) => void): () => void {
+    const own = (event: TreeEvent): void => listener(event);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
+  async start(host: ModuleHost): Promise<void> {
+    const { listen, advertise, join: token, offer, version = "0", transport = plainTransport } = this.#options;
+    const { labels, facts, manages, hooks, maxInMaintenance } = this.#options;
+    const isKept = host.nodeId !== "memory";
+    const tree = new Tree({
+      means: {
+        identity: { id: isKept ? host.nodeId : randomUUID(), name: host.node, version },
+        clock: host.clock,
+        random: Math.random,
+        store: isKept ? openFileTreeStore(join(host.folder, "tree")) : createMemoryTreeStore(),
+        router: host.router,
+        transport,
+        times: this.#times,
+        newId: randomUUID,
+        report: (event) => this.#report(host, event),
+      },
+      inFlight: () => host.inFlight(),
+      ...(labels ? { labels } : {}),
+      ...(facts ? { facts } : {}),
+      ...(manages === undefined ? {} : { manages }),
+      ...(hooks ? { hooks } : {}),
+      ...(maxInMaintenance === undefined ? {} : { maxInMaintenance }),
+    });
+    this.#tree = tree;
+    this.#verbs = registerVerbs(tree);
+    await tree.start(listen === undefined ? undefined : { address: listen, advertise });
+    const isOwned = tree.upward.ownership.owner !== undefined;
+    if (token !== undefined && !isOwned) tree.join(token);
+    else if (offer !== undefined && !isOwned) tree.offer(offer);
+  }
+
+  health(): ModuleHealth {
+    const tree = this.#tree;
+    if (tree === undefined) return { status: "failing", reasons: ["the tree is not started"] };
+    const reasons = tree.maintenance.overdue.map(
+      (what) => `the maintenance of ${what} lasts longer than was meant; end or prolong it`,
+    );
+    const lost = tree.children.list().filter(({ record, sight }) => record.epoch > 0 && sight === "unreachable");
+    if (lost.length > 0)
+      reasons.push(`${lost.length} children cannot be reached: ${lost.map(({ record }) => record.name).join(", ")}`);
+    if (tree.upward.state === "orphaned") reasons.push("the manager of this node cannot be reached");
+    return { status: reasons.length === 0 ? "ok" : "degraded", reasons };
+  }
+
+  async drain(): Promise<void> {
+    // Links stay until the stop, so that answers of other modules' last work still travel.
+  }
+
+  async stop(): Promise<void> {
+    for (const verb of this.#verbs) verb.remove();
+    this.#verbs = [];
+    await this.#tree?.stop();
+    this.#tree = undefined;
+  }
+
+  #report(host: ModuleHost, event: TreeEvent): void {
+    const { kind, node, path, epoch, text } = event;
+    const level = kind === "unreachable" || kind === "orphaned" || kind === "overdue" || kind === "refused" ? "warn" : "info";
+    host.logger[level]({ kind, node, path, epoch }, text);
+    host.journal.add({ kind: "tree", what: path || node, type: kind, member: node });
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+/** @throws {MetanodeError} config.invalid */
+export function treeModule(options: TreeModuleOptions = {}): TreeModule {
+  return new TreeOfNode(options);
+}

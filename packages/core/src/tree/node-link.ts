@@ -1,0 +1,136 @@
+import type { Channel } from "../link/channel.ts";
+import { CALL_MODE } from "../link/frames.ts";
+import { MAX_BATCH_BYTES } from "../link/grpc.ts";
+import { greet } from "../link/handshake.ts";
+import type { IncomingContext } from "../link/incoming.ts";
+import { Session } from "../link/session.ts";
+import { createMessage, type Message } from "../message/message.ts";
+import type { TreeMeans } from "./means.ts";
+
+/** Calls that one side of a link may have open. */
+export const LINK_CONCURRENCY = 1_024;
+
+/**
+ * Why one node dials another. `join`: to become its child, with a token. `move`: the same with the leave of its manager. `adopt`: to become its manager, with a token. `attach-child`
+ * and `attach-parent`: to be again what it was, with the key of the adoption.
+ */
+export type Purpose = "join" | "move" | "adopt" | "attach-child" | "attach-parent";
+
+const PURPOSES: readonly string[] = ["join", "move", "adopt", "attach-child", "attach-parent"] satisfies Purpose[];
+
+export function isPurpose(text: string | undefined): text is Purpose {
+  return text !== undefined && PURPOSES.includes(text);
+}
+
+/** What the other side of a link is to this one. */
+export type Role = "parent" | "child";
+
+export interface NodePeer {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+}
+
+/** Messages that neighbours send each other to keep the tree; they never leave the link. */
+export const STEP = {
+  attach: "metanode.link.attach",
+  adopt: "metanode.link.adopt",
+  release: "metanode.link.release",
+  transfer: "metanode.link.transfer",
+  place: "metanode.link.place",
+  changed: "metanode.link.changed",
+  hold: "metanode.link.hold",
+  unhold: "metanode.link.unhold",
+  visit: "metanode.link.visit",
+  moved: "metanode.link.moved",
+} as const;
+
+export const STEP_PREFIX = "metanode.link.";
+
+/** Takes what comes over a link. */
+export interface LinkOwner {
+  receive(link: NodeLink, message: Message, context: IncomingContext): unknown;
+  closed(link: NodeLink): void;
+}
+
+/** A session with a neighbour. */
+export class NodeLink {
+  readonly peer: NodePeer;
+  readonly session: Session;
+  readonly #means: TreeMeans;
+
+  constructor(channel: Channel, peer: NodePeer, parts: { means: TreeMeans; owner: LinkOwner; concurrency: number }) {
+    this.peer = peer;
+    this.#means = parts.means;
+    this.session = new Session({
+      channel,
+      peer: peer.name,
+      lostCode: "node.unreachable",
+      concurrency: parts.concurrency,
+      clock: parts.means.clock,
+      handler: (message, context) => parts.owner.receive(this, message, context),
+      onClosed: () => parts.owner.closed(this),
+    });
+  }
+
+  /** One step, answered by the neighbour itself. @throws {MetanodeError} what it refuses with; node.unreachable, call.deadline */
+  request(type: string, data: unknown, timeoutMs: number = this.#means.times.stepMs): Promise<unknown> {
+    return this.session.call(this.#message(type, data), { deadlineMs: this.#means.clock.now() + timeoutMs });
+  }
+
+  /** A step whose answer nobody waits for. What the other side thinks of it is its own affair. */
+  tell(type: string, data: unknown): void {
+    const deadlineMs = this.#means.clock.now() + this.#means.times.stepMs;
+    this.session.call(this.#message(type, data), { deadlineMs }, CALL_MODE.cast).catch(() => undefined);
+  }
+
+  /** A step that is answered with a stream. */
+  stream(type: string, data: unknown, limits: { deadlineMs: number; signal?: AbortSignal | undefined }): AsyncIterable<unknown> {
+    return this.session.stream(this.#message(type, data), limits);
+  }
+
+  ping(): void {
+    this.session.ping().catch(() => undefined);
+  }
+
+  #message(type: string, data: unknown): Message {
+    return createMessage({ type, data, id: this.#means.newId() }, `/nodes/${this.#means.identity.name}`);
+  }
+}
+
+/** What a dialler shows. */
+export interface Calling {
+  readonly address: string;
+  readonly trust?: unknown;
+  readonly purpose: Purpose;
+  readonly secret: string;
+}
+
+/** Dials a node and greets it. @throws {MetanodeError} what it refuses with; node.unreachable */
+export async function callOn(means: TreeMeans, calling: Calling, owner: LinkOwner): Promise<NodeLink> {
+  const { id, name, version } = means.identity;
+  const { channel, greeting } = await greet(
+    means.transport.dial(calling.address, calling.trust),
+    {
+      versionMin: 1,
+      versionMax: 1,
+      secret: calling.secret,
+      name,
+      types: [],
+      concurrency: LINK_CONCURRENCY,
+      runtime: version,
+      nodeId: id,
+      purpose: calling.purpose,
+    },
+    { clock: means.clock, timeoutMs: means.times.stepMs },
+  );
+  const isUpward = calling.purpose !== "adopt" && calling.purpose !== "attach-parent";
+  const peer: NodePeer = { id: greeting.nodeId ?? "", name: greeting.node, role: isUpward ? "parent" : "child" };
+  return new NodeLink(channel, peer, { means, owner, concurrency: greeting.concurrency });
+}
+
+/** The listening side's welcome. */
+export function welcomeOf(means: TreeMeans): { concurrency: number; maxBatchBytes: number; node: string; nodeId: string } {
+  const { id, name } = means.identity;
+  return { concurrency: LINK_CONCURRENCY, maxBatchBytes: MAX_BATCH_BYTES, node: name, nodeId: id };
+}

@@ -1,0 +1,182 @@
+import { coreError, type MetanodeError } from "../errors.ts";
+import type { TreeStore } from "./store.ts";
+
+/*
+ * A node's own view of being managed.
+ *
+ * O1. At most one owner at a time; the epoch grows with every adoption and is stored before anybody hears of it.
+ * O2. An owner that is lost keeps its right until the lease is over; then the node is free to be adopted by another. Only a
+ *     new adoption, never a mere return, makes the old owner its owner again.
+ * O3. The same operation, repeated, changes nothing and gives the same answer.
+ */
+
+/** How to reach a node again. */
+export interface Dial {
+  readonly address: string;
+  /** What proves that the other side is whom it was, and this side to it; absent over plain links. */
+  readonly trust?: unknown;
+}
+
+/** Whoever manages this node. */
+export interface Owner {
+  readonly id: string;
+  readonly name: string;
+  readonly epoch: number;
+  /** Known to owner and node alone; opens every later link between them. */
+  readonly key: string;
+  /** The adoption that made it the owner. */
+  readonly operation: string;
+  readonly leaseMs: number;
+  /** Present where this node dials its owner. */
+  readonly dial?: Dial | undefined;
+}
+
+/** `offered`: it asks to be adopted. `orphaned`: it has an owner that it does not hear of, and the lease runs. */
+export type OwnershipState = "free" | "offered" | "owned" | "orphaned";
+
+export interface Adoption {
+  readonly operation: string;
+  readonly parent: { readonly id: string; readonly name: string };
+  readonly key: string;
+  readonly leaseMs: number;
+  readonly dial?: Dial | undefined;
+  /** Take it from an owner that has not let it go. */
+  readonly force?: boolean | undefined;
+}
+
+interface Stored {
+  epoch: number;
+  owner?: Owner | undefined;
+  /** The node that the present owner hands this one on to. */
+  heir?: string | undefined;
+}
+
+const KEY = "self";
+
+export class Ownership {
+  readonly #store: TreeStore;
+  readonly #selfId: string;
+  #stored: Stored;
+  /** Since when nothing is heard of the owner; undefined while it is. */
+  #lostMs: number | undefined;
+  #asking = false;
+
+  constructor(selfId: string, store: TreeStore, record: unknown, nowMs: number) {
+    this.#selfId = selfId;
+    this.#store = store;
+    this.#stored = (record as Stored | undefined) ?? { epoch: 0 };
+    this.#lostMs = nowMs;
+  }
+
+  static readonly key = KEY;
+
+  get epoch(): number {
+    return this.#stored.epoch;
+  }
+
+  /** The owner, heard of or not, also after the lease. */
+  get owner(): Owner | undefined {
+    return this.#stored.owner;
+  }
+
+  state(nowMs: number): OwnershipState {
+    const { owner } = this.#stored;
+    if (owner !== undefined && this.#lostMs === undefined) return "owned";
+    if (owner !== undefined && this.leaseLeftMs(nowMs) > 0) return "orphaned";
+    return this.#asking ? "offered" : "free";
+  }
+
+  /** What is left of the lease of an owner that is lost; 0 without one. */
+  leaseLeftMs(nowMs: number): number {
+    const { owner } = this.#stored;
+    if (owner === undefined || this.#lostMs === undefined) return 0;
+    return Math.max(0, this.#lostMs + owner.leaseMs - nowMs);
+  }
+
+  /** Whether this node asks somebody to adopt it. */
+  set asking(asks: boolean) {
+    this.#asking = asks;
+  }
+
+  /** A link with the owner stands. */
+  attached(): void {
+    this.#lostMs = undefined;
+  }
+
+  lost(nowMs: number): void {
+    this.#lostMs ??= nowMs;
+  }
+
+  /**
+   * Takes a new owner, or the same again (O3).
+   * @throws {MetanodeError} tree.already_managed – with `details.by` and `details.epoch`; tree.cycle – by itself
+   */
+  adopt(adoption: Adoption, nowMs: number): Owner {
+    const { owner, heir } = this.#stored;
+    if (owner?.operation === adoption.operation && owner.id === adoption.parent.id) return owner;
+    if (adoption.parent.id === this.#selfId) throw coreError("tree.cycle", "a node cannot adopt itself");
+    const isKept = this.state(nowMs) === "owned" || this.state(nowMs) === "orphaned";
+    if (
+      owner !== undefined &&
+      isKept &&
+      owner.id !== adoption.parent.id &&
+      heir !== adoption.parent.id &&
+      adoption.force !== true
+    ) {
+      throw coreError(
+        "tree.already_managed",
+        `the node is managed by ${owner.name}; release it there, transfer it, or use force`,
+        {
+          details: { by: owner.id, name: owner.name, epoch: owner.epoch },
+        },
+      );
+    }
+    const epoch = this.#stored.epoch + 1;
+    const { operation, key, leaseMs, dial, parent } = adoption;
+    const next: Owner = { id: parent.id, name: parent.name, epoch, key, operation, leaseMs, ...(dial ? { dial } : {}) };
+    this.#save({ epoch, owner: next });
+    this.#lostMs = undefined;
+    this.#asking = false;
+    return next;
+  }
+
+  /** Lets another adopt the node although its owner is there. @throws {MetanodeError} as {@link check} */
+  handOver(heir: string, epoch: number): void {
+    this.check(epoch);
+    this.#save({ ...this.#stored, heir });
+  }
+
+  /** Makes the node free. Of an older epoch: refused; of a node that is free already: nothing (O3). */
+  release(epoch: number): void {
+    if (this.#stored.owner === undefined && epoch === this.#stored.epoch) return;
+    this.check(epoch);
+    this.#save({ epoch: this.#stored.epoch });
+  }
+
+  /** The owner says that it has let the node go, or never knew it. */
+  forgotten(epoch: number): void {
+    if (this.#stored.owner?.epoch === epoch) this.#save({ epoch: this.#stored.epoch });
+  }
+
+  /**
+   * Whether a command may come from whoever was the owner in `epoch`.
+   * @throws {MetanodeError} tree.stale_epoch, tree.not_managed
+   */
+  check(epoch: number): void {
+    const { owner } = this.#stored;
+    if (epoch !== this.#stored.epoch) throw staleEpoch(epoch, this.#stored);
+    if (owner === undefined) throw coreError("tree.not_managed", `the node was released in epoch ${epoch} and has no manager`);
+  }
+
+  #save(stored: Stored): void {
+    this.#store.put(KEY, stored);
+    this.#stored = stored;
+  }
+}
+
+function staleEpoch(epoch: number, { epoch: own, owner }: Stored): MetanodeError {
+  const who = owner === undefined ? "it has no manager now" : `its manager is ${owner.name}`;
+  return coreError("tree.stale_epoch", `the command is of epoch ${epoch}, the node is in epoch ${own}: ${who}`, {
+    details: { epoch: own, found: epoch, ...(owner === undefined ? {} : { by: owner.id }) },
+  });
+}

@@ -1,0 +1,183 @@
+import { coreError, type MetanodeError } from "../errors.ts";
+import { createGroup } from "../member/group.ts";
+import { handlerMember } from "../member/handler.ts";
+import type { CallContext, Member } from "../member/member.ts";
+import { one } from "../member/select.ts";
+import type { Message } from "../message/message.ts";
+import { isPattern, matchesPattern, parsePattern } from "../router/pattern.ts";
+import { type Forwarder, TARGET } from "../router/router.ts";
+import type { Child } from "./child.ts";
+import type { Children } from "./children.ts";
+import type { TreeMeans } from "./means.ts";
+import type { NodeLink } from "./node-link.ts";
+import { cleanPath, isBelow, isPath, nextName } from "./path.ts";
+import type { Upward } from "./upward.ts";
+
+/*
+ * Ways through the tree. A node knows its manager and its children, and nobody else.
+ *
+ * W1. By path: down where the path lies below this node, else up. A name under which a child has moved on is `tree.moved`.
+ * W2. By id: to a child, or to where the id was found before, or to where a search finds it.
+ * W3. By type: what this node does not handle goes to the child with the fewest messages under way among those that do, or
+ *     have it below them.
+ * W4. What has arrived loses its target. A message never goes back where it came from, save up and down once; the hop limit ends
+ *     whatever else might go round.
+ */
+
+export interface RoutesParts {
+  readonly means: TreeMeans;
+  readonly upward: Upward;
+  readonly children: Children;
+  /** Looks for a node below this one; gives its path. */
+  readonly find: (id: string, context: CallContext) => Promise<string | undefined>;
+}
+
+/** Ids whose paths are remembered. */
+const REMEMBERED = 1_000;
+/** Members that may be tried when one turns out to be in maintenance. */
+const ATTEMPTS = 3;
+
+export class Routes implements Forwarder {
+  readonly #parts: RoutesParts;
+  readonly #paths = new Map<string, string>();
+  readonly #byType = new Map<string, Member>();
+  readonly #search: Member;
+
+  constructor(parts: RoutesParts) {
+    this.#parts = parts;
+    this.#search = handlerMember("search", (message, context) => this.#searched(message, context));
+  }
+
+  away(message: Message): Member | undefined {
+    const target = String(message.extensions?.[TARGET] ?? "");
+    const { means } = this.#parts;
+    if (target === means.identity.id) return undefined;
+    if (isPath(target)) return this.#byPath(cleanPath(target));
+    const child = this.#parts.children.get(target);
+    if (child !== undefined) return child;
+    return this.#search;
+  }
+
+  elsewhere(type: string, version: string | undefined): Member | undefined {
+    const key = version === undefined ? type : `${type}@${version}`;
+    const known = this.#byType.get(key);
+    if (known !== undefined) return this.#handlers(type, version).length > 0 ? known : undefined;
+    if (this.#handlers(type, version).length === 0) return undefined;
+    const group = createGroup({
+      id: `below:${key}`,
+      members: () => this.#handlers(type, version),
+      select: one.byLoad(),
+      clock: this.#parts.means.clock,
+      // Only what says that nothing was done is tried elsewhere.
+      perMember: { retry: { attempts: ATTEMPTS, backoffMs: 0, when: isUntouched } },
+    });
+    if (this.#byType.size >= REMEMBERED) this.#byType.clear();
+    this.#byType.set(key, group);
+    return group;
+  }
+
+  /** Where the message's target lies. @throws {MetanodeError} resource.not_found, tree.moved */
+  #byPath(path: string): Member | undefined {
+    const { upward, children } = this.#parts;
+    const own = upward.place.path;
+    if (path === own) return undefined;
+    if (!isBelow(path, own)) return this.#up(path);
+    const name = nextName(own, path);
+    const child = children.named(name);
+    if (child !== undefined) return child;
+    const moved = children.moved(name);
+    if (moved === undefined) throw notFound(path, `${own} has no child ${name}`);
+    const rest = path.slice(own.length + 1 + name.length);
+    throw coreError("tree.moved", `${own}/${name} lives at ${moved.path} now`, {
+      details: { id: moved.id, path: moved.path + rest, epoch: moved.epoch },
+    });
+  }
+
+  #up(target: string): Member {
+    const { link } = this.#parts.upward;
+    if (link === undefined) throw notFound(target, `it is not below ${this.#parts.upward.place.path}, which has no manager now`);
+    return linkMember(link);
+  }
+
+  #handlers(type: string, version: string | undefined): Child[] {
+    return this.#parts.children.list().filter((child) => handles(child, type, version));
+  }
+
+  /**
+   * Sends a message to a node of which only the id is known: where it was found before, else where a search finds it. From here
+   * on it goes by path, so no node on the way searches again.
+   */
+  async #searched(message: Message, context: CallContext): Promise<unknown> {
+    const id = String(message.extensions?.[TARGET] ?? "");
+    const known = this.#paths.get(id);
+    if (known !== undefined) {
+      try {
+        return await this.#sendTo(known, message, context);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        this.#paths.delete(id);
+      }
+    }
+    const path = await this.#parts.find(id, context);
+    if (path === undefined) return this.#up(id).call(message, context);
+    if (this.#paths.size >= REMEMBERED) this.#paths.delete(this.#paths.keys().next().value as string);
+    this.#paths.set(id, path);
+    return this.#sendTo(path, message, context);
+  }
+
+  async #sendTo(path: string, message: Message, context: CallContext): Promise<unknown> {
+    const member = this.#byPath(path);
+    if (member === undefined) throw notFound(path, "it is this node");
+    return member.call({ ...message, extensions: { ...message.extensions, [TARGET]: path } }, context);
+  }
+}
+
+function isUntouched(error: unknown): boolean {
+  const { code } = error as Partial<MetanodeError>;
+  return code === "node.maintenance" || code === "node.closed";
+}
+
+/** Whether an error says that nobody is at a path any more. */
+function isGone(error: unknown): boolean {
+  const { code } = error as Partial<MetanodeError>;
+  return code === "tree.moved" || code === "resource.not_found";
+}
+
+function handles(child: Child, type: string, version: string | undefined): boolean {
+  const { card } = child.record;
+  if (card === undefined || child.record.state === "adopting") return false;
+  const fits = (one: string): boolean => isOf(one, type, version);
+  return card.types.some(fits) || card.below.some(fits);
+}
+
+/** Whether `type@version`, which may be a pattern, takes messages of a type. */
+function isOf(declared: string, type: string, version: string | undefined): boolean {
+  const at = declared.lastIndexOf("@");
+  if (version !== undefined && declared.slice(at + 1) !== version) return false;
+  const name = declared.slice(0, at);
+  return name === type || (isPattern(name) && matchesPattern(parsePattern(name), type));
+}
+
+function notFound(target: string, why: string): MetanodeError {
+  return coreError("resource.not_found", `node ${target} is not found: ${why}`, { details: { target } });
+}
+
+const links = new WeakMap<NodeLink, Member>();
+
+/** The node at the other end of a link, as a member. */
+function linkMember(link: NodeLink): Member {
+  let member = links.get(link);
+  if (member === undefined) {
+    const { session, peer } = link;
+    member = {
+      id: peer.id,
+      state: "ready",
+      inFlight: 0,
+      keepsDeadlines: true,
+      call: (message, context) => session.call(message, context),
+      stream: (message, context) => session.stream(message, context),
+    };
+    links.set(link, member);
+  }
+  return member;
+}

@@ -1,0 +1,484 @@
+import { codeOf, coreError } from "../errors.ts";
+import { CALL_MODE } from "../link/frames.ts";
+import type { LinkServer } from "../link/grpc.ts";
+import type { IncomingContext } from "../link/incoming.ts";
+import type { CallContext } from "../message/context.ts";
+import type { Message } from "../message/message.ts";
+import { Adoptions, type AdoptOptions, type Released, type ReleaseOptions } from "./adoption.ts";
+import { Audit } from "./audit.ts";
+import type { NodeCard } from "./card.ts";
+import type { Child } from "./child.ts";
+import { Children } from "./children.ts";
+import { Door } from "./door.ts";
+import { ForAll, type ForAllRequest } from "./for-all.ts";
+import { type HoldRequest, Holds } from "./holds.ts";
+import { type MaintenanceHooks, NodeMaintenance } from "./maintenance.ts";
+import type { TreeMeans } from "./means.ts";
+import { type LinkOwner, type NodeLink, STEP, STEP_PREFIX } from "./node-link.ts";
+import { Ownership } from "./ownership.ts";
+import { CUT_BEATS, Pulse, SUSPECT_BEATS, type Watched } from "./pulse.ts";
+import { Routes } from "./routes.ts";
+import { formatToken, parseToken, TokenBook, type TokenOptions } from "./tokens.ts";
+import { type AdoptStep, type AttachStep, type MovedStep, type TransferStep, Upward } from "./upward.ts";
+import { type VisitAsk, Visitor } from "./visit.ts";
+
+/*
+ * A node in a tree of nodes. It knows its manager and its children, and nothing that lies beyond (M-06); all that it does with
+ * them is in the rooms' other files, and here it is put together.
+ *
+ * T1. Orders flow down: a child cannot send its manager messages of the platform, only those of users.
+ * T2. Nothing that the tree loses stops the node: its own work goes on without a manager and without children.
+ */
+
+export interface TreeOptions {
+  readonly means: TreeMeans;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Of the host, and whatever selectors are to go by. */
+  readonly facts?: () => Readonly<Record<string, string | number>>;
+  /** Whether it may adopt. @default true */
+  readonly manages?: boolean;
+  readonly hooks?: MaintenanceHooks;
+  /** Children that may be in maintenance at a time. @default half of them, at least one */
+  readonly maxInMaintenance?: number;
+  /** Messages that are being handled on this node, those of the platform left out. */
+  readonly inFlight?: () => number;
+}
+
+const LABELS = "labels";
+/** Types of the platform. */
+const PLATFORM = "metanode.";
+/** Changes within so many milliseconds are told to the manager together. */
+const GATHER_MS = 5;
+
+export class Tree {
+  readonly means: TreeMeans;
+  readonly children: Children;
+  readonly tokens: TokenBook;
+  readonly maintenance: NodeMaintenance;
+  readonly audit: Audit;
+  readonly maxInMaintenance: number | undefined;
+  readonly #upward: Upward;
+  readonly #adoptions: Adoptions;
+  readonly #holds: Holds;
+  readonly #pulse: Pulse;
+  readonly #visitor: Visitor;
+  readonly #door: Door;
+  readonly #facts: NonNullable<TreeOptions["facts"]>;
+  readonly #manages: boolean;
+  readonly #running = new Map<string, ForAll>();
+  #labels: Readonly<Record<string, string>>;
+  #server: LinkServer | undefined;
+  #advertised: string | undefined;
+  #told = "";
+  #isTelling = false;
+  #isStopped = false;
+
+  /** @throws {MetanodeError} log.storage – what is remembered of the tree is damaged */
+  constructor(options: TreeOptions) {
+    const { means, manages = true, facts = () => ({}) } = options;
+    this.means = means;
+    this.#facts = facts;
+    this.#manages = manages;
+    this.maxInMaintenance = options.maxInMaintenance;
+    const records = means.store.load();
+    this.#labels = (records.get(LABELS) as Record<string, string> | undefined) ?? options.labels ?? {};
+    this.#holds = new Holds(means.clock, means.times.stepMs);
+    this.tokens = new TokenBook(means.store, records, means.clock);
+    this.audit = new Audit(means.store, records, means.clock);
+    const links: LinkOwner = {
+      receive: (link, message, context) => this.#receive(link, message, context),
+      closed: (link) => this.#closed(link),
+    };
+    this.#upward = new Upward(
+      { means, links, holds: this.#holds, card: () => this.card(), onPlaced: () => this.children.place() },
+      records.get(Ownership.key),
+    );
+    this.children = new Children(
+      {
+        means,
+        links,
+        place: () => this.#upward.place,
+        onChanged: () => this.changed(),
+        onUnfinished: (child) => void this.#adoptions.resume(child),
+      },
+      records,
+    );
+    this.#adoptions = new Adoptions({
+      means,
+      links,
+      children: this.children,
+      hold: (request) => this.#hold(request),
+      unhold: (operation) => this.#unhold(operation),
+    });
+    this.maintenance = new NodeMaintenance(
+      {
+        clock: means.clock,
+        store: means.store,
+        router: means.router,
+        hooks: options.hooks ?? {},
+        inFlight: options.inFlight ?? (() => 0),
+        onChange: (text, isOverdue) => this.#maintained(text, isOverdue),
+      },
+      records.get(NodeMaintenance.key),
+    );
+    this.#visitor = new Visitor({
+      card: () => this.card(),
+      children: () => this.#managed(),
+      handle: (ask, context) => this.#handle(ask, context),
+      now: () => means.clock.now(),
+    });
+    this.#door = new Door({
+      means,
+      links,
+      manages,
+      tokens: this.tokens,
+      children: this.children,
+      adoptions: this.#adoptions,
+      upward: this.#upward,
+    });
+    this.#pulse = new Pulse(means, () => this.#watched());
+    means.router.forwardBy(
+      new Routes({ means, upward: this.#upward, children: this.children, find: (id, context) => this.#find(id, context) }),
+    );
+    means.router.onRoutes(() => this.changed());
+  }
+
+  get id(): string {
+    return this.means.identity.id;
+  }
+
+  /** Where it stands, as far as it knows: `/name` without a manager. */
+  get path(): string {
+    return this.#upward.place.path;
+  }
+
+  get upward(): Upward {
+    return this.#upward;
+  }
+
+  /** Where other nodes can dial it. */
+  get address(): string | undefined {
+    return this.#advertised;
+  }
+
+  get manages(): boolean {
+    return this.#manages;
+  }
+
+  /** Listens for other nodes, if an address is given, and takes up what was. @throws {MetanodeError} node.port_in_use */
+  async start(listen?: { address: string; advertise?: string | undefined }): Promise<void> {
+    if (listen !== undefined) {
+      this.#server = await this.means.transport.listen(listen.address, (channel) => void this.#door.admit(channel));
+      this.#advertised = listen.advertise ?? this.#server.address;
+    }
+    this.#upward.start();
+    this.children.start();
+    this.#pulse.start();
+  }
+
+  /** Ends every link. Nothing is released: after the next start all is as it was. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#pulse.stop();
+    this.maintenance.stop();
+    for (const run of this.#running.values()) run.cancel();
+    this.#upward.stop();
+    this.children.stop();
+    await this.#server?.close();
+  }
+
+  /** What this node says of itself. */
+  card(): NodeCard {
+    const { identity, router } = this.means;
+    const below = new Set<string>();
+    let size = 0;
+    for (const { record } of this.children.list()) {
+      if (record.epoch === 0 || record.card === undefined) continue;
+      for (const type of [...record.card.types, ...record.card.below]) below.add(type);
+      size += record.card.size + 1;
+    }
+    const types = router.routes().filter(({ type }) => !type.startsWith(PLATFORM));
+    const maintenance = this.maintenance?.node;
+    return {
+      ...identity,
+      path: this.path,
+      labels: this.#labels,
+      types: types.map(({ type, version }) => `${type}@${version}`),
+      below: [...below].sort(),
+      size,
+      facts: this.#facts(),
+      ...(maintenance === undefined ? {} : { maintenance }),
+    };
+  }
+
+  /** Replaces its labels. */
+  setLabels(labels: Readonly<Record<string, string>>): void {
+    this.means.store.put(LABELS, labels);
+    this.#labels = labels;
+    this.changed();
+  }
+
+  /** Makes a token with which another node can come. @throws {MetanodeError} state.conflict – this node listens nowhere */
+  token(options: TokenOptions): { text: string; id: string; expiresMs: number } {
+    if (this.#advertised === undefined) {
+      throw coreError(
+        "state.conflict",
+        "this node listens for no other nodes, so nobody could use a token; set an address for links",
+        {
+          retryable: false,
+        },
+      );
+    }
+    const { secret, info } = this.tokens.create(options);
+    return { text: formatToken({ address: this.#advertised, secret, purpose: options.purpose }), ...info };
+  }
+
+  /** Asks the node that made a token of purpose `join` to adopt this one. */
+  join(token: string): void {
+    const { address, secret, purpose } = parseToken(token);
+    if (purpose !== "join") throw coreError("auth.unauthenticated", "the token lets its bearer adopt the node, not join it");
+    this.#upward.join({ dial: { address }, secret });
+  }
+
+  /** Asks a node to adopt this one, without a token: it waits for approval there. */
+  offer(address: string): void {
+    this.#upward.join({ dial: { address }, secret: "" });
+  }
+
+  /**
+   * Adopts the node that made a token of purpose `adopt`.
+   * @throws {MetanodeError} tree.cycle, tree.already_managed, auth.unauthenticated, node.unreachable, state.conflict – its name is taken
+   */
+  async adopt(token: string, options: AdoptOptions = {}): Promise<Child> {
+    this.#needManager();
+    const { address, secret, purpose } = parseToken(token);
+    if (purpose !== "adopt") throw coreError("auth.unauthenticated", "the token lets its bearer join the node, not adopt it");
+    return this.#adoptions.dial({ address }, secret, options);
+  }
+
+  /** Adopts a node that waits for approval. @throws {MetanodeError} tree.not_managed, node.unreachable */
+  async approve(idOrName: string, options: AdoptOptions = {}): Promise<Child> {
+    this.#needManager();
+    const child = this.children.need(idOrName);
+    if (child.record.state !== "pending") return child;
+    if (child.link === undefined) throw child.lostError();
+    return this.#adoptions.adopt(child.link, options);
+  }
+
+  /** Lets a child go. @throws {MetanodeError} tree.not_managed, call.deadline – it has work left; node.unreachable */
+  release(idOrName: string, options: ReleaseOptions = {}): Promise<Released> {
+    return this.#adoptions.release(this.children.need(idOrName), options);
+  }
+
+  /** Hands a child, with all that is below it, on to the node that made a token of purpose `join`. */
+  transfer(idOrName: string, to: { id: string; token: string }): Promise<Released> {
+    const { address, secret } = parseToken(to.token);
+    return this.#adoptions.transfer(this.children.need(idOrName), { id: to.id, dial: { address }, secret });
+  }
+
+  /** Sends a message to every node of this subtree that is meant. @throws {MetanodeError} message.invalid, config.invalid */
+  all(request: ForAllRequest, deadlineMs?: number): ForAll {
+    const { clock, newId } = this.means;
+    const parts = { clock, newId, visit: (ask: VisitAsk, context: CallContext) => this.#visitor.visit(ask, context) };
+    const run = new ForAll(request, parts, deadlineMs);
+    this.#running.set(run.operation, run);
+    return run;
+  }
+
+  /** A for-all that runs now. @throws {MetanodeError} resource.not_found */
+  running(operation: string): ForAll {
+    const run = this.#running.get(operation);
+    if (run === undefined) throw coreError("resource.not_found", `no for-all ${operation} runs now`);
+    return run;
+  }
+
+  /** A for-all has ended. */
+  ended(run: ForAll): void {
+    this.#running.delete(run.operation);
+  }
+
+  /** Something that the manager goes by has changed. */
+  changed(): void {
+    if (this.#isTelling || this.#isStopped) return;
+    this.#isTelling = true;
+    this.means.clock.setTimer(GATHER_MS, () => {
+      this.#isTelling = false;
+      this.#tell();
+    });
+  }
+
+  #receive(link: NodeLink, message: Message, context: IncomingContext): unknown {
+    if (message.type.startsWith(STEP_PREFIX)) return this.#step(link, message, context);
+    this.#mayOrder(link, message);
+    const { router } = this.means;
+    const options = { signal: context.signal };
+    switch (context.mode) {
+      case CALL_MODE.stream:
+        return router.stream(message, options);
+      case CALL_MODE.cast:
+        router.cast(message);
+        return undefined;
+      case CALL_MODE.send:
+        return router.send(message);
+      default:
+        return router.call(message, options);
+    }
+  }
+
+  #closed(link: NodeLink): void {
+    if (link.peer.role === "parent") this.#upward.closed(link);
+    else this.children.closed(link);
+  }
+
+  #managed(): Child[] {
+    return this.children.list().filter(({ record }) => record.epoch > 0 && record.state !== "quarantined");
+  }
+
+  #needManager(): void {
+    if (!this.#manages) throw coreError("call.unsupported", `${this.means.identity.name} manages no nodes`);
+  }
+
+  /** @throws {MetanodeError} auth.denied, tree.stale_epoch */
+  #mayOrder(link: NodeLink, message: Message): void {
+    if (link.peer.role === "parent") {
+      if (link === this.#upward.link) return;
+      throw coreError("tree.stale_epoch", "the link is not that of the present manager", {
+        details: { epoch: this.#upward.ownership.epoch },
+      });
+    }
+    const child = this.children.get(link.peer.id);
+    if (child?.link !== link || child.record.epoch === 0) throw coreError("auth.denied", "the node is not adopted yet");
+    if (message.type.startsWith(PLATFORM)) {
+      throw coreError("auth.denied", `a child may not send its manager ${message.type}; orders flow down the tree`);
+    }
+  }
+
+  #step(link: NodeLink, { type, data }: Message, context: IncomingContext): unknown {
+    if (link.peer.role === "parent") {
+      switch (type) {
+        case STEP.attach:
+          return this.#upward.attach(link, data as AttachStep);
+        case STEP.adopt:
+          return this.#upward.adopt(link, data as AdoptStep);
+        case STEP.release:
+          this.#upward.release(link, data as { epoch: number });
+          return {};
+        case STEP.transfer:
+          return this.#upward.transfer(link, data as TransferStep);
+        case STEP.place:
+          this.#upward.placed(link, data as AttachStep);
+          return {};
+        case STEP.visit:
+          this.#mayOrder(link, { type } as Message);
+          return this.#visitor.visit(data as VisitAsk, context);
+        default:
+      }
+    } else {
+      const child = this.children.get(link.peer.id);
+      if (child?.link !== link) throw coreError("tree.not_managed", "the link is not the child's present one");
+      switch (type) {
+        case STEP.changed:
+          this.children.learn(child, data as NodeCard);
+          return {};
+        case STEP.moved:
+          this.#adoptions.moved(link, data as MovedStep);
+          return {};
+        case STEP.hold:
+          return this.#hold(data as HoldRequest);
+        case STEP.unhold:
+          this.#unhold((data as { operation: string }).operation);
+          return {};
+        default:
+      }
+    }
+    throw coreError("message.unknown_type", `a ${link.peer.role} sends no ${type}`);
+  }
+
+  /** Up to the root (see `holds.ts`). */
+  async #hold(request: HoldRequest): Promise<void> {
+    if (request.adoptee === this.id)
+      throw coreError("tree.cycle", `${this.means.identity.name} is an ancestor of the node that would adopt it`);
+    const state = this.#upward.state;
+    if (state === "free" || state === "offered") return this.#holds.take(request);
+    const { link } = this.#upward;
+    if (link === undefined) {
+      throw coreError(
+        "node.unreachable",
+        `${this.path} has lost its manager, so nobody can say whether the adoption closes a cycle; try again`,
+      );
+    }
+    await link.request(STEP.hold, request);
+  }
+
+  #unhold(operation: string): void {
+    this.#holds.drop(operation);
+    this.#upward.link?.tell(STEP.unhold, { operation });
+  }
+
+  *#watched(): Generator<Watched> {
+    yield* this.children.watched();
+    const { link } = this.#upward;
+    if (link === undefined) return;
+    // The manager pings; silence ends the link, and the lease begins to run.
+    yield { link, isPinged: false, onBeats: (beats) => this.#onSilence(beats) };
+  }
+
+  #onSilence(beats: number): void {
+    if (beats === SUSPECT_BEATS) this.#report("suspect", `its manager is silent; the link is cut after ${CUT_BEATS} beats`);
+  }
+
+  #tell(): void {
+    const { link } = this.#upward;
+    if (link === undefined || this.#isStopped) return;
+    const card = this.card();
+    const text = JSON.stringify(card);
+    if (text === this.#told) return;
+    this.#told = text;
+    link.tell(STEP.changed, card);
+  }
+
+  #maintained(text: string, isOverdue: boolean): void {
+    this.#report(isOverdue ? "overdue" : "maintenance", text);
+    this.changed();
+  }
+
+  #report(kind: "maintenance" | "overdue" | "suspect", text: string): void {
+    this.means.report({ kind, node: this.id, path: this.path, epoch: this.#upward.ownership.epoch, text });
+  }
+
+  /** Handles what a visit asks of this node. */
+  async #handle(ask: VisitAsk, context: CallContext): Promise<unknown> {
+    const { router, clock } = this.means;
+    const { type, version, data, operation, caller, traceparent } = ask;
+    return router.call(
+      {
+        type,
+        ...(version === undefined ? {} : { typeversion: version }),
+        ...(data === undefined ? {} : { data }),
+        ...(traceparent === undefined ? {} : { traceparent }),
+        id: `${operation}.${this.id}`,
+        idempotencykey: operation,
+        ...(caller === undefined ? {} : { extensions: { caller } }),
+      },
+      { timeoutMs: Math.max(1, context.deadlineMs - clock.now()), ...(context.signal ? { signal: context.signal } : {}) },
+    );
+  }
+
+  async #find(id: string, context: CallContext): Promise<string | undefined> {
+    const { clock } = this.means;
+    const request: ForAllRequest = {
+      type: `${PLATFORM}tree.find`,
+      where: `id="${id}"`,
+      dryRun: true,
+      includeMaintenance: true,
+      timeoutMs: Math.max(1, context.deadlineMs - clock.now()),
+    };
+    try {
+      const { targets = [] } = await this.all(request).result(context.signal);
+      return targets[0]?.path;
+    } catch (error) {
+      if (codeOf(error) === "call.cancelled") throw error;
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,313 @@
+import type { Timer } from "../clock.ts";
+import { codeOf, coreError, type MetanodeError } from "../errors.ts";
+import type { NodeCard } from "./card.ts";
+import type { Holds } from "./holds.ts";
+import type { TreeEvent, TreeMeans } from "./means.ts";
+import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
+import { type Adoption, type Dial, Ownership, type OwnershipState } from "./ownership.ts";
+import { childPath, type NodePath } from "./path.ts";
+import { Redial } from "./redial.ts";
+
+/*
+ * The way up: this node and its manager.
+ *
+ * U1. What a manager orders counts only over the link on which it attached or adopted, and only in the present epoch.
+ * U2. A newer link with the same manager replaces the older one.
+ * U3. Losing the manager changes nothing in what the node does, save that the lease begins to run.
+ */
+
+/** Where a node stands, as its manager tells it. */
+export interface Place {
+  readonly path: NodePath;
+  /** Ids from the root's to the manager's. */
+  readonly ancestors: readonly string[];
+}
+
+/** Steps of a manager. */
+export interface AttachStep {
+  readonly epoch: number;
+  readonly place: Place;
+}
+export interface AdoptStep extends Omit<Adoption, "dial"> {
+  readonly place: Place;
+}
+export interface TransferStep {
+  readonly epoch: number;
+  readonly to: { readonly id: string; readonly dial: Dial; readonly secret: string };
+}
+
+/** What a node tells the manager that it had. */
+export interface MovedStep {
+  readonly to: string;
+  readonly epoch: number;
+  readonly path: NodePath;
+}
+
+/** What a node asks of another: to be adopted. */
+export interface JoinRequest {
+  readonly dial: Dial;
+  readonly secret: string;
+}
+
+export interface UpwardParts {
+  readonly means: TreeMeans;
+  readonly holds: Holds;
+  readonly links: LinkOwner;
+  readonly card: () => NodeCard;
+  /** The place changed: the children have to hear of it. */
+  readonly onPlaced: () => void;
+}
+
+export class Upward {
+  readonly ownership: Ownership;
+  readonly #parts: UpwardParts;
+  readonly #redial: Redial;
+  #link: NodeLink | undefined;
+  /** Asks for adoption while it is set. */
+  #joining: JoinRequest | undefined;
+  #joinFailure: MetanodeError | undefined;
+  /** The link over which another is about to adopt this node, with the present manager's leave. */
+  #handing: { readonly link: NodeLink; resolve(): void } | undefined;
+  /** How links were dialled from here: what an adoption over one of them keeps, to dial again. */
+  readonly #dials = new WeakMap<NodeLink, Dial>();
+  #place: Place;
+  #lease: Timer | undefined;
+
+  constructor(parts: UpwardParts, record: unknown) {
+    this.#parts = parts;
+    const { means } = parts;
+    this.ownership = new Ownership(means.identity.id, means.store, record, means.clock.now());
+    this.#place = this.#alone();
+    this.#redial = new Redial(means, () => this.#dial());
+  }
+
+  get state(): OwnershipState {
+    return this.ownership.state(this.#parts.means.clock.now());
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  /** The link with the manager, while it stands. */
+  get link(): NodeLink | undefined {
+    return this.#link;
+  }
+
+  /** Why the last attempt to join came to nothing. */
+  get joinFailure(): MetanodeError | undefined {
+    return this.#joinFailure;
+  }
+
+  start(): void {
+    if (this.ownership.owner === undefined) return;
+    this.#runLease();
+    if (this.ownership.owner.dial !== undefined) this.#redial.start();
+  }
+
+  stop(): void {
+    this.#redial.stop();
+    this.#lease?.cancel();
+    this.#link?.session.close();
+  }
+
+  /** Asks a node to adopt this one, again and again until it does or {@link stopJoining} is called. */
+  join(request: JoinRequest): void {
+    this.#joining = request;
+    this.ownership.asking = true;
+    this.#redial.start();
+  }
+
+  stopJoining(): void {
+    this.#joining = undefined;
+    this.ownership.asking = false;
+  }
+
+  /** The manager's secret, for a link that it dials. @throws {MetanodeError} tree.not_managed, tree.stale_epoch */
+  admitOwner(id: string, key: string): void {
+    const { owner, epoch } = this.ownership;
+    if (owner?.id === id && owner.key === key) return;
+    if (owner === undefined) throw coreError("tree.not_managed", "the node has no manager", { details: { epoch } });
+    throw coreError("tree.stale_epoch", `the node is managed by ${owner.name} now`, { details: { epoch, by: owner.id } });
+  }
+
+  attach(link: NodeLink, { epoch, place }: AttachStep): { isExpired: boolean; card: NodeCard } {
+    this.ownership.check(epoch);
+    const isExpired = this.state === "free" || this.state === "offered";
+    if (!isExpired) this.#settle(link, place);
+    return { isExpired, card: this.#parts.card() };
+  }
+
+  adopt(link: NodeLink, step: AdoptStep): { epoch: number; card: NodeCard } {
+    const { means, holds } = this.#parts;
+    if (step.place.ancestors.includes(means.identity.id)) {
+      throw coreError("tree.cycle", `${means.identity.name} is an ancestor of ${step.parent.name}`);
+    }
+    if (holds.isHeld) throw holds.busy();
+    const before = this.ownership.owner;
+    const dial = this.#dials.get(link);
+    const owner = this.ownership.adopt({ ...step, ...(dial ? { dial } : {}) }, means.clock.now());
+    this.#joining = undefined;
+    this.#joinFailure = undefined;
+    this.#settle(link, step.place);
+    if (this.#handing?.link === link) this.#handing.resolve();
+    if (owner !== before) this.#report("owned", `adopted by ${owner.name}`);
+    return { epoch: owner.epoch, card: this.#parts.card() };
+  }
+
+  release(link: NodeLink, { epoch }: { epoch: number }): void {
+    this.#commanded(link);
+    this.ownership.release(epoch);
+    this.#freed("released by its manager");
+  }
+
+  placed(link: NodeLink, { epoch, place }: AttachStep): void {
+    if (link !== this.#link || epoch !== this.ownership.epoch) return;
+    if (place.ancestors.includes(this.#parts.means.identity.id)) {
+      // Holds make this impossible; a tree that is one all the same would be lost, so the node leaves it.
+      this.ownership.release(epoch);
+      this.#freed("left a cycle");
+      return;
+    }
+    this.#move(place);
+  }
+
+  /** Lets the manager hand this node on. Resolves when the new one has adopted it. */
+  async transfer(link: NodeLink, { epoch, to }: TransferStep): Promise<void> {
+    this.#commanded(link);
+    this.ownership.handOver(to.id, epoch);
+    const { means, links } = this.#parts;
+    const next = await callOn(means, { ...to.dial, purpose: "move", secret: to.secret }, links);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#dials.set(next, to.dial);
+    this.#handing = { link: next, resolve };
+    const timer = means.clock.setTimer(means.times.stepMs * 2, resolve);
+    await promise;
+    timer.cancel();
+    this.#handing = undefined;
+    if (this.ownership.owner?.id === to.id) return;
+    next.session.close();
+    throw coreError("state.conflict", "the new manager did not adopt the node; it stays where it was");
+  }
+
+  /** A step that only the present manager may order. @throws {MetanodeError} tree.stale_epoch */
+  #commanded(link: NodeLink): void {
+    if (link !== this.#link) {
+      const { epoch, owner } = this.ownership;
+      throw coreError("tree.stale_epoch", "the link is not that of the present manager", {
+        details: { epoch, ...(owner ? { by: owner.id } : {}) },
+      });
+    }
+  }
+
+  /** A link has ended. */
+  closed(link: NodeLink): void {
+    this.#dials.delete(link);
+    if (this.#handing?.link === link) this.#handing.resolve();
+    if (link !== this.#link) {
+      this.#redialIfAlone();
+      return;
+    }
+    this.#link = undefined;
+    if (this.ownership.owner === undefined) return;
+    this.ownership.lost(this.#parts.means.clock.now());
+    this.#report("orphaned", "lost its manager; the lease runs");
+    this.#runLease();
+    if (this.ownership.owner.dial !== undefined) this.#redial.start();
+  }
+
+  #settle(link: NodeLink, place: Place): void {
+    const previous = this.#link;
+    this.#link = link;
+    if (previous !== undefined && previous !== link) this.#leave(previous);
+    this.ownership.attached();
+    this.#lease?.cancel();
+    this.#redial.stop();
+    this.#move(place);
+  }
+
+  /** Ends the link with a manager that is no longer one, or has a newer link; the one that lost the node is told. */
+  #leave(link: NodeLink): void {
+    const { owner, epoch } = this.ownership;
+    if (owner !== undefined && owner.id !== link.peer.id) {
+      const moved: MovedStep = { to: owner.id, epoch, path: this.#place.path };
+      link.tell(STEP.moved, moved);
+    }
+    link.session.close();
+  }
+
+  #freed(text: string): void {
+    // The answer to the release is still to go out on the link; the manager closes it.
+    this.#link = undefined;
+    this.#redial.stop();
+    this.#lease?.cancel();
+    this.#move(this.#alone());
+    this.#report("freed", text);
+  }
+
+  #move(place: Place): void {
+    const isSame = place.path === this.#place.path && place.ancestors.join() === this.#place.ancestors.join();
+    this.#place = place;
+    if (!isSame) this.#parts.onPlaced();
+  }
+
+  #alone(): Place {
+    return { path: childPath("", this.#parts.means.identity.name), ancestors: [] };
+  }
+
+  #runLease(): void {
+    const { means } = this.#parts;
+    this.#lease?.cancel();
+    this.#lease = means.clock.setTimer(this.ownership.leaseLeftMs(means.clock.now()), () => {
+      if (this.state !== "free") return;
+      this.#move(this.#alone());
+      this.#report("freed", "the lease of its manager is over");
+    });
+  }
+
+  async #dial(): Promise<boolean> {
+    const { means, links } = this.#parts;
+    const { owner } = this.ownership;
+    if (this.#link !== undefined) return true;
+    if (this.#joining !== undefined) {
+      const { dial, secret } = this.#joining;
+      const link = await this.#called(() => callOn(means, { ...dial, purpose: "join", secret }, links));
+      if (link === undefined) return false;
+      this.#dials.set(link, dial);
+      return true;
+    }
+    if (owner?.dial === undefined) return true;
+    const { dial, key, epoch } = owner;
+    const link = await this.#called(() => callOn(means, { ...dial, purpose: "attach-child", secret: key }, links));
+    if (link !== undefined) this.#dials.set(link, dial);
+    else if (codeOf(this.#joinFailure) === "tree.not_managed") {
+      this.ownership.forgotten(epoch);
+      this.#freed("its manager does not know it any more");
+      return true;
+    }
+    return link !== undefined;
+  }
+
+  async #called(call: () => Promise<NodeLink>): Promise<NodeLink | undefined> {
+    try {
+      const link = await call();
+      this.#joinFailure = undefined;
+      return link;
+    } catch (error) {
+      this.#joinFailure = error as MetanodeError;
+      return undefined;
+    }
+  }
+
+  /** A link that was dialled from here may have ended before anything came of it. */
+  #redialIfAlone(): void {
+    const isWanted = this.#joining !== undefined || this.ownership.owner?.dial !== undefined;
+    if (this.#link === undefined && isWanted && !this.#redial.isRunning) this.#redial.start();
+  }
+
+  #report(kind: TreeEvent["kind"], text: string): void {
+    const { means } = this.#parts;
+    const { id } = means.identity;
+    means.report({ kind, node: id, path: this.#place.path, epoch: this.ownership.epoch, text });
+  }
+}
