@@ -14,6 +14,7 @@ import {
   systemClock,
   wait,
 } from "@metanode/core";
+import { type TreeModule, type TreeModuleOptions, treeModule } from "@metanode/core/tree";
 import { pino } from "pino";
 import { type Access, openAccess } from "./access/index.ts";
 import type { OidcOptions } from "./access/oidc.ts";
@@ -54,6 +55,7 @@ export interface Gateway extends AsyncDisposable {
   /** Absent where the configuration does not enable it. */
   readonly nature: WorkflowsModule | undefined;
   readonly streams: StreamsModule;
+  readonly tree: TreeModule;
   /** Where it listens, for example `http://127.0.0.1:7400`. */
   readonly url: string;
   /** What callers of `/api` show. */
@@ -84,6 +86,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
   };
   const nature = values.nature.enabled ? workflowsModule(values.nature, surroundings) : undefined;
   const streams = streamsModule(values.streams);
+  const tree = treeModule(treeOptionsOf(values));
   const node = await createNode({
     name: values.name,
     folder: values.data,
@@ -91,7 +94,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
     maxMessageBytes: values.maxMessageBytes,
     hopLimit: values.hopLimit,
     durable: values.durable,
-    modules: [hosted, kernel, ...(nature === undefined ? [] : [nature]), ...modules, streams],
+    modules: [hosted, kernel, ...(nature === undefined ? [] : [nature]), ...modules, streams, tree],
     logger: logger ?? pino({ level: values.log.level }, pino.destination(2)),
     clock,
   });
@@ -103,6 +106,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
       actors: kernel,
       nature,
       streams,
+      tree,
       clock,
       token,
       access: openAccess(values.data, clock, { ownerToken: token, logger: node.logger, oidc: oidcOf(values) }),
@@ -121,12 +125,23 @@ function oidcOf({ auth: { oidc } }: ConfigValues): OidcOptions | undefined {
   return issuer === undefined || audience === undefined ? undefined : { issuer, audience, ...roles };
 }
 
+function treeOptionsOf({ tree: { listen, advertise, join, labels, maxInMaintenance } }: ConfigValues): TreeModuleOptions {
+  return {
+    labels,
+    ...(listen === undefined ? {} : { listen }),
+    ...(advertise === undefined ? {} : { advertise }),
+    ...(join === undefined ? {} : { join }),
+    ...(maxInMaintenance === 0 ? {} : { maxInMaintenance }),
+  };
+}
+
 interface Parts {
   readonly node: MetaNode;
   readonly processors: ProcessorsModule;
   readonly actors: ActorsModule;
   readonly nature: WorkflowsModule | undefined;
   readonly streams: StreamsModule;
+  readonly tree: TreeModule;
   readonly clock: Clock;
   readonly token: string;
   readonly access: Access;
@@ -139,6 +154,7 @@ class RunningGateway implements Gateway {
   readonly actors: ActorsModule;
   readonly nature: WorkflowsModule | undefined;
   readonly streams: StreamsModule;
+  readonly tree: TreeModule;
   readonly token: string;
   readonly closed: Promise<MetanodeError | undefined>;
   readonly #clock: Clock;
@@ -150,12 +166,13 @@ class RunningGateway implements Gateway {
   #url = "";
   #ending: Promise<void> | undefined;
 
-  private constructor({ node, processors: hosted, actors, nature, streams, clock, token, access, values }: Parts) {
+  private constructor({ node, processors: hosted, actors, nature, streams, tree, clock, token, access, values }: Parts) {
     this.node = node;
     this.processors = hosted;
     this.actors = actors;
     this.nature = nature;
     this.streams = streams;
+    this.tree = tree;
     this.token = token;
     this.#clock = clock;
     this.#access = access;

@@ -51,6 +51,7 @@ describe("a configuration", () => {
         compatToken: true,
       },
       streams: { enabled: true, actions: [], compat: false, compatToken: true },
+      tree: { listen: undefined, advertise: undefined, join: undefined, labels: {}, maxInMaintenance: 0 },
       token: undefined,
     });
   });
@@ -157,6 +158,11 @@ describe("a configuration", () => {
       "METANODE_STREAMS_ACTIONS",
       "METANODE_STREAMS_COMPAT",
       "METANODE_STREAMS_COMPAT_TOKEN",
+      "METANODE_TREE_LISTEN",
+      "METANODE_TREE_ADVERTISE",
+      "METANODE_TREE_JOIN",
+      "METANODE_TREE_LABELS",
+      "METANODE_TREE_MAX_IN_MAINTENANCE",
       "METANODE_TOKEN",
     ]);
   });

@@ -102,7 +102,10 @@ export const messageCommands: readonly CommandSpec[] = [
       "A node remembers the last steps of this life in memory. With -f a broken connection is made again, and goes on after the last step that was shown.",
     options: [
       { flags: "-f, --follow", summary: "only what comes, until interrupted" },
-      { flags: "--kind <kinds>", summary: "only some of message, processor, actor, instance, task, graph; joined by commas" },
+      {
+        flags: "--kind <kinds>",
+        summary: "only some of message, processor, actor, instance, task, graph, tree; joined by commas",
+      },
     ],
     examples: [
       { line: "events", does: "what happened lately, the oldest first" },

@@ -41,6 +41,16 @@ const FOR_ADMINS: ReadonlySet<string> = new Set([
   "createToken",
   "revokeToken",
   "listAudit",
+  "createNodeToken",
+  "listNodeTokens",
+  "revokeNodeToken",
+  "adoptNode",
+  "approveNode",
+  "releaseNode",
+  "moveNode",
+  "reconcileNodes",
+  "joinTree",
+  "listTreeAudit",
 ]);
 
 /** Operations that ask with a body, and change nothing. */

@@ -206,6 +206,33 @@ const streams: readonly Setting[] = [
   flag({ path: "streams.compatToken", expected: "true or false", defaultValue: true }),
 ];
 
+const HOST_PORT = /^[^\s/]+:\d{1,5}$/;
+
+/** Other nodes. */
+const tree: readonly Setting[] = [
+  {
+    ...text({ path: "tree.listen", expected: "host:port", defaultValue: undefined }, (value) => HOST_PORT.test(value)),
+    defaultText: "any free port of this machine's loopback, from the first token on",
+  },
+  {
+    ...text({ path: "tree.advertise", expected: "host:port", defaultValue: undefined }, (value) => HOST_PORT.test(value)),
+    defaultText: "the address that it listens on",
+  },
+  {
+    ...text({ path: "tree.join", expected: "a token of another node", defaultValue: undefined }, isSaid),
+    isSecret: true,
+    defaultText: "none",
+  },
+  json({ path: "tree.labels", expected: "an object of texts", defaultValue: {} }, checkLabels),
+  integer("tree.maxInMaintenance", 0, [0, 100_000]),
+];
+
+function checkLabels(value: unknown, place: Place): Readonly<Record<string, string>> {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  const isFitting = isObject && Object.values(value).every((one) => typeof one === "string");
+  return isFitting ? Object.freeze({ ...(value as Record<string, string>) }) : refuse(value, place);
+}
+
 /** Who else vouches for people. */
 const auth: readonly Setting[] = [
   {
@@ -275,6 +302,7 @@ export const SETTINGS: readonly Setting[] = [
   json({ path: "actors", expected: "a list of actors", defaultValue: [] }, placeActors),
   ...nature,
   ...streams,
+  ...tree,
   {
     ...text(
       { path: "token", expected: "at least 16 printable ASCII characters without spaces", defaultValue: undefined },

@@ -96,6 +96,19 @@ export interface GatewayConfig {
     /** Whether callers of those show the token; what was written for GoStreaming has none. @default true */
     compatToken?: boolean;
   };
+  /** Other nodes: those that this one manages, and the one that manages it. */
+  tree?: {
+    /** Where to listen for other nodes, `host:port`. @default from the first token on, any free port of this machine's loopback */
+    listen?: string | undefined;
+    /** The address that other nodes dial, where it is not the one it listens on. */
+    advertise?: string | undefined;
+    /** A token of the node that is to manage this one; of no meaning once it does. */
+    join?: string | undefined;
+    /** What selectors of nodes go by, such as `{"region": "eu"}`; those set at run time count from then on. @default {} */
+    labels?: Readonly<Record<string, string>>;
+    /** Nodes below this one that may be in maintenance at a time; 0 for half of them. @default 0 */
+    maxInMaintenance?: number;
+  };
   /** What callers of `/api` show. @default made at the first start and kept in the data folder, file `token` */
   token?: string;
 }
@@ -152,6 +165,7 @@ export interface ConfigValues {
   readonly actors: readonly ActorSpec[];
   readonly nature: NatureValues;
   readonly streams: StreamsValues;
+  readonly tree: TreeValues;
   /** Absent where the one in the data folder counts. */
   readonly token: string | undefined;
 }
@@ -172,6 +186,15 @@ export interface NatureValues {
   readonly callbackUrl: string | undefined;
   readonly compat: boolean;
   readonly compatToken: boolean;
+}
+
+/** How a node stands to others. */
+export interface TreeValues {
+  readonly listen: string | undefined;
+  readonly advertise: string | undefined;
+  readonly join: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly maxInMaintenance: number;
 }
 
 /** How a node runs graphs. */

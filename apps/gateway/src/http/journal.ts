@@ -6,7 +6,7 @@ import { Feed } from "./feed.ts";
 import { answer, problems } from "./responses.ts";
 import { send } from "./streams.ts";
 
-const KINDS = ["message", "processor", "actor", "instance", "task", "graph"] as const satisfies readonly StepKind[];
+const KINDS = ["message", "processor", "actor", "instance", "task", "graph", "tree"] as const satisfies readonly StepKind[];
 
 const StepView = z
   .object({

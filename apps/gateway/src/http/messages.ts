@@ -7,6 +7,7 @@ import { instanceOf, ProblemSchema, toKnownError, toProblem } from "./problem.ts
 import { answer, nothing, problems } from "./responses.ts";
 import { streamAnswer } from "./streams.ts";
 import { traceparentOf } from "./trace.ts";
+import { callerOf, isOrder, mayOrder } from "./tree/order.ts";
 
 /** The longest time that a caller may ask for, in milliseconds: about 24 days, the longest timer of the runtime. */
 const LONGEST_TIMEOUT_MS = 2_147_483_647;
@@ -58,7 +59,9 @@ export function messageRoutes(api: Api, context: HttpContext): void {
   api.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   api.post("/messages", { schema: describeRoute() }, async (request, reply) => {
     const { mode, timeoutMs } = request.query;
-    const { messages, isBatch } = readMessages(request, context.node.maxMessageBytes);
+    const read = readMessages(request, context.node.maxMessageBytes);
+    const { isBatch } = read;
+    const messages = read.messages.map((message) => vouched(message, request));
     const options = { signal: withdrawalOf(reply), ...(timeoutMs === undefined ? {} : { timeoutMs }) };
     if (isBatch) return batchAnswer(context, { mode, messages, options }, reply);
     const [message] = messages;
@@ -155,6 +158,13 @@ function completed(message: Message, headers: FastifyRequest["headers"], key: st
     ...(idempotencykey === undefined ? {} : { idempotencykey }),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
+}
+
+/** An order to a node says who gives it, whatever its sender says. @throws {MetanodeError} auth.denied */
+function vouched(message: Message, request: FastifyRequest): Message {
+  if (!isOrder(message.type)) return message;
+  mayOrder(message.type, request);
+  return { ...message, extensions: { ...message.extensions, caller: callerOf(request) } };
 }
 
 function checkSize({ data, type }: Message, maxBytes: number): void {

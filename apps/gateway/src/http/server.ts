@@ -32,6 +32,7 @@ import { instanceOf, PROBLEM_TYPE, toKnownError, toProblem } from "./problem.ts"
 import { processorRoutes } from "./processors.ts";
 import { limitRates } from "./rate-limit.ts";
 import { tagAnswers } from "./tags.ts";
+import { treeRoutes } from "./tree/index.ts";
 import { callbackRoute } from "./workflows/callbacks.ts";
 import { workflowRoutes } from "./workflows/index.ts";
 
@@ -112,6 +113,7 @@ async function apiRoutes(api: Api, context: HttpContext, guard: Guard): Promise<
   actorRoutes(api, context);
   workflowRoutes(api, context);
   graphRoutes(api, context);
+  treeRoutes(api, context);
   logRoutes(api, context);
   journalRoutes(api, context);
   deadLetterRoutes(api, context);

@@ -12,7 +12,7 @@ import { Tree } from "./tree.ts";
 import { registerVerbs } from "./verbs.ts";
 
 export interface TreeModuleOptions extends Partial<TreeTimes> {
-  /** Where to listen for other nodes, `host:port`; without it the node can join others, and nobody can dial it. */
+  /** Where to listen for other nodes, `host:port`. @default from the first token on, any free port of this machine's loopback */
   listen?: string;
   /** The address that other nodes dial, where it is not the one it listens on. */
   advertise?: string;

@@ -45,6 +45,9 @@ export interface TreeOptions {
 }
 
 const LABELS = "labels";
+const LISTENS = "listens";
+/** Where a node listens that was told nothing, from its first token on: for one machine. */
+const ANY_PORT = "127.0.0.1:0";
 /** Types of the platform. */
 const PLATFORM = "metanode.";
 /** Changes within so many milliseconds are told to the manager together. */
@@ -68,7 +71,10 @@ export class Tree {
   readonly #running = new Map<string, ForAll>();
   #labels: Readonly<Record<string, string>>;
   #server: LinkServer | undefined;
+  #opening: Promise<void> | undefined;
   #advertised: string | undefined;
+  /** The address that was found when the first token was made; kept, because children dial it again. */
+  #found: string | undefined;
   #told = "";
   #isTelling = false;
   #isStopped = false;
@@ -82,6 +88,7 @@ export class Tree {
     this.maxInMaintenance = options.maxInMaintenance;
     const records = means.store.load();
     this.#labels = (records.get(LABELS) as Record<string, string> | undefined) ?? options.labels ?? {};
+    this.#found = records.get(LISTENS) as string | undefined;
     this.#holds = new Holds(means.clock, means.times.stepMs);
     this.tokens = new TokenBook(means.store, records, means.clock);
     this.audit = new Audit(means.store, records, means.clock);
@@ -165,12 +172,13 @@ export class Tree {
     return this.#manages;
   }
 
-  /** Listens for other nodes, if an address is given, and takes up what was. @throws {MetanodeError} node.port_in_use */
+  /**
+   * Listens for other nodes, if an address is given or one was found before, and takes up what was.
+   * @throws {MetanodeError} node.port_in_use
+   */
   async start(listen?: { address: string; advertise?: string | undefined }): Promise<void> {
-    if (listen !== undefined) {
-      this.#server = await this.means.transport.listen(listen.address, (channel) => void this.#door.admit(channel));
-      this.#advertised = listen.advertise ?? this.#server.address;
-    }
+    if (listen !== undefined) await this.#listen(listen.address, listen.advertise);
+    else if (this.#found !== undefined) await this.#listen(this.#found);
     this.#upward.start();
     this.children.start();
     this.#pulse.start();
@@ -218,19 +226,17 @@ export class Tree {
     this.changed();
   }
 
-  /** Makes a token with which another node can come. @throws {MetanodeError} state.conflict – this node listens nowhere */
-  token(options: TokenOptions): { text: string; id: string; expiresMs: number } {
+  /** Makes a token with which another node can come. A node that does not listen yet begins to, on this machine only. */
+  async token(options: TokenOptions): Promise<{ text: string; id: string; expiresMs: number }> {
     if (this.#advertised === undefined) {
-      throw coreError(
-        "state.conflict",
-        "this node listens for no other nodes, so nobody could use a token; set an address for links",
-        {
-          retryable: false,
-        },
-      );
+      this.#opening ??= this.#listen(ANY_PORT);
+      await this.#opening;
+      this.#found = this.#advertised;
+      this.means.store.put(LISTENS, this.#found);
     }
     const { secret, info } = this.tokens.create(options);
-    return { text: formatToken({ address: this.#advertised, secret, purpose: options.purpose }), ...info };
+    const { id, expiresMs } = info;
+    return { text: formatToken({ address: this.#advertised ?? "", secret, purpose: options.purpose }), id, expiresMs };
   }
 
   /** Asks the node that made a token of purpose `join` to adopt this one. */
@@ -328,6 +334,11 @@ export class Tree {
   #closed(link: NodeLink): void {
     if (link.peer.role === "parent") this.#upward.closed(link);
     else this.children.closed(link);
+  }
+
+  async #listen(address: string, advertise?: string): Promise<void> {
+    this.#server = await this.means.transport.listen(address, (channel) => void this.#door.admit(channel));
+    this.#advertised = advertise ?? this.#server.address;
   }
 
   #managed(): Child[] {
