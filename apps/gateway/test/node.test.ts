@@ -24,6 +24,7 @@ describe("the node over HTTP", () => {
         modules: {
           processors: { status: "ok", reasons: [] },
           actors: { status: "ok", reasons: [] },
+          tree: { status: "ok", reasons: [] },
           streams: { status: "ok", reasons: [] },
         },
       },
@@ -68,7 +69,7 @@ describe("the probes", () => {
 
   test("need no token", async () => {
     expect(await probe("/healthz")).toEqual([200, { alive: true }]);
-    const modules = { processors: "ok", actors: "ok", streams: "ok" };
+    const modules = { processors: "ok", actors: "ok", streams: "ok", tree: "ok" };
     expect(await probe("/readyz")).toEqual([200, { ready: true, state: "running", modules }]);
   });
 
@@ -83,7 +84,11 @@ describe("the probes", () => {
     await using failing = await testGateway({ processors: [], modules: [module] });
     expect(await probe("/readyz", failing)).toEqual([
       503,
-      { ready: false, state: "running", modules: { processors: "ok", actors: "ok", streams: "ok", broken: "failing" } },
+      {
+        ready: false,
+        state: "running",
+        modules: { processors: "ok", actors: "ok", streams: "ok", tree: "ok", broken: "failing" },
+      },
     ]);
     expect((await probe("/healthz", failing))[0]).toBe(200);
   });

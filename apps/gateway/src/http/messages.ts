@@ -1,5 +1,5 @@
 import { coreError, fromHttp, type Message } from "@metanode/core";
-import { asMetanodeError } from "@metanode/core/internal";
+import { asMetanodeError, isOrder } from "@metanode/core/internal";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type Api, type HttpContext, withdrawalOf } from "./context.ts";
@@ -7,7 +7,7 @@ import { instanceOf, ProblemSchema, toKnownError, toProblem } from "./problem.ts
 import { answer, nothing, problems } from "./responses.ts";
 import { streamAnswer } from "./streams.ts";
 import { traceparentOf } from "./trace.ts";
-import { callerOf, isOrder, mayOrder } from "./tree/order.ts";
+import { callerOf, mayOrder } from "./tree/order.ts";
 
 /** The longest time that a caller may ask for, in milliseconds: about 24 days, the longest timer of the runtime. */
 const LONGEST_TIMEOUT_MS = 2_147_483_647;

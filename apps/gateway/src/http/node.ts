@@ -1,3 +1,5 @@
+import type { RouteInfo } from "@metanode/core/internal";
+import { isOrder } from "@metanode/core/internal";
 import { z } from "zod";
 import type { Api, HttpContext } from "./context.ts";
 import { version } from "./manifest.ts";
@@ -69,6 +71,10 @@ export function nodeRoutes(api: Api, context: HttpContext): void {
   typeRoutes(api, context);
 }
 
+function ordinary(routes: RouteInfo[]): RouteInfo[] {
+  return routes.filter(({ type }) => !isOrder(type));
+}
+
 function typeRoutes(api: Api, { node }: HttpContext): void {
   const tags = ["node"];
   const types = z.object({ items: z.array(TypeView) });
@@ -79,7 +85,8 @@ function typeRoutes(api: Api, { node }: HttpContext): void {
     response: { 200: answer("By type, then version", types), ...problems() },
   };
   api.get("/types", { schema: describeTypes }, async () => ({
-    items: node.router.routes().map(({ memberId, ...route }) => ({
+    // Orders to nodes have routes of their own.
+    items: ordinary(node.router.routes()).map(({ memberId, ...route }) => ({
       type: route.type,
       version: route.version,
       description: route.description,

@@ -24,7 +24,7 @@ export interface ModuleHost {
   readonly folder: string;
   /** Largest payload of a message, in bytes. */
   readonly maxMessageBytes: number;
-  /** Messages that the node is handling now, those of the platform (`metanode.`) left out. */
+  /** Messages that the node is handling now, orders to it left out. */
   inFlight(): number;
 }
 

@@ -14,6 +14,7 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import { codeOf } from "../errors.ts";
 import type { Message } from "../message/message.ts";
+import { isOrder } from "../message/orders.ts";
 import type { RouteInfo, RouterObserver } from "../router/router.ts";
 import { type Journal, traceIdOf } from "./journal.ts";
 
@@ -56,12 +57,9 @@ export interface Observation {
   readonly newTraceparent: (() => string) | undefined;
   /** Since the start of the node, by type. */
   stats(): TypeStats[];
-  /** Messages that are being handled, those of the platform left out. */
+  /** Messages that are being handled, orders to the node left out. */
   inFlight(): number;
 }
-
-/** Types of the platform itself. */
-const PLATFORM = "metanode.";
 
 /** Beyond this many types (a pattern can take any), the rest are counted together as `(other)`. */
 const MAX_TYPES = 1_000;
@@ -117,7 +115,7 @@ export function createObservation(clock: Clock, registry: Registry, journal: Jou
     stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)),
     inFlight: () => {
       let sum = 0;
-      for (const [type, { inFlight }] of counters) if (!type.startsWith(PLATFORM)) sum += inFlight;
+      for (const [type, { inFlight }] of counters) if (!isOrder(type)) sum += inFlight;
       return sum;
     },
   };

@@ -62,6 +62,11 @@ export class Child implements Member {
     return this.sight === "suspect" ? "busy" : "ready";
   }
 
+  /** It was adopted, so messages may go to it; before, its link carries nothing but the adoption. */
+  get isAdopted(): boolean {
+    return this.record.epoch > 0;
+  }
+
   /** For people. */
   get condition(): ChildState {
     const { state, card } = this.record;

@@ -118,8 +118,8 @@ export class Children {
     this.#byName.delete(child.record.name);
     this.#redials.get(child.id)?.stop();
     this.#redials.delete(child.id);
-    child.lose();
-    child.link?.session.close();
+    if (child.link === undefined) child.lose();
+    else child.link.retire();
     this.#parts.onChanged();
   }
 
@@ -154,13 +154,14 @@ export class Children {
   connect(child: Child, link: NodeLink): void {
     const { link: previous } = child;
     child.link = link;
-    if (previous !== undefined && previous !== link) previous.session.close();
+    if (previous !== undefined && previous !== link) previous.retire();
     this.#redials.get(child.id)?.stop();
     this.#see(child, "good");
   }
 
   /** What a child says of itself. */
   learn(child: Child, card: NodeCard): void {
+    if (child.link !== undefined) child.link.isEstablished = true;
     child.record = { ...child.record, card };
     this.#parts.onChanged();
   }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import { wait } from "../clock.ts";
 import { coreError } from "../errors.ts";
+import { isOrder } from "../message/orders.ts";
 import type { RouteInfo, Router } from "../router/router.ts";
 import type { Maintenance } from "./card.ts";
 import type { TreeStore } from "./store.ts";
@@ -8,8 +9,8 @@ import type { TreeStore } from "./store.ts";
 /*
  * Maintenance of a node, or of one of its members (a processor): active -> draining -> drained -> (down) -> verifying -> active.
  *
- * M1. From the moment it is entered nothing new is handled; what was taken before ends by its own deadline. Messages of the
- *     platform always pass, so that one can look, prolong and leave.
+ * M1. From the moment it is entered nothing new is handled; what was taken before ends by its own deadline. Orders
+ *     always pass, so that one can look, prolong and leave.
  * M2. It is stored before it counts: a node that is stopped and started meanwhile is still in maintenance.
  * M3. It ends when somebody ends it. When its time is over somebody is told, and nothing else happens.
  */
@@ -37,7 +38,7 @@ export interface MaintenanceParts {
   readonly store: TreeStore;
   readonly router: Router;
   readonly hooks: MaintenanceHooks;
-  /** Messages that are being handled on this node, those of the platform left out. */
+  /** Messages that are being handled on this node, orders left out. */
   readonly inFlight: () => number;
   readonly onChange: (text: string, isOverdue: boolean) => void;
 }
@@ -52,8 +53,6 @@ const NODE = "";
 const DEFAULT_EXPIRY_MS = 3_600_000;
 const RETRY_AFTER_MS = 1_000;
 const LOOK_MS = 10;
-/** Types of the platform, which pass. */
-const PLATFORM = "metanode.";
 
 export class NodeMaintenance {
   readonly #parts: MaintenanceParts;
@@ -110,7 +109,11 @@ export class NodeMaintenance {
       expiresMs,
       alternates: request.alternates ?? known?.alternates ?? [],
     });
-    if (known === undefined) void this.#drain(key);
+    if (known === undefined) {
+      this.#drain(key).catch((error: Error) =>
+        this.#parts.onChange(`the drain of ${key || "the node"} failed: ${error.message}`, true),
+      );
+    }
   }
 
   /** Waits until nothing that was taken before is under way; gives whether that is so by the deadline. */
@@ -196,7 +199,7 @@ export class NodeMaintenance {
       return;
     }
     this.#parts.router.guardBy((message, route) => {
-      if (message.type.startsWith(PLATFORM)) return;
+      if (isOrder(message.type)) return;
       const entry = this.#entries.get(NODE) ?? this.#entries.get(route.memberId);
       if (entry !== undefined) throw refused(entry, route);
     });

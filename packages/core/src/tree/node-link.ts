@@ -1,3 +1,4 @@
+import type { MetanodeError } from "../errors.ts";
 import type { Channel } from "../link/channel.ts";
 import { CALL_MODE } from "../link/frames.ts";
 import { MAX_BATCH_BYTES } from "../link/grpc.ts";
@@ -6,6 +7,11 @@ import type { IncomingContext } from "../link/incoming.ts";
 import { Session } from "../link/session.ts";
 import { createMessage, type Message } from "../message/message.ts";
 import type { TreeMeans } from "./means.ts";
+
+/** How long a link that is to end may take, in steps; how often it is looked at; and how long it may be silent, in beats. */
+const RETIRING_STEPS = 2;
+const RETIRING_LOOK_MS = 20;
+const SILENT_BEATS = 2;
 
 /** Calls that one side of a link may have open. */
 export const LINK_CONCURRENCY = 1_024;
@@ -50,7 +56,8 @@ export const STEP_PREFIX = "metanode.link.";
 /** Takes what comes over a link. */
 export interface LinkOwner {
   receive(link: NodeLink, message: Message, context: IncomingContext): unknown;
-  closed(link: NodeLink): void;
+  /** With the error that the other side ended it with, or that broke it. */
+  closed(link: NodeLink, error?: MetanodeError): void;
 }
 
 /** A session with a neighbour. */
@@ -58,6 +65,9 @@ export class NodeLink {
   readonly peer: NodePeer;
   readonly session: Session;
   readonly #means: TreeMeans;
+  #isRetiring = false;
+  /** Whether the two are manager and child, or were when it began to retire. */
+  isEstablished = false;
 
   constructor(channel: Channel, peer: NodePeer, parts: { means: TreeMeans; owner: LinkOwner; concurrency: number }) {
     this.peer = peer;
@@ -69,7 +79,7 @@ export class NodeLink {
       concurrency: parts.concurrency,
       clock: parts.means.clock,
       handler: (message, context) => parts.owner.receive(this, message, context),
-      onClosed: () => parts.owner.closed(this),
+      onClosed: (error) => parts.owner.closed(this, error),
     });
   }
 
@@ -87,6 +97,26 @@ export class NodeLink {
   /** A step that is answered with a stream. */
   stream(type: string, data: unknown, limits: { deadlineMs: number; signal?: AbortSignal | undefined }): AsyncIterable<unknown> {
     return this.session.stream(this.#message(type, data), limits);
+  }
+
+  /** It is to end: what is under way on it still ends, and messages of users that were on their way are still taken. */
+  get isRetiring(): boolean {
+    return this.#isRetiring;
+  }
+
+  /** Ends it when nothing is under way any more, or when that takes too long. One that is silent ends now. */
+  retire(): void {
+    if (this.#isRetiring) return;
+    this.#isRetiring = true;
+    const { clock, times } = this.#means;
+    const untilMs = clock.now() + times.stepMs * RETIRING_STEPS;
+    const look = (): void => {
+      const isIdle = this.session.openCalls === 0 && this.session.incomingCalls === 0;
+      const isSilent = clock.now() - this.session.heardMs > times.heartbeatMs * SILENT_BEATS;
+      if (isIdle || isSilent || clock.now() >= untilMs) this.session.close();
+      else clock.setTimer(RETIRING_LOOK_MS, look);
+    };
+    look();
   }
 
   ping(): void {

@@ -49,9 +49,20 @@ interface Stored {
   owner?: Owner | undefined;
   /** The node that the present owner hands this one on to. */
   heir?: string | undefined;
+  /** An owner that could not be told that it is one no more. */
+  former?: Former | undefined;
+}
+
+/** How to tell a former owner, and until when it is tried. */
+export interface Former {
+  readonly dial: Dial;
+  readonly key: string;
+  readonly untilMs: number;
 }
 
 const KEY = "self";
+/** How long a former owner is looked for. */
+const FORMER_MS = 24 * 3_600_000;
 
 export class Ownership {
   readonly #store: TreeStore;
@@ -134,7 +145,10 @@ export class Ownership {
     const epoch = this.#stored.epoch + 1;
     const { operation, key, leaseMs, dial, parent } = adoption;
     const next: Owner = { id: parent.id, name: parent.name, epoch, key, operation, leaseMs, ...(dial ? { dial } : {}) };
-    this.#save({ epoch, owner: next });
+    const isLost = this.#lostMs !== undefined && owner !== undefined && owner.id !== parent.id;
+    const former =
+      isLost && owner.dial !== undefined ? { dial: owner.dial, key: owner.key, untilMs: nowMs + FORMER_MS } : this.#stored.former;
+    this.#save({ epoch, owner: next, former });
     this.#lostMs = undefined;
     this.#asking = false;
     return next;
@@ -146,16 +160,25 @@ export class Ownership {
     this.#save({ ...this.#stored, heir });
   }
 
+  /** An owner that is still to be told that it is one no more. */
+  get former(): Former | undefined {
+    return this.#stored.former;
+  }
+
+  forgetFormer(): void {
+    this.#save({ ...this.#stored, former: undefined });
+  }
+
   /** Makes the node free. Of an older epoch: refused; of a node that is free already: nothing (O3). */
   release(epoch: number): void {
     if (this.#stored.owner === undefined && epoch === this.#stored.epoch) return;
     this.check(epoch);
-    this.#save({ epoch: this.#stored.epoch });
+    this.#save({ epoch: this.#stored.epoch, former: this.#stored.former });
   }
 
   /** The owner says that it has let the node go, or never knew it. */
   forgotten(epoch: number): void {
-    if (this.#stored.owner?.epoch === epoch) this.#save({ epoch: this.#stored.epoch });
+    if (this.#stored.owner?.epoch === epoch) this.#save({ epoch: this.#stored.epoch, former: this.#stored.former });
   }
 
   /**

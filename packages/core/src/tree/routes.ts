@@ -54,7 +54,7 @@ export class Routes implements Forwarder {
     if (target === means.identity.id) return undefined;
     if (isPath(target)) return this.#byPath(cleanPath(target));
     const child = this.#parts.children.get(target);
-    if (child !== undefined) return child;
+    if (child?.isAdopted) return child;
     return this.#search;
   }
 
@@ -84,7 +84,7 @@ export class Routes implements Forwarder {
     if (!isBelow(path, own)) return this.#up(path);
     const name = nextName(own, path);
     const child = children.named(name);
-    if (child !== undefined) return child;
+    if (child?.isAdopted) return child;
     const moved = children.moved(name);
     if (moved === undefined) throw notFound(path, `${own} has no child ${name}`);
     const rest = path.slice(own.length + 1 + name.length);
@@ -145,7 +145,7 @@ function isGone(error: unknown): boolean {
 
 function handles(child: Child, type: string, version: string | undefined): boolean {
   const { card } = child.record;
-  if (card === undefined || child.record.state === "adopting") return false;
+  if (card === undefined || !child.isAdopted) return false;
   const fits = (one: string): boolean => isOf(one, type, version);
   return card.types.some(fits) || card.below.some(fits);
 }

@@ -1,9 +1,10 @@
-import { codeOf, coreError } from "../errors.ts";
+import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import { CALL_MODE } from "../link/frames.ts";
 import type { LinkServer } from "../link/grpc.ts";
 import type { IncomingContext } from "../link/incoming.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
+import { isOrder } from "../message/orders.ts";
 import { Adoptions, type AdoptOptions, type Released, type ReleaseOptions } from "./adoption.ts";
 import { Audit } from "./audit.ts";
 import type { NodeCard } from "./card.ts";
@@ -26,7 +27,7 @@ import { type VisitAsk, Visitor } from "./visit.ts";
  * A node in a tree of nodes. It knows its manager and its children, and nothing that lies beyond (M-06); all that it does with
  * them is in the rooms' other files, and here it is put together.
  *
- * T1. Orders flow down: a child cannot send its manager messages of the platform, only those of users.
+ * T1. Orders flow down: a child cannot send its manager any, only messages of users.
  * T2. Nothing that the tree loses stops the node: its own work goes on without a manager and without children.
  */
 
@@ -40,7 +41,7 @@ export interface TreeOptions {
   readonly hooks?: MaintenanceHooks;
   /** Children that may be in maintenance at a time. @default half of them, at least one */
   readonly maxInMaintenance?: number;
-  /** Messages that are being handled on this node, those of the platform left out. */
+  /** Messages that are being handled on this node, orders left out. */
   readonly inFlight?: () => number;
 }
 
@@ -48,8 +49,6 @@ const LABELS = "labels";
 const LISTENS = "listens";
 /** Where a node listens that was told nothing, from its first token on: for one machine. */
 const ANY_PORT = "127.0.0.1:0";
-/** Types of the platform. */
-const PLATFORM = "metanode.";
 /** Changes within so many milliseconds are told to the manager together. */
 const GATHER_MS = 5;
 
@@ -94,7 +93,7 @@ export class Tree {
     this.audit = new Audit(means.store, records, means.clock);
     const links: LinkOwner = {
       receive: (link, message, context) => this.#receive(link, message, context),
-      closed: (link) => this.#closed(link),
+      closed: (link, error) => this.#closed(link, error),
     };
     this.#upward = new Upward(
       { means, links, holds: this.#holds, card: () => this.card(), onPlaced: () => this.children.place() },
@@ -205,7 +204,7 @@ export class Tree {
       for (const type of [...record.card.types, ...record.card.below]) below.add(type);
       size += record.card.size + 1;
     }
-    const types = router.routes().filter(({ type }) => !type.startsWith(PLATFORM));
+    const types = router.routes().filter(({ type }) => !isOrder(type));
     const maintenance = this.maintenance?.node;
     return {
       ...identity,
@@ -331,8 +330,8 @@ export class Tree {
     }
   }
 
-  #closed(link: NodeLink): void {
-    if (link.peer.role === "parent") this.#upward.closed(link);
+  #closed(link: NodeLink, error?: MetanodeError): void {
+    if (link.peer.role === "parent") this.#upward.closed(link, error);
     else this.children.closed(link);
   }
 
@@ -351,15 +350,17 @@ export class Tree {
 
   /** @throws {MetanodeError} auth.denied, tree.stale_epoch */
   #mayOrder(link: NodeLink, message: Message): void {
+    const isEnding = link.isRetiring && link.isEstablished;
     if (link.peer.role === "parent") {
-      if (link === this.#upward.link) return;
+      if (link === this.#upward.link || (isEnding && !isOrder(message.type))) return;
       throw coreError("tree.stale_epoch", "the link is not that of the present manager", {
         details: { epoch: this.#upward.ownership.epoch },
       });
     }
     const child = this.children.get(link.peer.id);
-    if (child?.link !== link || child.record.epoch === 0) throw coreError("auth.denied", "the node is not adopted yet");
-    if (message.type.startsWith(PLATFORM)) {
+    const isKnown = child?.link === link && child.record.epoch > 0;
+    if (!isKnown && !isEnding) throw coreError("auth.denied", "the node is not adopted yet");
+    if (isOrder(message.type)) {
       throw coreError("auth.denied", `a child may not send its manager ${message.type}; orders flow down the tree`);
     }
   }
@@ -478,7 +479,7 @@ export class Tree {
   async #find(id: string, context: CallContext): Promise<string | undefined> {
     const { clock } = this.means;
     const request: ForAllRequest = {
-      type: `${PLATFORM}tree.find`,
+      type: "metanode.tree.find",
       where: `id="${id}"`,
       dryRun: true,
       includeMaintenance: true,

@@ -62,6 +62,7 @@ export class Upward {
   readonly ownership: Ownership;
   readonly #parts: UpwardParts;
   readonly #redial: Redial;
+  readonly #goodbye: Redial;
   #link: NodeLink | undefined;
   /** Asks for adoption while it is set. */
   #joining: JoinRequest | undefined;
@@ -70,6 +71,8 @@ export class Upward {
   #handing: { readonly link: NodeLink; resolve(): void } | undefined;
   /** How links were dialled from here: what an adoption over one of them keeps, to dial again. */
   readonly #dials = new WeakMap<NodeLink, Dial>();
+  /** Whoever waits for what becomes of a link that was dialled: the manager's, or nothing. */
+  readonly #fates = new Map<NodeLink, (isManagers: boolean) => void>();
   #place: Place;
   #lease: Timer | undefined;
 
@@ -79,6 +82,7 @@ export class Upward {
     this.ownership = new Ownership(means.identity.id, means.store, record, means.clock.now());
     this.#place = this.#alone();
     this.#redial = new Redial(means, () => this.#dial());
+    this.#goodbye = new Redial(means, () => this.#visitFormer());
   }
 
   get state(): OwnershipState {
@@ -100,6 +104,7 @@ export class Upward {
   }
 
   start(): void {
+    this.#sayGoodbye();
     if (this.ownership.owner === undefined) return;
     this.#runLease();
     if (this.ownership.owner.dial !== undefined) this.#redial.start();
@@ -107,6 +112,7 @@ export class Upward {
 
   stop(): void {
     this.#redial.stop();
+    this.#goodbye.stop();
     this.#lease?.cancel();
     this.#link?.session.close();
   }
@@ -145,6 +151,7 @@ export class Upward {
     }
     if (holds.isHeld) throw holds.busy();
     const before = this.ownership.owner;
+    const wasHeard = this.#link !== undefined;
     const dial = this.#dials.get(link);
     const owner = this.ownership.adopt({ ...step, ...(dial ? { dial } : {}) }, means.clock.now());
     this.#joining = undefined;
@@ -152,6 +159,7 @@ export class Upward {
     this.#settle(link, step.place);
     if (this.#handing?.link === link) this.#handing.resolve();
     if (owner !== before) this.#report("owned", `adopted by ${owner.name}`);
+    if (before !== undefined && before.id !== owner.id && !wasHeard) this.#sayGoodbye();
     return { epoch: owner.epoch, card: this.#parts.card() };
   }
 
@@ -201,13 +209,12 @@ export class Upward {
   }
 
   /** A link has ended. */
-  closed(link: NodeLink): void {
+  closed(link: NodeLink, error?: MetanodeError): void {
     this.#dials.delete(link);
+    this.#decide(link, false);
+    if (error !== undefined && this.#link === undefined) this.#joinFailure = error;
     if (this.#handing?.link === link) this.#handing.resolve();
-    if (link !== this.#link) {
-      this.#redialIfAlone();
-      return;
-    }
+    if (link !== this.#link) return;
     this.#link = undefined;
     if (this.ownership.owner === undefined) return;
     this.ownership.lost(this.#parts.means.clock.now());
@@ -219,6 +226,8 @@ export class Upward {
   #settle(link: NodeLink, place: Place): void {
     const previous = this.#link;
     this.#link = link;
+    link.isEstablished = true;
+    this.#decide(link, true);
     if (previous !== undefined && previous !== link) this.#leave(previous);
     this.ownership.attached();
     this.#lease?.cancel();
@@ -233,7 +242,7 @@ export class Upward {
       const moved: MovedStep = { to: owner.id, epoch, path: this.#place.path };
       link.tell(STEP.moved, moved);
     }
-    link.session.close();
+    link.retire();
   }
 
   #freed(text: string): void {
@@ -265,44 +274,63 @@ export class Upward {
     });
   }
 
+  /** One attempt to get to the manager, or to whoever is to become it; ends when it is clear what came of it. */
   async #dial(): Promise<boolean> {
-    const { means, links } = this.#parts;
     const { owner } = this.ownership;
     if (this.#link !== undefined) return true;
-    if (this.#joining !== undefined) {
-      const { dial, secret } = this.#joining;
-      const link = await this.#called(() => callOn(means, { ...dial, purpose: "join", secret }, links));
-      if (link === undefined) return false;
-      this.#dials.set(link, dial);
-      return true;
-    }
+    if (this.#joining !== undefined) return this.#try("join", this.#joining);
     if (owner?.dial === undefined) return true;
-    const { dial, key, epoch } = owner;
-    const link = await this.#called(() => callOn(means, { ...dial, purpose: "attach-child", secret: key }, links));
-    if (link !== undefined) this.#dials.set(link, dial);
-    else if (codeOf(this.#joinFailure) === "tree.not_managed") {
-      this.ownership.forgotten(epoch);
-      this.#freed("its manager does not know it any more");
-      return true;
-    }
-    return link !== undefined;
+    if (await this.#try("attach-child", { dial: owner.dial, secret: owner.key })) return true;
+    if (codeOf(this.#joinFailure) !== "tree.not_managed" || this.#link !== undefined) return false;
+    this.ownership.forgotten(owner.epoch);
+    this.#freed("its manager does not know it any more");
+    return true;
   }
 
-  async #called(call: () => Promise<NodeLink>): Promise<NodeLink | undefined> {
+  /** A manager that could not be told that it has lost the node, and that this side dials, is told when it can be reached. */
+  #sayGoodbye(): void {
+    if (this.ownership.former !== undefined) this.#goodbye.start();
+  }
+
+  /** Comes to the former manager with its key: it asks for its epoch, and hears that it is over. */
+  async #visitFormer(): Promise<boolean> {
+    const { means } = this.#parts;
+    const { former } = this.ownership;
+    if (former === undefined) return true;
+    const { promise, resolve } = Promise.withResolvers<void>();
     try {
-      const link = await call();
+      const links: LinkOwner = {
+        receive: (link, message, context) => this.#parts.links.receive(link, message, context),
+        closed: () => resolve(),
+      };
+      await callOn(means, { ...former.dial, purpose: "attach-child", secret: former.key }, links);
+      await promise;
+    } catch (error) {
+      if (codeOf(error) !== "tree.not_managed" && means.clock.now() < former.untilMs) return false;
+    }
+    this.ownership.forgetFormer();
+    return true;
+  }
+
+  async #try(purpose: "join" | "attach-child", { dial, secret }: JoinRequest): Promise<boolean> {
+    const { means, links } = this.#parts;
+    try {
+      const link = await callOn(means, { ...dial, purpose, secret }, links);
       this.#joinFailure = undefined;
-      return link;
+      this.#dials.set(link, dial);
+      return await new Promise<boolean>((resolve) => {
+        if (link.session.isClosed) resolve(false);
+        else this.#fates.set(link, resolve);
+      });
     } catch (error) {
       this.#joinFailure = error as MetanodeError;
-      return undefined;
+      return false;
     }
   }
 
-  /** A link that was dialled from here may have ended before anything came of it. */
-  #redialIfAlone(): void {
-    const isWanted = this.#joining !== undefined || this.ownership.owner?.dial !== undefined;
-    if (this.#link === undefined && isWanted && !this.#redial.isRunning) this.#redial.start();
+  #decide(link: NodeLink, isManagers: boolean): void {
+    this.#fates.get(link)?.(isManagers);
+    this.#fates.delete(link);
   }
 
   #report(kind: TreeEvent["kind"], text: string): void {

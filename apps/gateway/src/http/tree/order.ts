@@ -1,4 +1,5 @@
 import { coreError } from "@metanode/core";
+import { isOrder } from "@metanode/core/internal";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type HttpContext, withdrawalOf } from "../context.ts";
@@ -20,15 +21,8 @@ export function callerOf(request: FastifyRequest): string {
   return identity === undefined ? "unknown" : `${identity.role}:${identity.name}`;
 }
 
-/** Types of the platform: orders to nodes. */
-const PLATFORM = "metanode.";
 /** Whoever may send messages may send these; of the second, the rules of the host say what they may do. */
 const FOR_OPERATORS = /^metanode\.(node\.(ping|describe)|host\..+)$/;
-
-/** Whether a message type is an order to a node. */
-export function isOrder(type: string): boolean {
-  return type.startsWith(PLATFORM);
-}
 
 /** Orders that have routes of their own are for admins where they come as messages. @throws {MetanodeError} auth.denied */
 export function mayOrder(type: string, request: FastifyRequest): void {
