@@ -29,6 +29,8 @@ export interface ChildRecord {
 /** The state of a child for people: the record's, or what is seen of its link. */
 export type ChildState = ChildRecord["state"] | "maintenance" | "suspect" | "unreachable";
 
+const DRAIN_RETRY_MS = 200;
+
 /** A child node, as a member: what is sent to it goes over its link. */
 export class Child implements Member {
   record: ChildRecord;
@@ -91,10 +93,14 @@ export class Child implements Member {
     }
   }
 
-  /** Its link. @throws {MetanodeError} node.unreachable */
+  /** Its link. @throws {MetanodeError} node.unreachable, node.maintenance – it is about to be released */
   #live(): NodeLink {
-    if (this.link !== undefined && this.sight !== "unreachable") return this.link;
-    throw this.lostError();
+    if (this.link === undefined || this.sight === "unreachable") throw this.lostError();
+    if (!this.isDraining) return this.link;
+    throw coreError("node.maintenance", `node ${this.record.name} is being let go and takes nothing new`, {
+      retryAfterMs: DRAIN_RETRY_MS,
+      details: { node: this.id, name: this.record.name },
+    });
   }
 
   lostError(): MetanodeError {

@@ -113,8 +113,14 @@ export class NodeLink {
     const look = (): void => {
       const isIdle = this.session.openCalls === 0 && this.session.incomingCalls === 0;
       const isSilent = clock.now() - this.session.heardMs > times.heartbeatMs * SILENT_BEATS;
-      if (isIdle || isSilent || clock.now() >= untilMs) this.session.close();
-      else clock.setTimer(RETIRING_LOOK_MS, look);
+      if (this.session.isClosed) return;
+      if (isIdle || isSilent || clock.now() >= untilMs) {
+        this.session.close();
+        return;
+      }
+      // The pulse knows it no more.
+      if (clock.now() - this.session.heardMs > times.heartbeatMs / 2) this.ping();
+      clock.setTimer(RETIRING_LOOK_MS, look);
     };
     look();
   }

@@ -1,3 +1,4 @@
+import { wait } from "../clock.ts";
 import { coreError, type MetanodeError } from "../errors.ts";
 import { createGroup } from "../member/group.ts";
 import { handlerMember } from "../member/handler.ts";
@@ -34,6 +35,9 @@ export interface RoutesParts {
 
 /** Ids whose paths are remembered. */
 const REMEMBERED = 1_000;
+/** How long a node that is being moved is waited for, and how often it is looked for, in milliseconds. */
+const GAP_MS = 2_000;
+const GAP_LOOK_MS = 25;
 /** Members that may be tried when one turns out to be in maintenance. */
 const ATTEMPTS = 3;
 
@@ -42,6 +46,7 @@ export class Routes implements Forwarder {
   readonly #paths = new Map<string, string>();
   readonly #byType = new Map<string, Member>();
   readonly #search: Member;
+  readonly #searches = new Map<string, Promise<string | undefined>>();
 
   constructor(parts: RoutesParts) {
     this.#parts = parts;
@@ -105,24 +110,48 @@ export class Routes implements Forwarder {
 
   /**
    * Sends a message to a node of which only the id is known: where it was found before, else where a search finds it. From here
-   * on it goes by path, so no node on the way searches again.
+   * on it goes by path, so no node on the way searches again. One that has been here and is on its way is waited for a little.
    */
   async #searched(message: Message, context: CallContext): Promise<unknown> {
     const id = String(message.extensions?.[TARGET] ?? "");
-    const known = this.#paths.get(id);
-    if (known !== undefined) {
-      try {
-        return await this.#sendTo(known, message, context);
-      } catch (error) {
-        if (!isGone(error)) throw error;
-        this.#paths.delete(id);
+    const { clock } = this.#parts.means;
+    const untilMs = Math.min(context.deadlineMs, clock.now() + GAP_MS);
+    let path = this.#paths.get(id);
+    const wasKnown = path !== undefined;
+    while (true) {
+      path ??= await this.#find(id, context);
+      if (path === undefined) {
+        if (!wasKnown || clock.now() >= untilMs) return this.#up(id).call(message, context);
+      } else {
+        try {
+          return await this.#sendTo(path, message, context);
+        } catch (error) {
+          if (!isGone(error, path)) throw error;
+          this.#paths.delete(id);
+          if (clock.now() >= untilMs) throw error;
+          const next = movedTo(error);
+          path = next === path ? undefined : next;
+        }
       }
+      if (path === undefined) await wait(clock, GAP_LOOK_MS);
     }
-    const path = await this.#parts.find(id, context);
-    if (path === undefined) return this.#up(id).call(message, context);
-    if (this.#paths.size >= REMEMBERED) this.#paths.delete(this.#paths.keys().next().value as string);
-    this.#paths.set(id, path);
-    return this.#sendTo(path, message, context);
+  }
+
+  /** The path of a node below; messages that ask at a time share one search. */
+  #find(id: string, context: CallContext): Promise<string | undefined> {
+    let search = this.#searches.get(id);
+    if (search === undefined) {
+      search = this.#parts.find(id, context).then((path) => {
+        if (path === undefined) return path;
+        if (this.#paths.size >= REMEMBERED) this.#paths.delete(this.#paths.keys().next().value as string);
+        this.#paths.set(id, path);
+        return path;
+      });
+      this.#searches.set(id, search);
+      const forget = (): boolean => this.#searches.delete(id);
+      search.then(forget, forget);
+    }
+    return search;
   }
 
   async #sendTo(path: string, message: Message, context: CallContext): Promise<unknown> {
@@ -137,10 +166,16 @@ function isUntouched(error: unknown): boolean {
   return code === "node.maintenance" || code === "node.closed";
 }
 
-/** Whether an error says that nobody is at a path any more. */
-function isGone(error: unknown): boolean {
-  const { code } = error as Partial<MetanodeError>;
-  return code === "tree.moved" || code === "resource.not_found";
+/** Whether an error says that nobody is at a path any more; a handler may say that something is not found, too. */
+function isGone(error: unknown, path: string): boolean {
+  const { code, details } = error as Partial<MetanodeError>;
+  return code === "tree.moved" || (code === "resource.not_found" && details?.target === path);
+}
+
+/** Where a node that has moved on lives, if the error says so. */
+function movedTo(error: unknown): string | undefined {
+  const path = (error as Partial<MetanodeError>).details?.path;
+  return typeof path === "string" ? path : undefined;
 }
 
 function handles(child: Child, type: string, version: string | undefined): boolean {

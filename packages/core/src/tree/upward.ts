@@ -228,11 +228,11 @@ export class Upward {
     this.#link = link;
     link.isEstablished = true;
     this.#decide(link, true);
-    if (previous !== undefined && previous !== link) this.#leave(previous);
     this.ownership.attached();
     this.#lease?.cancel();
     this.#redial.stop();
     this.#move(place);
+    if (previous !== undefined && previous !== link) this.#leave(previous);
   }
 
   /** Ends the link with a manager that is no longer one, or has a newer link; the one that lost the node is told. */

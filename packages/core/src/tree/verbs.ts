@@ -1,4 +1,5 @@
-import { coreError } from "../errors.ts";
+import { wait } from "../clock.ts";
+import { codeOf, coreError } from "../errors.ts";
 import { type Handler, handlerMember } from "../member/handler.ts";
 import { rejectUnknownKeys, textOf } from "../options.ts";
 import type { Registration } from "../router/router.ts";
@@ -7,7 +8,7 @@ import type { Child } from "./child.ts";
 import type { ForAllRequest } from "./for-all.ts";
 import type { MaintenanceRequest } from "./maintenance.ts";
 import { attemptEach, Operations } from "./operations.ts";
-import { cleanPath } from "./path.ts";
+import { childPath, cleanPath } from "./path.ts";
 import type { TokenPurpose } from "./tokens.ts";
 import type { Tree } from "./tree.ts";
 
@@ -94,7 +95,8 @@ export function registerVerbs(tree: Tree): Registration[] {
     const handler: Handler = ({ data, extensions }, context) => {
       const given = (data ?? {}) as T & Common;
       rejectUnknownKeys(type, given, [...keys, "operation", "caller"]);
-      const caller = given.caller ?? (typeof extensions?.caller === "string" ? extensions.caller : undefined);
+      // What a face says of who asks comes before what is in the message itself.
+      const caller = typeof extensions?.caller === "string" ? extensions.caller : given.caller;
       return verb(caller === undefined ? given : { ...given, caller }, context);
     };
     registrations.push(router.register({ type, member: handlerMember("tree", handler), streaming }));
@@ -223,7 +225,6 @@ interface MaintainRequest {
 }
 
 function aboutTheWhole(tree: Tree, operations: Operations, add: Add): void {
-  const { router } = tree.means;
   add<ForAllRequest>(
     TREE.all,
     [
@@ -256,26 +257,40 @@ function aboutTheWhole(tree: Tree, operations: Operations, add: Add): void {
     found[action]();
     return { run, action, tally: found.tally };
   });
-  add<{ node: string; to: string }>(TREE.move, ["node", "to"], ({ node, to, ...rest }) =>
-    operations.run({ ...rest, verb: "move", target: node }, async () => {
-      const { parent, name } = parentOf(cleanPath(textOf("node", node)));
-      const extensions = { [TARGET]: cleanPath(textOf("to", to)) };
-      const ping = (await router.call({ type: TREE.ping, extensions })) as { id: string };
-      const { text: token } = (await router.call({ type: TREE.token, extensions, data: { purpose: "join" } })) as {
-        text: string;
-      };
-      return router.call({
-        type: TREE.transfer,
-        extensions: { [TARGET]: parent },
-        data: { child: name, to: { id: ping.id, token } },
-      });
-    }),
+  add<{ node: string; to: string }>(TREE.move, ["node", "to"], ({ node, to, ...rest }, { deadlineMs }) =>
+    operations.run({ ...rest, verb: "move", target: node }, () =>
+      move(tree, { node: cleanPath(textOf("node", node)), to: cleanPath(textOf("to", to)), deadlineMs }),
+    ),
   );
   add<MaintainRequest>(
     TREE.maintain,
     ["on", "node", "member", "subtree", "host", "reason", "expiresInMs", "waitMs", "force"],
     (request, { deadlineMs, signal }) => maintain(tree, request, { deadlineMs, signal }),
   );
+}
+
+/** How often it is looked whether a node has arrived, in milliseconds. */
+const ARRIVAL_LOOK_MS = 20;
+
+/** Hands a node on from its manager to another of this tree; ends when it can be reached there. */
+async function move(tree: Tree, { node, to, deadlineMs }: { node: string; to: string; deadlineMs: number }): Promise<unknown> {
+  const { router, clock } = tree.means;
+  const { parent, name } = parentOf(node);
+  const at = (target: string): { extensions: Record<string, string> } => ({ extensions: { [TARGET]: target } });
+  const { id } = (await router.call({ type: TREE.ping, ...at(to) })) as { id: string };
+  const { text: token } = (await router.call({ type: TREE.token, ...at(to), data: { purpose: "join" } })) as { text: string };
+  const moved = await router.call({ type: TREE.transfer, ...at(parent), data: { child: name, to: { id, token } } });
+  // The old manager has let go; the new one may not have heard the answer yet.
+  while (clock.now() < deadlineMs) {
+    try {
+      await router.call({ type: TREE.ping, ...at(childPath(to, name)) });
+      return moved;
+    } catch (error) {
+      if (codeOf(error) !== "resource.not_found") throw error;
+      await wait(clock, ARRIVAL_LOOK_MS);
+    }
+  }
+  return moved;
 }
 
 /** Runs a for-all and writes down who asked for it and what it came to. */

@@ -37,6 +37,8 @@ export interface VisitAsk {
   readonly only?: readonly NodePath[] | undefined;
   /** Name of the reduction that each level makes; absent where every result travels to the top. */
   readonly reduce?: string | undefined;
+  /** Where the node stands, as its manager says; the top of the visit knows it itself. */
+  readonly path?: NodePath | undefined;
   readonly caller?: string | undefined;
   readonly traceparent?: string | undefined;
 }
@@ -82,7 +84,9 @@ export class Visitor {
   }
 
   async #level(ask: VisitAsk, context: CallContext, emit: (frames: readonly VisitFrame[]) => void): Promise<void> {
-    const card = this.#parts.card();
+    const own = this.#parts.card();
+    // The manager knows better where this node stands: in a tree that changes, its word may not have come yet.
+    const card = ask.path === undefined ? own : { ...own, path: ask.path };
     const selector = parseSelector(ask.where);
     const skipped = ask.skipSelf ? "not_asked" : skipReason(ask, selector, card);
     const { id, path } = card;
@@ -91,12 +95,15 @@ export class Visitor {
     const named = children.map(({ record }) => ({ id: record.id, name: record.name }));
     emit([{ kind: "accept", id, path, ...(skipped ? { skipped } : {}), children: named }]);
     const works = children.map((child) => this.#below(child, { ask, context, path }, emit));
-    if (skipped === undefined && !ask.dryRun) works.push(this.#self(ask, context, emit));
+    if (skipped === undefined && !ask.dryRun) works.push(this.#self(card, { ask, context }, emit));
     await Promise.all(works);
   }
 
-  async #self(ask: VisitAsk, context: CallContext, emit: (frames: readonly VisitFrame[]) => void): Promise<void> {
-    const { id, path } = this.#parts.card();
+  async #self(
+    { id, path }: NodeCard,
+    { ask, context }: { ask: VisitAsk; context: CallContext },
+    emit: (frames: readonly VisitFrame[]) => void,
+  ): Promise<void> {
     const startMs = this.#parts.now();
     try {
       const value = await this.#once(ask, context);
@@ -134,7 +141,7 @@ export class Visitor {
     child.onLost.add(onLost);
     try {
       const signal = context.signal === undefined ? gone.signal : AbortSignal.any([context.signal, gone.signal]);
-      const below: VisitAsk = { ...ask, depth: ask.depth - 1, skipSelf: false };
+      const below: VisitAsk = { ...ask, path: childPath(path, child.record.name), depth: ask.depth - 1, skipSelf: false };
       for await (const frames of link.stream(STEP.visit, below, { deadlineMs, signal })) emit(frames as VisitFrame[]);
     } catch (error) {
       const why = gone.signal.aborted ? gone.signal.reason : error;

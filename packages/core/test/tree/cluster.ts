@@ -1,0 +1,191 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { fromWire, type WireError } from "../../src/errors.ts";
+import type { MessageInit } from "../../src/message/message.ts";
+import type { CallOptions } from "../../src/router/router.ts";
+import {
+  type ForAllEvent,
+  type ForAllRequest,
+  type ForAllResult,
+  type NodeDescription,
+  TREE,
+  type TreeModuleOptions,
+} from "../../src/tree/index.ts";
+
+/** A node to be started; with a folder it can be started again as itself. */
+export interface NodeSpec extends Omit<TreeModuleOptions, "facts" | "hooks" | "transport"> {
+  readonly name: string;
+  /** Types that it handles besides the usual ones. */
+  readonly types?: readonly string[];
+  readonly folder?: string;
+}
+
+export interface Order {
+  readonly id: number;
+  readonly verb: string;
+  readonly name?: string;
+  readonly args?: readonly unknown[];
+}
+
+const PROGRAM = fileURLToPath(new URL("./host-program.ts", import.meta.url));
+
+/** What a load came to. */
+export interface LoadResult {
+  readonly answered: Readonly<Record<string, number>>;
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+/** An operating system process that hosts nodes. */
+export class HostProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #open = new Map<number, PromiseWithResolvers<unknown>>();
+  #next = 1;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.on("message", ({ id, value, error }: { id: number; value?: unknown; error?: WireError }) => {
+      const waiting = this.#open.get(id);
+      this.#open.delete(id);
+      if (error === undefined) waiting?.resolve(value);
+      else waiting?.reject(fromWire(error));
+    });
+    child.once("exit", () => {
+      for (const { reject } of this.#open.values()) reject(new Error("the process is gone"));
+    });
+  }
+
+  static async start(): Promise<HostProcess> {
+    const child = fork(PROGRAM, { stdio: ["ignore", "inherit", "inherit", "ipc"], serialization: "advanced" });
+    await once(child, "message");
+    return new HostProcess(child);
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  ask<T>(verb: string, name?: string, ...args: readonly unknown[]): Promise<T> {
+    const id = this.#next++;
+    const answer = Promise.withResolvers<unknown>();
+    this.#open.set(id, answer);
+    this.#child.send({ id, verb, name, args });
+    return answer.promise as Promise<T>;
+  }
+
+  async node(spec: NodeSpec): Promise<RemoteNode> {
+    const { id, address } = await this.ask<{ id: string; address: string }>("start", undefined, spec);
+    return new RemoteNode(this, spec.name, { id, address });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Kills it at once, as a machine that loses its power. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await gone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
+
+/** A node in another process. */
+export class RemoteNode {
+  readonly host: HostProcess;
+  readonly name: string;
+  readonly id: string;
+  readonly address: string;
+
+  constructor(host: HostProcess, name: string, { id, address }: { id: string; address: string }) {
+    this.host = host;
+    this.name = name;
+    this.id = id;
+    this.address = address;
+  }
+
+  call<T = unknown>(init: MessageInit, options?: CallOptions): Promise<T> {
+    return this.host.ask<T>("call", this.name, init, options);
+  }
+
+  /** Sends a message to another node of the tree. */
+  send<T = unknown>(target: string, type: string, data?: unknown): Promise<T> {
+    return this.call<T>({ type, extensions: { target }, ...(data === undefined ? {} : { data }) });
+  }
+
+  async adopt(other: RemoteNode, options: object = {}): Promise<{ path: string; epoch: number }> {
+    const token = await other.host.ask<string>("token", other.name, "adopt");
+    return this.call({ type: TREE.adopt, data: { token, ...options } });
+  }
+
+  async enlist(manager: RemoteNode): Promise<void> {
+    await this.host.ask("join", this.name, await manager.host.ask<string>("token", manager.name, "join"));
+  }
+
+  release(child: string, options: object = {}): Promise<{ unfinished: number }> {
+    return this.call({ type: TREE.release, data: { child, ...options } }, { timeoutMs: 60_000 });
+  }
+
+  events(request: ForAllRequest): Promise<ForAllEvent[]> {
+    return this.host.ask("stream", this.name, { type: TREE.all, data: request }, { timeoutMs: 60_000 });
+  }
+
+  async all(request: ForAllRequest): Promise<ForAllResult> {
+    return (await this.events(request)).at(-1) as unknown as ForAllResult;
+  }
+
+  describe(): Promise<NodeDescription> {
+    return this.host.ask("describe", this.name);
+  }
+
+  /** How often it has handled each type. */
+  seen(): Promise<Record<string, number>> {
+    return this.host.ask("seen", this.name);
+  }
+
+  /** Sends a message so many times a second until {@link unload}. */
+  load(init: MessageInit, perSecond: number): Promise<void> {
+    return this.host.ask("load", this.name, init, { perSecond });
+  }
+
+  unload(): Promise<LoadResult> {
+    return this.host.ask("unload", this.name);
+  }
+
+  close(): Promise<void> {
+    return this.host.ask("close", this.name);
+  }
+}
+
+/** Adopts a balanced tree of `fanOut ** depth` leaves below a node; the nodes come from the hosts in turn. */
+export async function grow(
+  root: RemoteNode,
+  hosts: readonly HostProcess[],
+  { fanOut, depth, spec = {} }: { fanOut: number; depth: number; spec?: Partial<NodeSpec> },
+): Promise<RemoteNode[]> {
+  const all: RemoteNode[] = [];
+  let level = [root];
+  for (let d = 0; d < depth; d++) {
+    const next: Promise<RemoteNode>[] = [];
+    for (const parent of level) {
+      for (let n = 0; n < fanOut; n++) {
+        const host = hosts[(all.length + next.length) % hosts.length] as HostProcess;
+        next.push(
+          (async () => {
+            const child = await host.node({ name: `${parent.name === root.name ? "n" : parent.name}-${n}`, ...spec });
+            await parent.adopt(child);
+            return child;
+          })(),
+        );
+      }
+    }
+    level = await Promise.all(next);
+    all.push(...level);
+  }
+  return all;
+}
