@@ -51,6 +51,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     processor: ["errors", "clock", "options", "message", "member", "link", "router", "log"],
     node: ["errors", "clock", "options", "message", "member", "link", "router", "log", "processor"],
     tree: ["errors", "clock", "options", "message", "member", "link", "router", "node"],
+    host: ["errors", "clock", "options", "message", "member", "router", "node"],
   },
   "packages/actors": {
     errors: [],

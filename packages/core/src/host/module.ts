@@ -1,0 +1,162 @@
+import { existsSync } from "node:fs";
+import { wait } from "../clock.ts";
+import { coreError } from "../errors.ts";
+import { handlerMember } from "../member/handler.ts";
+import type { CallContext } from "../message/context.ts";
+import type { Message } from "../message/message.ts";
+import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
+import type { Registration } from "../router/router.ts";
+import { exec } from "./exec.ts";
+import { type HostFacts, readFacts } from "./facts.ts";
+import { Gate } from "./gate.ts";
+import { type HostLabels, LabelStore } from "./labels.ts";
+import { type HostControlOptions, type ResolvedHostControl, resolveHostControl } from "./options.ts";
+import type { ProcessGroup } from "./process-group.ts";
+import { Pushes } from "./push.ts";
+import { HOST_VERBS } from "./rules.ts";
+import { DESCRIPTIONS, INPUT_SCHEMAS, STREAMING } from "./schemas.ts";
+import { Systemd } from "./systemd.ts";
+import { Units } from "./units.ts";
+import { handlersOf } from "./verbs.ts";
+
+/** The module that lets others manage the host of the node, as far as its rules allow. */
+export interface HostModule extends NodeModule {
+  /** Lives from the start of the node to its stop, like all below. @throws {MetanodeError} node.closed – outside of that */
+  labels(): HostLabels;
+  /** Calls back after every edit of the labels, until the returned function is called. It must not throw. */
+  onChange(listener: (labels: HostLabels) => void): () => void;
+  /** What `metanode.host.facts` answers. */
+  facts(): Promise<HostFacts>;
+}
+
+/** What lives from start to stop. */
+interface Running {
+  readonly node: ModuleHost;
+  readonly labels: LabelStore;
+  readonly units: Units;
+  /** Programs under way. */
+  readonly groups: Set<ProcessGroup>;
+  /** Ends whoever follows a log. */
+  readonly closing: AbortController;
+  readonly routes: readonly Registration[];
+}
+
+class HostControl implements HostModule {
+  readonly name = "host";
+  readonly #options: ResolvedHostControl;
+  #running: Running | undefined;
+
+  constructor(options: HostControlOptions) {
+    this.#options = resolveHostControl(options);
+  }
+
+  labels(): HostLabels {
+    return this.#alive().labels.current;
+  }
+
+  onChange(listener: (labels: HostLabels) => void): () => void {
+    return this.#alive().labels.onChange(listener);
+  }
+
+  facts(): Promise<HostFacts> {
+    const { node, labels } = this.#alive();
+    const { labels: all, revision } = labels.current;
+    return readFacts({ folder: node.folder, processes: this.#options.processes, labels: all, labelsRevision: revision });
+  }
+
+  async start(node: ModuleHost): Promise<void> {
+    const { clock, logger, journal } = node;
+    const groups = new Set<ProcessGroup>();
+    const means = {
+      clock,
+      onEvent: (unit: string, event: "started" | "stopped" | "crashed") => {
+        logger[event === "crashed" ? "warn" : "info"]({ unit }, `unit ${unit} ${event}`);
+        journal.add({ kind: "processor", what: unit, type: event });
+      },
+    };
+    const systemd = existsSync(this.#options.systemdFolder) ? new Systemd(clock, groups) : undefined;
+    const units = new Units(this.#options.units, means, systemd);
+    const labels = new LabelStore(node.folder);
+    const closing = new AbortController();
+    const handlers = handlersOf({
+      gate: new Gate({ rules: this.#options.rules, clock, logger, audit: this.#options.audit }),
+      clock,
+      facts: () => this.facts(),
+      labels,
+      units,
+      pushes: new Pushes(),
+      exec: (input, target, context) => exec(input, target, { context, clock, groups }),
+      closing: closing.signal,
+    });
+    const routes = HOST_VERBS.map((verb) =>
+      node.router.register({
+        type: `metanode.host.${verb}`,
+        member: handlerMember("host", (message: Message, context: CallContext) => handlers[verb](message, context)),
+        inputSchema: INPUT_SCHEMAS[verb],
+        description: DESCRIPTIONS[verb],
+        streaming: STREAMING.has(verb),
+      }),
+    );
+    this.#running = { node, labels, units, groups, closing, routes };
+    await units.startAll();
+  }
+
+  health(): ModuleHealth {
+    const reasons = (this.#running?.units.statuses() ?? [])
+      .filter(({ state }) => state === "failed" || state === "backoff")
+      .map(
+        ({ unit, state, exit, problem }) => `unit ${unit}: ${state}, ${problem ?? `it ended with ${exit?.code ?? exit?.signal}`}`,
+      );
+    return { status: reasons.length === 0 ? "ok" : "degraded", reasons };
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    const { routes, closing, groups, units, node } = running;
+    for (const route of routes) route.remove();
+    closing.abort(coreError("node.closed", `node ${node.node} is stopping`));
+    const work = Promise.all([units.stopAll(), ...[...groups].map(({ gone }) => gone)]);
+    const over = new AbortController();
+    await Promise.race([work, wait(node.clock, graceMs, over.signal).catch(() => undefined)]);
+    over.abort();
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    const { routes, closing, groups, units } = running;
+    for (const route of routes) route.remove();
+    closing.abort(coreError("node.closed", "the node is stopping"));
+    const ending = [...groups];
+    for (const group of ending) group.kill();
+    await Promise.all([units.killAll(), ...ending.map(({ gone }) => gone)]);
+  }
+
+  #alive(): Running {
+    if (this.#running === undefined) throw coreError("node.closed", "the host control of this node is not running");
+    return this.#running;
+  }
+}
+
+/**
+ * Management of the host as messages `metanode.host.<verb>`: facts, exec, push, pull, unit, log, labels. A node without the
+ * module has no such types. What no rule allows is denied with `auth.denied`, and every attempt is written down.
+ *
+ * Who asks is the extension attribute `caller` of the message (`role:admin`, or the path of a node), `local` without one. It
+ * is believed: every face that takes messages from outside must set it itself, whatever the sender states.
+ *
+ * ```ts
+ * hostControl({
+ *   rules: [
+ *     { verbs: ["exec"], paths: ["uptime", "/opt/shop/bin/*"], callers: ["role:operator", "role:admin"] },
+ *     { verbs: ["pull", "log"], paths: ["/var/log/**"], callers: ["role:*"] },
+ *   ],
+ * })
+ * ```
+ * @throws {MetanodeError} config.invalid – with the path of what is wrong
+ */
+export function hostControl(options: HostControlOptions = {}): HostModule {
+  return new HostControl(options);
+}
