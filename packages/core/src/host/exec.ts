@@ -43,56 +43,86 @@ export interface ExecEnd {
 
 const DEFAULT_GRACE_MS = 2_000;
 
-/**
- * Variables by which a program loads code, or finds other programs. A caller that may run only some programs must not make
- * others of them.
- */
-const LOADERS =
-  /^(?:LD_|DYLD_|GCONV_PATH$|GLIBC_|PATH$|IFS$|ENV$|BASH_|SHELLOPTS$|PS4$|NODE_|PYTHON|PERL|RUBY|JAVA_|_JAVA_|JDK_|CLASSPATH$|GIT_|EDITOR$|PAGER$|VISUAL$)/i;
+/** The programs that run at a time. */
+export class Runs {
+  readonly groups = new Set<ProcessGroup>();
+  readonly #max: number;
+  #count = 0;
 
-/** Groups under way, for the end of the module. */
-export type Groups = Set<ProcessGroup>;
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Takes a place, also for what is yet to be started; the returned function gives it back. @throws {MetanodeError} call.resource_exhausted */
+  enter(): () => void {
+    if (this.#count >= this.#max) {
+      throw coreError(
+        "call.resource_exhausted",
+        `${this.#max} programs run on this host already, the limit of its host control; try again later`,
+      );
+    }
+    this.#count++;
+    return () => {
+      this.#count--;
+    };
+  }
+}
 
 /** What a run of a program stands on. */
 export interface ExecMeans {
   readonly clock: Clock;
-  readonly groups: Groups;
+  readonly runs: Runs;
+  readonly context: CallContext;
+  /** Aborted when the node drops what it has. */
+  readonly stopping: AbortSignal;
 }
 
-/** Runs a program that the rules have let through. @throws {MetanodeError} resource.not_found, processor.start, call.unsupported */
-export async function* exec(
-  input: ExecInput,
-  target: ProgramTarget,
-  { context, clock, groups }: ExecMeans & { readonly context: CallContext },
-): AsyncGenerator<ExecItem> {
-  const { argv, cwd = process.cwd(), env, stdin, graceMs = DEFAULT_GRACE_MS } = input;
-  if (target.file === undefined) {
+/**
+ * Runs a program that the rules have let through.
+ * @throws {MetanodeError} resource.not_found, processor.start, call.unsupported – limits, call.resource_exhausted
+ */
+export async function* exec(input: ExecInput, target: ProgramTarget, means: ExecMeans): AsyncGenerator<ExecItem> {
+  const beganMs = means.clock.now();
+  const group = await start(input, target, means);
+  yield* outputOf(group, input, { ...means, beganMs });
+}
+
+async function start(input: ExecInput, { file }: ProgramTarget, { clock, runs }: ExecMeans): Promise<ProcessGroup> {
+  const { argv, cwd = process.cwd(), env, limits, stdin, stdinEncoding = "utf8", graceMs = DEFAULT_GRACE_MS } = input;
+  if (file === undefined) {
     throw coreError(
       "resource.not_found",
       `there is no program ${argv[0]} that the node may run; check the path, or the node's PATH`,
     );
   }
   if (!(await isFolder(cwd))) throw coreError("resource.not_found", `the working folder ${cwd} is not there`);
-  const beganMs = clock.now();
-  const group = await launch({
-    file: target.file,
-    args: argv.slice(1),
-    cwd,
-    env: environmentOf(env),
-    limits: input.limits,
-    stdin: stdin === undefined ? undefined : Buffer.from(stdin, input.stdinEncoding ?? "utf8"),
-    graceMs,
-    clock,
-  });
-  yield* outputOf(group, input, { context, clock, groups, beganMs });
+  const leave = runs.enter();
+  try {
+    const group = await launch({
+      file,
+      args: argv.slice(1),
+      cwd,
+      env: environmentOf(env),
+      limits,
+      stdin: stdin === undefined ? undefined : Buffer.from(stdin, stdinEncoding),
+      graceMs,
+      clock,
+    });
+    // The place is taken until nobody of the group lives, whoever leaves before.
+    void group.gone.then(leave);
+    return group;
+  } catch (error) {
+    leave();
+    throw error;
+  }
 }
 
 async function* outputOf(
   group: ProcessGroup,
   { encoding, timeoutMs }: ExecInput,
-  { context, clock, groups, beganMs }: ExecMeans & { readonly context: CallContext; readonly beganMs: number },
+  { context, clock, runs, stopping, beganMs }: ExecMeans & { readonly beganMs: number },
 ): AsyncGenerator<ExecItem> {
-  groups.add(group);
+  runs.groups.add(group);
   const outflow = new Outflow(encoding);
   outflow.add("stdout", group.stdout);
   outflow.add("stderr", group.stderr);
@@ -116,10 +146,14 @@ async function* outputOf(
     endedMs = clock.now();
   });
   void group.gone.then(() => {
-    groups.delete(group);
+    runs.groups.delete(group);
     outflow.end();
   });
   const leave = onceOver(context, clock, drop);
+  // Also where nobody reads: the pipes must be empty before the group can be gone.
+  const stop = (): void => drop(stopping.reason);
+  stopping.addEventListener("abort", stop);
+  if (stopping.aborted) stop();
   try {
     yield* outflow.read();
     const { code, signal } = await group.gone;
@@ -127,20 +161,10 @@ async function* outputOf(
     yield { exit: { code, signal, timedOut, durationMs: endedMs - beganMs } };
   } finally {
     leave();
+    stopping.removeEventListener("abort", stop);
     timer?.cancel();
     drop();
   }
-}
-
-/** @throws {MetanodeError} auth.denied – a variable that would run something else than what was asked for */
-export function refuseLoaders(env: ExecInput["env"] = {}): void {
-  const name = Object.keys(env).find((one) => LOADERS.test(one));
-  if (name === undefined) return;
-  throw coreError(
-    "auth.denied",
-    `the variable ${name} can make another program of the one that is allowed; leave it out, or allow exec by a rule without paths`,
-    { details: { variable: name } },
-  );
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -32,8 +32,8 @@ export interface Request<T extends Target | undefined> {
   /** For people, and without secrets. */
   readonly shown: string;
   readonly target: () => Promise<T> | T;
-  /** Refuses what the deciding rule does not cover; `named` tells that it names what it allows. */
-  readonly refuse?: (named: boolean) => void;
+  /** Names of variables that go along. */
+  readonly carries?: readonly string[];
 }
 
 export interface GateOptions {
@@ -96,9 +96,9 @@ class Attempt<T extends Target | undefined> {
   }
 
   async admit(): Promise<T> {
-    const { verb, shown } = this.#request;
+    const { verb, shown, carries = [] } = this.#request;
     const target = await this.#request.target();
-    const { allowed, named } = this.#options.rules.decide(verb, this.#caller, target);
+    const { allowed, mayCarry } = this.#options.rules.decide(verb, this.#caller, target);
     if (!allowed) {
       throw coreError(
         "auth.denied",
@@ -106,7 +106,14 @@ class Attempt<T extends Target | undefined> {
         { details: { verb, caller: this.#caller } },
       );
     }
-    this.#request.refuse?.(named);
+    const variable = carries.find((name) => !mayCarry(name));
+    if (variable !== undefined) {
+      throw coreError(
+        "auth.denied",
+        `${this.#caller} may ${verb} ${shown} on this host, but not with the variable ${variable}; the \`env\` of the rule must allow it`,
+        { details: { verb, caller: this.#caller, variable } },
+      );
+    }
     this.#allowed = true;
     return target;
   }

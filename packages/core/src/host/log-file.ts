@@ -45,8 +45,13 @@ export async function* fileLog(what: FileLog): AsyncGenerator<LogItem> {
     if (!(await reader.hasSuccessor())) continue;
     yield* reader.rest();
     yield* reader.unfinished();
-    await reader.open();
+    await reader.open().catch(unlessGone);
   }
+}
+
+/** A successor that has gone again at once has one of its own. */
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
 }
 
 class Reader implements AsyncDisposable {

@@ -6,12 +6,11 @@ import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import type { Registration } from "../router/router.ts";
-import { exec } from "./exec.ts";
+import { exec, Runs } from "./exec.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { Gate } from "./gate.ts";
 import { type HostLabels, LabelStore } from "./labels.ts";
 import { type HostControlOptions, type ResolvedHostControl, resolveHostControl } from "./options.ts";
-import type { ProcessGroup } from "./process-group.ts";
 import { Pushes } from "./push.ts";
 import { HOST_VERBS } from "./rules.ts";
 import { DESCRIPTIONS, INPUT_SCHEMAS, STREAMING } from "./schemas.ts";
@@ -34,10 +33,11 @@ interface Running {
   readonly node: ModuleHost;
   readonly labels: LabelStore;
   readonly units: Units;
-  /** Programs under way. */
-  readonly groups: Set<ProcessGroup>;
+  readonly runs: Runs;
   /** Ends whoever follows a log. */
   readonly closing: AbortController;
+  /** Ends every program. */
+  readonly stopping: AbortController;
   readonly routes: readonly Registration[];
 }
 
@@ -66,7 +66,7 @@ class HostControl implements HostModule {
 
   async start(node: ModuleHost): Promise<void> {
     const { clock, logger, journal } = node;
-    const groups = new Set<ProcessGroup>();
+    const runs = new Runs(this.#options.maxPrograms);
     const means = {
       clock,
       onEvent: (unit: string, event: "started" | "stopped" | "crashed") => {
@@ -74,10 +74,10 @@ class HostControl implements HostModule {
         journal.add({ kind: "processor", what: unit, type: event });
       },
     };
-    const systemd = existsSync(this.#options.systemdFolder) ? new Systemd(clock, groups) : undefined;
+    const systemd = existsSync(this.#options.systemdFolder) ? new Systemd(clock, runs.groups) : undefined;
     const units = new Units(this.#options.units, means, systemd);
     const labels = new LabelStore(node.folder);
-    const closing = new AbortController();
+    const [closing, stopping] = [new AbortController(), new AbortController()];
     const handlers = handlersOf({
       gate: new Gate({ rules: this.#options.rules, clock, logger, audit: this.#options.audit }),
       clock,
@@ -85,7 +85,7 @@ class HostControl implements HostModule {
       labels,
       units,
       pushes: new Pushes(),
-      exec: (input, target, context) => exec(input, target, { context, clock, groups }),
+      exec: (input, target, context) => exec(input, target, { context, clock, runs, stopping: stopping.signal }),
       closing: closing.signal,
     });
     const routes = HOST_VERBS.map((verb) =>
@@ -97,7 +97,7 @@ class HostControl implements HostModule {
         streaming: STREAMING.has(verb),
       }),
     );
-    this.#running = { node, labels, units, groups, closing, routes };
+    this.#running = { node, labels, units, runs, closing, stopping, routes };
     await units.startAll();
   }
 
@@ -113,10 +113,10 @@ class HostControl implements HostModule {
   async drain(graceMs: number): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    const { routes, closing, groups, units, node } = running;
+    const { routes, closing, runs, units, node } = running;
     for (const route of routes) route.remove();
     closing.abort(coreError("node.closed", `node ${node.node} is stopping`));
-    const work = Promise.all([units.stopAll(), ...[...groups].map(({ gone }) => gone)]);
+    const work = Promise.all([units.stopAll(), ...[...runs.groups].map(({ gone }) => gone)]);
     const over = new AbortController();
     await Promise.race([work, wait(node.clock, graceMs, over.signal).catch(() => undefined)]);
     over.abort();
@@ -126,10 +126,12 @@ class HostControl implements HostModule {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
-    const { routes, closing, groups, units } = running;
+    const { routes, closing, stopping, runs, units } = running;
     for (const route of routes) route.remove();
-    closing.abort(coreError("node.closed", "the node is stopping"));
-    const ending = [...groups];
+    const reason = coreError("node.closed", "the node has stopped, and what it ran with it");
+    closing.abort(reason);
+    const ending = [...runs.groups];
+    stopping.abort(reason);
     for (const group of ending) group.kill();
     await Promise.all([units.killAll(), ...ending.map(({ gone }) => gone)]);
   }
@@ -145,12 +147,13 @@ class HostControl implements HostModule {
  * module has no such types. What no rule allows is denied with `auth.denied`, and every attempt is written down.
  *
  * Who asks is the extension attribute `caller` of the message (`role:admin`, or the path of a node), `local` without one. It
- * is believed: every face that takes messages from outside must set it itself, whatever the sender states.
+ * is believed: every face that takes messages from outside must set it itself, whatever the sender states. A program that is
+ * allowed is allowed with all its arguments.
  *
  * ```ts
  * hostControl({
  *   rules: [
- *     { verbs: ["exec"], paths: ["uptime", "/opt/shop/bin/*"], callers: ["role:operator", "role:admin"] },
+ *     { verbs: ["exec"], paths: ["uptime", "/opt/shop/bin/*"], env: ["SHOP_*"], callers: ["role:{operator,admin}"] },
  *     { verbs: ["pull", "log"], paths: ["/var/log/**"], callers: ["role:*"] },
  *   ],
  * })

@@ -28,6 +28,8 @@ export interface HostControlOptions {
   /** Names of programs whose processes are among the facts. */
   readonly processes?: readonly string[];
   readonly units?: readonly HostUnit[];
+  /** Programs that exec runs at a time; one more is refused with `call.resource_exhausted`. @default 64 */
+  readonly maxPrograms?: number;
   /** The folder that is there where systemd runs. @default "/run/systemd/system" */
   readonly systemdFolder?: string;
 }
@@ -38,13 +40,14 @@ export interface ResolvedHostControl {
   readonly audit: ((attempt: HostAttempt) => void) | undefined;
   readonly processes: readonly string[];
   readonly units: readonly Required<HostUnit>[];
+  readonly maxPrograms: number;
   readonly systemdFolder: string;
 }
 
 /** There where systemd runs. @source sd_booted(3) */
 const SYSTEMD_FOLDER = "/run/systemd/system";
 
-const KEYS = ["rules", "audit", "processes", "units", "systemdFolder"];
+const KEYS = ["rules", "audit", "processes", "units", "maxPrograms", "systemdFolder"];
 
 /** What a name of a unit is made of, of ours and of systemd's. */
 export const UNIT_NAME = "^[A-Za-z0-9:_.@\\\\][A-Za-z0-9:_.@\\\\-]{0,254}$";
@@ -52,7 +55,7 @@ export const UNIT_NAME = "^[A-Za-z0-9:_.@\\\\][A-Za-z0-9:_.@\\\\-]{0,254}$";
 /** @throws {MetanodeError} config.invalid – with the path of what is wrong */
 export function resolveHostControl(given: HostControlOptions): ResolvedHostControl {
   rejectUnknownKeys("", given, KEYS);
-  const { rules = [], audit, processes = [], units = [], systemdFolder = SYSTEMD_FOLDER } = given;
+  const { rules = [], audit, processes = [], units = [], maxPrograms = 64, systemdFolder = SYSTEMD_FOLDER } = given;
   if (audit !== undefined && typeof audit !== "function") throw wrong("audit", "a function");
   const resolved = listOf("units", units).map((unit, index) => resolveUnit(unit, `units[${index}]`));
   const names = resolved.map(({ name }) => name);
@@ -63,6 +66,7 @@ export function resolveHostControl(given: HostControlOptions): ResolvedHostContr
     audit,
     processes: listOf("processes", processes).map((name, index) => textOf(`processes[${index}]`, name)),
     units: resolved,
+    maxPrograms: intWithin("maxPrograms", maxPrograms, 1),
     systemdFolder: textOf("systemdFolder", systemdFolder),
   });
 }

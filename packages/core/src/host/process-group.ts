@@ -145,6 +145,7 @@ export async function launch(what: Launch): Promise<ProcessGroup> {
     detached: true,
     stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  child.on("error", () => undefined); // told of below
   if (child.pid === undefined) {
     const cause = await new Promise<Error>((resolve) => child.once("error", resolve));
     // Not as the cause: Node's error holds all the arguments.

@@ -27,6 +27,11 @@ export interface HostRule {
   readonly paths?: readonly string[];
   /** Globs over the caller: `role:admin`, `/root/eu/*`; `*` stays within one segment of a path. @default anybody */
   readonly callers?: readonly string[];
+  /**
+   * Globs of the variables that the caller may set for a program: many a variable makes another program of the one that is
+   * allowed. @default none where `paths` names programs, else any
+   */
+  readonly env?: readonly string[];
   /** @default "allow" */
   readonly effect?: "allow" | "deny";
 }
@@ -39,16 +44,20 @@ export interface Target {
   readonly names: readonly string[];
 }
 
-/** What the rules say; `named` tells that the deciding rule names what it allows. */
+/** What the rules say. */
 export interface Decision {
   readonly allowed: boolean;
-  readonly named: boolean;
+  /** Whether the caller may set a variable of that name for a program. */
+  readonly mayCarry: Glob;
 }
+
+const anything: Glob = () => true;
 
 interface CompiledRule {
   readonly verbs: ReadonlySet<HostVerb>;
   readonly callers: readonly Glob[] | undefined;
   readonly isAllowing: boolean;
+  readonly mayCarry: Glob;
   /** Undefined where the rule is about anything. */
   readonly paths: readonly Glob[] | undefined;
 }
@@ -67,9 +76,9 @@ export class Rules {
       if (!rule.verbs.has(verb)) continue;
       if (rule.callers !== undefined && !rule.callers.some((fits) => fits(caller))) continue;
       if (rule.paths !== undefined && !isAbout(rule.paths, rule.isAllowing ? target?.places : target?.names)) continue;
-      return { allowed: rule.isAllowing, named: rule.paths !== undefined };
+      return { allowed: rule.isAllowing, mayCarry: rule.mayCarry };
     }
-    return { allowed: verb === "facts", named: false };
+    return { allowed: verb === "facts", mayCarry: anything };
   }
 }
 
@@ -78,16 +87,20 @@ function isAbout(globs: readonly Glob[], texts: readonly string[] = []): boolean
 }
 
 function compileRule(rule: HostRule, path: string): CompiledRule {
-  rejectUnknownKeys(path, rule, ["verbs", "paths", "callers", "effect"]);
-  const { verbs, paths, callers, effect = "allow" } = rule;
+  rejectUnknownKeys(path, rule, ["verbs", "paths", "callers", "env", "effect"]);
+  const { verbs, paths, callers, env, effect = "allow" } = rule;
   const unknown = Array.isArray(verbs) ? verbs.find((verb) => !HOST_VERBS.includes(verb)) : verbs;
   if (!Array.isArray(verbs) || unknown !== undefined) throw wrong(`${path}.verbs`, unknown, `a list of ${HOST_VERBS.join(", ")}`);
   if (effect !== "allow" && effect !== "deny") throw wrong(`${path}.effect`, effect, "allow or deny");
   const isAllowing = effect === "allow";
+  const names = globsOf(env ?? (paths === undefined ? undefined : []), `${path}.env`)?.map((glob) =>
+    compileGlob(glob, `${path}.env`),
+  );
   return {
     verbs: new Set(verbs),
     callers: globsOf(callers, `${path}.callers`)?.map((glob) => compileGlob(glob, `${path}.callers`)),
     isAllowing,
+    mayCarry: names === undefined ? anything : (name) => names.some((fits) => fits(name)),
     paths: globsOf(paths, `${path}.paths`)?.flatMap((glob) => {
       const onDisk = compileGlob(resolvedGlob(glob), `${path}.paths`);
       return isAllowing ? [onDisk] : [onDisk, compileGlob(glob, `${path}.paths`)];

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
-import { type ExecInput, type ExecItem, refuseLoaders } from "./exec.ts";
+import type { ExecInput, ExecItem } from "./exec.ts";
 import type { HostFacts } from "./facts.ts";
 import type { Gate } from "./gate.ts";
 import type { HostLabels, LabelStore, LabelsInput } from "./labels.ts";
@@ -58,12 +58,9 @@ export function handlersOf(means: VerbMeans): Readonly<Record<HostVerb, VerbHand
       const input = message.data as ExecInput;
       const { argv, cwd = process.cwd(), env } = input;
       const target = (): Promise<ProgramTarget> => programOf(argv[0] as string, cwd);
-      // A rule that names programs means these and no others.
-      const refuse = (named: boolean): void => {
-        if (named) refuseLoaders(env);
-      };
-      return gate.stream({ verb: "exec", message, context, shown: showCommand(argv), target, refuse }, (program) =>
-        means.exec(input, program, context),
+      return gate.stream(
+        { verb: "exec", message, context, shown: showCommand(argv), target, carries: Object.keys(env ?? {}) },
+        (program) => means.exec(input, program, context),
       );
     },
     push: (message, context): Promise<PushAnswer> => {

@@ -217,9 +217,52 @@ describe("M-64: a program is ended", () => {
         if (!("exit" in item)) pids.push(JSON.parse(item.data) as number[]);
     })();
     await until("the program runs", () => pids.length === 1);
+    const ended = errorOf(reading);
     await host.node.close();
-    await reading;
+    expect(await ended).toMatchObject({ code: "node.closed" });
     await allGone(pids[0] as number[]);
+  });
+
+  test("M-64: the end of the node does not wait for a reader who has stopped reading", async () => {
+    const host = await openHostNode();
+    const items = host.stream("exec", { argv: ["yes"] })[Symbol.asyncIterator]();
+    await items.next();
+    await host.node.close();
+    expect(
+      await errorOf(
+        (async () => {
+          while (!(await items.next()).done);
+        })(),
+      ),
+    ).toMatchObject({ code: "node.closed" });
+  });
+
+  test("M-64: a node that drains lets it finish", async () => {
+    const host = await openHostNode();
+    const file = join(await testFolder(), "go");
+    const argv = script(`
+      console.log("up");
+      const timer = setInterval(() => { if (require("node:fs").existsSync(${JSON.stringify(file)})) { clearInterval(timer); process.exitCode = 7; } }, 5);
+    `);
+    let drained: Promise<void> | undefined;
+    for await (const item of host.stream("exec", { argv }) as AsyncIterable<ExecItem>) {
+      if ("exit" in item) expect(item.exit).toMatchObject({ code: 7, signal: null });
+      else {
+        drained = host.node.drain({ graceMs: 20_000 });
+        await writeFile(file, "");
+      }
+    }
+    await drained;
+  });
+
+  test("M-64: one more than may run at a time is refused, until one has ended", async () => {
+    const host = await openHostNode({ maxPrograms: 1 });
+    for await (const item of host.stream("exec", { argv: ["yes"], graceMs: 100 }) as AsyncIterable<ExecItem>) {
+      expect(item).toHaveProperty("stream");
+      expect(await errorOf(run(host, { argv: ["true"] }))).toMatchObject({ code: "call.resource_exhausted", retryable: true });
+      break;
+    }
+    await until("the place is free", () => run(host, { argv: ["true"] }).catch(() => false));
   });
 });
 
