@@ -44,6 +44,8 @@ export interface Launch {
   readonly clock: Clock;
 }
 
+const MIN_CLOSE_MS = 50;
+
 /** What a program sees of the node's environment; the rest may hold the node's own secrets. */
 const PASSED_ENVIRONMENT = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
@@ -106,7 +108,7 @@ export class ProcessGroup {
     if (this.#state === "killed" || this.#state === "gone") return;
     this.#state = "killed";
     signalGroup(this.pid, "SIGKILL");
-    this.#arm(() => this.#closeIdlePipes());
+    this.#armToClose();
   }
 
   #waitForPipes(): void {
@@ -117,12 +119,17 @@ export class ProcessGroup {
   #closeIdlePipes(): void {
     for (const pipe of [this.stdout, this.stderr])
       if (pipe.readableFlowing !== false && pipe.readableLength === 0) pipe.destroy();
-    this.#arm(() => this.#closeIdlePipes());
+    this.#armToClose();
   }
 
-  #arm(callback: () => void): void {
+  /** Looks again and again, so never without a pause. */
+  #armToClose(): void {
+    this.#arm(() => this.#closeIdlePipes(), Math.max(MIN_CLOSE_MS, this.#graceMs));
+  }
+
+  #arm(callback: () => void, delayMs = this.#graceMs): void {
     this.#timer?.cancel();
-    this.#timer = this.#clock.setTimer(this.#graceMs, callback);
+    this.#timer = this.#clock.setTimer(delayMs, callback);
   }
 }
 

@@ -5,13 +5,8 @@ import type { ExecItem } from "../../src/host/index.ts";
 import { openHostNode, run, script, testFolder } from "../fixtures/host-control.ts";
 import { errorOf, isAlive, until } from "../fixtures/until.ts";
 
-/** Starts a grandchild that lives for long and holds no pipe, tells both ids, and hears no SIGTERM. */
-const FAMILY = `
-  process.on("SIGTERM", () => undefined);
-  const child = require("node:child_process").spawn(process.execPath, ["-e", "process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1000)"], { stdio: "ignore" });
-  console.log(JSON.stringify([process.pid, child.pid]));
-  setInterval(() => undefined, 1000);
-`;
+/** Starts a child that lives for long and holds no pipe, tells both ids, and neither hears SIGTERM. */
+const FAMILY = ["sh", "-c", `trap '' TERM; sleep 600 >/dev/null 2>&1 & echo "[$$,$!]"; while :; do sleep 1; done`];
 
 async function allGone(pids: readonly number[]): Promise<void> {
   await until(`the processes ${pids} are gone`, async () => {
@@ -146,7 +141,7 @@ describe("M-64: a program is run", () => {
 describe("M-64: a program is ended", () => {
   test("M-64: a timeout kills the whole process group", async () => {
     const host = await openHostNode();
-    const { stdout, exit } = await run(host, { argv: script(FAMILY), timeoutMs: 1_500, graceMs: 100 });
+    const { stdout, exit } = await run(host, { argv: FAMILY, timeoutMs: 1_500, graceMs: 100 });
     expect(exit).toMatchObject({ code: null, signal: "SIGKILL", timedOut: true });
     expect(exit.durationMs).toBeGreaterThanOrEqual(1_500);
     await allGone(JSON.parse(stdout.toString()) as number[]);
@@ -154,11 +149,7 @@ describe("M-64: a program is ended", () => {
 
   test("M-64: a timeout asks first: a program that heeds SIGTERM ends by itself", async () => {
     const host = await openHostNode();
-    const argv = script(`
-      process.on("SIGTERM", () => { console.log("bye"); process.exit(7); });
-      console.log("up");
-      setInterval(() => undefined, 1000);
-    `);
+    const argv = ["sh", "-c", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done"];
     const { stdout, exit } = await run(host, { argv, timeoutMs: 2_000, graceMs: 20_000 });
     expect(stdout.toString()).toBe("up\nbye\n");
     expect(exit).toMatchObject({ code: 7, signal: null, timedOut: true });
@@ -169,11 +160,7 @@ describe("M-64: a program is ended", () => {
     const caller = new AbortController();
     let pids: number[] = [];
     const reading = (async () => {
-      const items = host.stream(
-        "exec",
-        { argv: script(FAMILY), graceMs: 100 },
-        { signal: caller.signal },
-      ) as AsyncIterable<ExecItem>;
+      const items = host.stream("exec", { argv: FAMILY, graceMs: 100 }, { signal: caller.signal }) as AsyncIterable<ExecItem>;
       for await (const item of items) {
         if ("exit" in item) continue;
         pids = JSON.parse(item.data) as number[];
@@ -189,15 +176,14 @@ describe("M-64: a program is ended", () => {
   test("M-64: a reader who leaves, and a deadline that passes, kill it as well", async () => {
     const host = await openHostNode();
     let pids: number[] = [];
-    for await (const item of host.stream("exec", { argv: script(FAMILY), graceMs: 100 }) as AsyncIterable<ExecItem>) {
+    for await (const item of host.stream("exec", { argv: FAMILY, graceMs: 100 }) as AsyncIterable<ExecItem>) {
       if (!("exit" in item)) pids = JSON.parse(item.data) as number[];
       break;
     }
     await allGone(pids);
     const file = join(await testFolder(), "pids");
-    const argv = script(
-      `${FAMILY} require("node:fs").writeFileSync(${JSON.stringify(file)}, JSON.stringify([process.pid, child.pid]));`,
-    );
+    const [shell, flag, text] = FAMILY as [string, string, string];
+    const argv = [shell, flag, text.replace("echo", () => `echo "[$$,$!]" > "${file}"; echo`)];
     expect(await errorOf(run(host, { argv, graceMs: 100 }, { timeoutMs: 1_500 }))).toMatchObject({ code: "call.deadline" });
     await allGone(JSON.parse(await readFile(file, "utf8")) as number[]);
   });
@@ -209,11 +195,18 @@ describe("M-64: a program is ended", () => {
     await allGone([Number(stdout.toString())]);
   });
 
+  test("M-64: what has left its group cannot hold up the end by the pipes", async () => {
+    const host = await openHostNode();
+    const { stdout, exit } = await run(host, { argv: ["sh", "-c", "setsid sleep 600 & echo $!"], graceMs: 50 });
+    expect(exit).toMatchObject({ code: 0 });
+    process.kill(Number(stdout.toString()), "SIGKILL");
+  });
+
   test("M-64: the end of the node ends it", async () => {
     const host = await openHostNode();
     const pids: number[][] = [];
     const reading = (async () => {
-      for await (const item of host.stream("exec", { argv: script(FAMILY) }) as AsyncIterable<ExecItem>)
+      for await (const item of host.stream("exec", { argv: FAMILY }) as AsyncIterable<ExecItem>)
         if (!("exit" in item)) pids.push(JSON.parse(item.data) as number[]);
     })();
     await until("the program runs", () => pids.length === 1);
@@ -300,5 +293,27 @@ describe("M-64: a reader that is slow", () => {
       else bytes += next.value.data.length;
     }
     expect(bytes).toBe(total);
+  });
+
+  test("M-64: loses nothing of a program that has ended long ago, whatever its grace", async () => {
+    const host = await openHostNode();
+    const items = (
+      host.stream("exec", {
+        argv: ["sh", "-c", "echo $$; head -c 300000 /dev/zero; echo end >&2"],
+        graceMs: 0,
+      }) as AsyncIterable<ExecItem>
+    )[Symbol.asyncIterator]();
+    const first = (await items.next()).value as Extract<ExecItem, { data: string }>;
+    const pid = Number.parseInt(first.data, 10);
+    let looks = 0;
+    await until("it has ended, and time has passed", async () => ++looks > 50 && !(await isAlive(pid)));
+    const parts = { stdout: first.data, stderr: "" };
+    let exit: unknown;
+    for (let next = await items.next(); !next.done; next = await items.next()) {
+      if ("exit" in next.value) exit = next.value.exit.code;
+      else parts[next.value.stream] += next.value.data;
+    }
+    expect(parts.stdout).toHaveLength(300_000 + String(pid).length + 1);
+    expect([parts.stderr, exit]).toEqual(["end\n", 0]);
   });
 });
