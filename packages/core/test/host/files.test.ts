@@ -3,6 +3,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { chmod, link, mkdir, readdir, readFile, rename, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { openFolder } from "../../src/host/folder.ts";
+import { hostError } from "../../src/host/host-error.ts";
 import type { PullItem, PushAnswer } from "../../src/host/index.ts";
 import { type HostNode, openHostNode } from "../fixtures/host-control.ts";
 import { errorOf } from "../fixtures/until.ts";
@@ -64,7 +66,7 @@ describe("M-64: files", () => {
     const back = await pull(host, { path });
     expect(back.bytes.equals(bytes)).toBe(true);
     expect(back.end).toMatchObject({ bytes: bytes.length, sha256: sha256(bytes), mode: 0o640 });
-    expect(await readdir(host.folder)).toEqual(["big", "data"]);
+    expect(await readdir(host.folder)).toEqual(["big"]);
   });
 
   test("M-64: an empty file, and bytes from the same process, are files as well", async () => {
@@ -109,7 +111,7 @@ describe("M-64: files", () => {
     };
     expect(await errorOf(host.call("push", { ...data, offset: 0 }))).toMatchObject({ code: "state.conflict" });
     expect(await readFile(path, "utf8")).toBe("old");
-    expect(await readdir(host.folder)).toEqual(["data", "file"]);
+    expect(await readdir(host.folder)).toEqual(["file"]);
     const { fileSha256: _, ...without } = data;
     await host.call("push", { ...without, offset: 0, last: false });
     expect(await errorOf(host.call("push", { ...without, offset: 3 }))).toMatchObject({
@@ -177,20 +179,26 @@ describe("M-64: files", () => {
     const host = await openHostNode();
     const path = join(host.folder, "file");
     await writeFile(path, randomBytes(10_000));
-    const items = host.stream("pull", { path, chunkBytes: 1_000 })[Symbol.asyncIterator]();
+    let items = host.stream("pull", { path, chunkBytes: 1_000 })[Symbol.asyncIterator]();
     await items.next();
-    await truncate(path, 2_000);
-    const rest = (async () => {
+    const rest = async (): Promise<void> => {
       while (!(await items.next()).done);
-    })();
-    expect(await errorOf(rest)).toMatchObject({ code: "state.conflict", retryable: true });
+    };
+    await truncate(path, 2_000);
+    expect(await errorOf(rest())).toMatchObject({ code: "state.conflict", retryable: true });
+    // Also where its length stays the same.
+    await writeFile(path, randomBytes(10_000));
+    items = host.stream("pull", { path, chunkBytes: 1_000 })[Symbol.asyncIterator]();
+    await items.next();
+    await writeFile(path, randomBytes(10_000));
+    expect(await errorOf(rest())).toMatchObject({ code: "state.conflict" });
   });
 
   test("M-64: what is no regular file is not waited for", async () => {
     const host = await openHostNode();
     const pipe = join(host.folder, "pipe");
     execFileSync("mkfifo", [pipe]);
-    for (const path of [pipe, join(host.folder, "data"), "/dev/zero"]) {
+    for (const path of [pipe, host.folder, "/dev/zero"]) {
       expect(await errorOf(pull(host, { path }))).toMatchObject({ code: "call.unsupported" });
     }
     expect(await errorOf(pull(host, { path: join(host.folder, "none") }))).toMatchObject({ code: "resource.not_found" });
@@ -257,6 +265,21 @@ describe("M-65: files stay where the rules allow", () => {
     await symlink(host.outside, join(host.place, "sub"));
     expect(await errorOf(push(host, path, bytes, { chunkBytes: 2, from: 2 }))).toMatchObject({ code: "auth.denied" });
     expect(await readdir(host.outside)).toEqual(["secret"]);
+  });
+
+  test("M-65: a link that is put in the way after the judgement is refused, and a folder that is held stays the same", async () => {
+    const host = await allowed();
+    await mkdir(join(host.place, "a", "b"), { recursive: true });
+    await using held = await openFolder(join(host.place, "a", "b"));
+    await rename(join(host.place, "a"), join(host.place, "moved"));
+    await mkdir(join(host.outside, "b"));
+    await symlink(host.outside, join(host.place, "a"));
+    for (const path of [join(host.place, "a"), join(host.place, "a", "b")]) {
+      const opened = await openFolder(path).catch(hostError);
+      expect(opened).toMatchObject({ code: expect.stringMatching(/^auth\.denied$|^resource\.not_found$/) });
+    }
+    await writeFile(held.at("file"), "x");
+    expect(await readdir(join(host.place, "moved", "b"))).toEqual(["file"]);
   });
 
   test("M-65: a rule that names a folder by a link means the folder", async () => {

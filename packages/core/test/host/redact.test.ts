@@ -10,6 +10,10 @@ describe("M-65: secrets in arguments", () => {
       ["x", "--token", REDACTED, "y"],
     ],
     [
+      ["x", "--token=", "s3", "Secret:", "s3"],
+      ["x", `--token=${REDACTED}`, REDACTED, `Secret:${REDACTED}`, REDACTED],
+    ],
+    [
       ["x", "--token=s3"],
       ["x", `--token=${REDACTED}`],
     ],
@@ -59,6 +63,7 @@ describe("M-65: secrets in arguments", () => {
       fc.tuple(dashes, name, secret).map(([dash, label, value]) => [`${dash}${label}=${value}`]),
       fc.tuple(other, name, secret).map(([before, label, value]) => [`${before} ${label}=${value} ${before}`]),
       fc.tuple(name, secret).map(([label, value]) => ["-H", `${label}: ${value}`]),
+      fc.tuple(name, fc.constantFrom("=", ":", " "), secret).map(([label, end, value]) => [`${label}${end}`, value]),
     );
     const argv = fc
       .tuple(

@@ -1,7 +1,9 @@
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { Clock } from "../../src/clock.ts";
 import type { HostUnit, UnitStatus } from "../../src/host/index.ts";
+import { Unit } from "../../src/host/unit.ts";
 import { type HostNode, openHostNode, script, testFolder } from "../fixtures/host-control.ts";
 import { errorOf, isAlive, until } from "../fixtures/until.ts";
 
@@ -53,6 +55,31 @@ describe("M-64: units that the node looks after", () => {
     expect(all.map(({ state }) => state)).toEqual(["running", "running", "running", "stopped", "running"]);
     const alive = await Promise.all([...new Set(all.map(({ pid }) => pid ?? 0))].filter((pid) => pid > 0).map(isAlive));
     expect(alive.filter((one) => one)).toHaveLength(1);
+  });
+
+  test("M-64: asked for while it is about to be started again, one runs and no second", async () => {
+    const timers: (() => void)[] = [];
+    // Fires when it is told to, and in the same turn.
+    const clock: Clock = {
+      now: () => 0,
+      setTimer: (_delayMs, callback) => {
+        timers.push(callback);
+        return { cancel: () => undefined };
+      },
+    };
+    const file = join(await testFolder(), "was-here");
+    const command = ["sh", "-c", 'test -e "$1" || { touch "$1"; exit 1; }; exec sleep 600', "sh", file];
+    const spec = { name: "web", command, cwd: "/", env: {}, restart: "on-failure", autostart: false, graceMs: 1_000 } as const;
+    const events: string[] = [];
+    const unit = new Unit(spec, { clock, onEvent: (_name, event) => events.push(event) });
+    onTestFinished(() => unit.kill());
+    await unit.start();
+    await until("it waits to be started again", () => unit.status.state === "backoff");
+    const started = unit.start();
+    timers.at(-1)?.();
+    await started;
+    await unit.restart();
+    expect(events).toEqual(["started", "crashed", "started", "stopped", "started"]);
   });
 
   test("M-64: one that crashes is started again, and health says so until it is well", async () => {
