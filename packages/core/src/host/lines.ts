@@ -36,21 +36,26 @@ function inParts(line: string): string[] {
 }
 
 /** Lines that are remembered of one unit, and that may wait for one reader. */
-const CAPACITY = 10_000;
+const MAX_LINES = 10_000;
+/** And their characters. */
+const MAX_CHARS = 4 * 1_024 * 1_024;
 
 /** The newest lines of a text that goes on, and whoever reads along. */
 export class LineRing {
   #lines: string[] = [];
+  #chars = 0;
   readonly #listeners = new Set<(line: string) => void>();
 
   add(line: string): void {
     this.#lines.push(line);
-    if (this.#lines.length > CAPACITY * 1.5) this.#lines = this.#lines.slice(-CAPACITY);
+    this.#chars += line.length;
+    // Half as much again may stand there, so that not every line moves all the others.
+    if (this.#lines.length > MAX_LINES * 1.5 || this.#chars > MAX_CHARS * 1.5) this.#forget();
     for (const listener of this.#listeners) listener(line);
   }
 
   last(count: number): string[] {
-    return count === 0 ? [] : this.#lines.slice(-Math.min(count, CAPACITY));
+    return count === 0 ? [] : this.#lines.slice(-count);
   }
 
   /**
@@ -58,34 +63,69 @@ export class LineRing {
    * cannot take is left out, and counted.
    */
   async *follow(count: number, signal: AbortSignal): AsyncGenerator<LogItem> {
-    let waiting = this.last(count);
-    let leftOut = 0;
-    let wake = (): void => undefined;
-    const listener = (line: string): void => {
-      if (waiting.length < CAPACITY) waiting.push(line);
-      else leftOut++;
-      wake();
-    };
-    const onAbort = (): void => wake();
+    const backlog = new Backlog(this.last(count));
+    const { wake } = backlog;
+    const listener = (line: string): void => backlog.add(line);
     this.#listeners.add(listener);
-    signal.addEventListener("abort", onAbort);
+    signal.addEventListener("abort", wake);
     try {
       while (!signal.aborted) {
-        if (waiting.length > 0) {
-          const item: LogItem = { lines: waiting, ...(leftOut === 0 ? {} : { leftOut }) };
-          waiting = [];
-          leftOut = 0;
-          yield item;
-        } else {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
+        const item = backlog.take();
+        if (item === undefined) await backlog.next();
+        else yield item;
       }
     } finally {
       this.#listeners.delete(listener);
-      signal.removeEventListener("abort", onAbort);
+      signal.removeEventListener("abort", wake);
     }
+  }
+
+  #forget(): void {
+    let from = Math.max(0, this.#lines.length - MAX_LINES);
+    let chars = 0;
+    for (let at = this.#lines.length - 1; at >= from; at--) {
+      chars += (this.#lines[at] as string).length;
+      if (chars > MAX_CHARS) from = at + 1;
+    }
+    this.#lines = this.#lines.slice(from);
+    this.#chars = this.#lines.reduce((sum, line) => sum + line.length, 0);
+  }
+}
+
+/** What waits for one reader. */
+class Backlog {
+  #lines: string[];
+  #chars = 0;
+  #leftOut = 0;
+  #wake: () => void = () => undefined;
+  readonly wake = (): void => this.#wake();
+
+  constructor(lines: string[]) {
+    this.#lines = lines;
+  }
+
+  add(line: string): void {
+    if (this.#lines.length < MAX_LINES && this.#chars < MAX_CHARS) {
+      this.#lines.push(line);
+      this.#chars += line.length;
+    } else this.#leftOut++;
+    this.#wake();
+  }
+
+  take(): LogItem | undefined {
+    if (this.#lines.length === 0) return undefined;
+    const item: LogItem = { lines: this.#lines, ...(this.#leftOut === 0 ? {} : { leftOut: this.#leftOut }) };
+    this.#lines = [];
+    this.#chars = 0;
+    this.#leftOut = 0;
+    return item;
+  }
+
+  /** Resolves with the next line, or when it is woken. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 }
 

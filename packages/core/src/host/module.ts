@@ -1,15 +1,13 @@
 import { existsSync } from "node:fs";
 import { wait } from "../clock.ts";
 import { coreError } from "../errors.ts";
-import { handlerMember } from "../member/handler.ts";
-import type { CallContext } from "../message/context.ts";
-import type { Message } from "../message/message.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import type { Registration } from "../router/router.ts";
 import { exec, Runs } from "./exec.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { Gate } from "./gate.ts";
 import { type HostLabels, LabelStore } from "./labels.ts";
+import { hostMember } from "./member.ts";
 import { type HostControlOptions, type ResolvedHostControl, resolveHostControl } from "./options.ts";
 import { Pushes } from "./push.ts";
 import { HOST_VERBS } from "./rules.ts";
@@ -91,7 +89,7 @@ class HostControl implements HostModule {
     const routes = HOST_VERBS.map((verb) =>
       node.router.register({
         type: `metanode.host.${verb}`,
-        member: handlerMember("host", (message: Message, context: CallContext) => handlers[verb](message, context)),
+        member: hostMember(handlers[verb], { streaming: STREAMING.has(verb), maxBytes: node.maxMessageBytes }),
         inputSchema: INPUT_SCHEMAS[verb],
         description: DESCRIPTIONS[verb],
         streaming: STREAMING.has(verb),

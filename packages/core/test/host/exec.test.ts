@@ -295,6 +295,17 @@ describe("M-64: a reader that is slow", () => {
     expect(bytes).toBe(total);
   });
 
+  test("M-64: who wants an endless answer in one message is told to stream, and the program ends", async () => {
+    const host = await openHostNode();
+    const file = join(await testFolder(), "pid");
+    const argv = ["sh", "-c", `echo $$ > "${file}"; exec yes`];
+    expect(await errorOf(host.call("exec", { argv, graceMs: 100 }))).toMatchObject({
+      code: "message.too_large",
+      message: expect.stringContaining("stream"),
+    });
+    await allGone([Number(await readFile(file, "utf8"))]);
+  });
+
   test("M-64: loses nothing of a program that has ended long ago, whatever its grace", async () => {
     const host = await openHostNode();
     const items = (

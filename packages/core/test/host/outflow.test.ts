@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Lines } from "../../src/host/lines.ts";
+import { LineRing, Lines } from "../../src/host/lines.ts";
 import { Packer, type Piece } from "../../src/host/outflow.ts";
 
 /** Bytes with a lot of text in them, whole characters and broken ones, cut anywhere. */
@@ -64,5 +64,23 @@ describe("M-64: lines of a log", () => {
         expect(found).toEqual(expected.at(-1) === "" ? expected.slice(0, -1) : expected);
       }),
     );
+  });
+
+  test("M-64: are remembered up to a limit, and a reader that is slow is told what it has missed", async () => {
+    const ring = new LineRing();
+    const over = new AbortController();
+    const reader = ring.follow(1, over.signal);
+    ring.add("first");
+    expect((await reader.next()).value).toEqual({ lines: ["first"] });
+    for (let count = 1; count <= 40_000; count++) ring.add(String(count));
+    expect(ring.last(2)).toEqual(["39999", "40000"]);
+    expect(ring.last(100_000).length).toBeLessThanOrEqual(15_000);
+    const { value } = await reader.next();
+    expect([value?.lines[0], value?.lines.length, value?.leftOut]).toEqual(["1", 10_000, 30_000]);
+    for (let count = 0; count < 1_000; count++) ring.add("x".repeat(16_384));
+    expect(ring.last(100_000).join("").length).toBeLessThanOrEqual(6 * 1_024 * 1_024);
+    over.abort();
+    await reader.next();
+    expect((await reader.next()).done).toBe(true);
   });
 });
