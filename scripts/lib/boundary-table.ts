@@ -50,7 +50,7 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     log: ["errors", "clock", "options", "message"],
     processor: ["errors", "clock", "options", "message", "member", "link", "router", "log"],
     node: ["errors", "clock", "options", "message", "member", "link", "router", "log", "processor"],
-    tree: ["errors", "clock", "options", "message", "member", "link", "router", "node"],
+    tree: ["errors", "clock", "options", "message", "member", "link", "router", "node", "host"],
     host: ["errors", "clock", "options", "message", "member", "router", "node"],
   },
   "packages/actors": {

@@ -37,9 +37,18 @@ export class Collector {
     return [...this.#ends.values()].filter((outcome) => outcome !== undefined);
   }
 
+  /** Ends one target, whatever becomes of those below it. */
+  end(outcome: ForAllOutcome): void {
+    if (this.#ends.get(outcome.id) !== undefined) return;
+    this.#name(outcome.id, outcome.path);
+    this.#ends.set(outcome.id, outcome);
+    this.tally[outcome.status]++;
+    this.#onEnd(outcome);
+  }
+
   take(frame: VisitFrame): void {
     if (frame.kind === "accept") this.#accept(frame);
-    else if (frame.kind === "result") this.#end(resultOf(frame));
+    else if (frame.kind === "result") this.end(resultOf(frame));
     else if (frame.kind === "lost") this.#lose(frame);
   }
 
@@ -54,7 +63,7 @@ export class Collector {
   close(status: VisitStatus, code: string, message: string): void {
     for (const [id, path] of this.#announced) this.#name(id, path);
     for (const [id, outcome] of this.#ends) {
-      if (outcome === undefined) this.#end({ id, path: this.#paths.get(id) ?? "", status, code, message });
+      if (outcome === undefined) this.end({ id, path: this.#paths.get(id) ?? "", status, code, message });
     }
   }
 
@@ -62,8 +71,7 @@ export class Collector {
     this.#announced.delete(id);
     for (const child of children) this.#announced.set(child.id, `${path}/${child.name}`);
     if (skipped === undefined || skipped === "maintenance") this.#name(id, path);
-    if (skipped === "maintenance")
-      this.#end({ id, path, status: "skipped", code: "node.maintenance", message: "in maintenance" });
+    if (skipped === "maintenance") this.end({ id, path, status: "skipped", code: "node.maintenance", message: "in maintenance" });
   }
 
   #lose({ id, path, status, code, message }: Extract<VisitFrame, { kind: "lost" }>): void {
@@ -71,7 +79,7 @@ export class Collector {
     for (const [one, outcome] of this.#ends) {
       const where = this.#paths.get(one) as string;
       if (outcome === undefined && (one === id || isBelow(where, path)))
-        this.#end({ id: one, path: where, status, code, message });
+        this.end({ id: one, path: where, status, code, message });
     }
   }
 
@@ -80,14 +88,6 @@ export class Collector {
     if (this.#ends.has(id)) return;
     this.#ends.set(id, undefined);
     this.#paths.set(id, path);
-  }
-
-  #end(outcome: ForAllOutcome): void {
-    if (this.#ends.get(outcome.id) !== undefined) return;
-    this.#name(outcome.id, outcome.path);
-    this.#ends.set(outcome.id, outcome);
-    this.tally[outcome.status]++;
-    this.#onEnd(outcome);
   }
 }
 

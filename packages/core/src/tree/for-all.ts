@@ -124,7 +124,8 @@ export function policyNamed(name: string | number = "all"): Policy {
  * One run of a message over a tree: targets, outcomes as they come, the result.
  *
  * F1. Every target ends exactly once, and is named whether it answered or not.
- * F2. With a plan (batch, parallel, canary, maxFailures), the targets are those of the moment in which it began.
+ * F2. With a plan (batch, parallel, canary, maxFailures), the targets are those of the moment in which it began, in the order of
+ *     their paths.
  */
 export class ForAll {
   readonly operation: string;
@@ -292,11 +293,9 @@ export class ForAll {
     const plan = new Collector(() => undefined);
     await this.#visit({ dryRun: true }, (frame) => plan.take(frame));
     for (const { id, path } of plan.targets) this.#take({ kind: "accept", id, path, children: [] });
-    for (const { id, path, status, code, message } of plan.outcomes) {
-      this.#take({ kind: "lost", id, path, status, code: code ?? "", message: message ?? "" });
-    }
-    const isOpen = new Set(plan.outcomes.map(({ id }) => id));
-    const waiting = plan.targets.filter(({ id }) => !isOpen.has(id));
+    for (const outcome of plan.outcomes) this.#collector.end(outcome);
+    const hasEnded = new Set(plan.outcomes.map(({ id }) => id));
+    const waiting = plan.targets.filter(({ id }) => !hasEnded.has(id)).sort((a, b) => (a.path < b.path ? -1 : 1));
     const { canary = 0, batch, parallel } = this.request;
     const canaries = waiting.splice(0, canary);
     if (canaries.length > 0) await this.#wave(canaries, canaries.length);
@@ -317,8 +316,8 @@ export class ForAll {
         const next = this.#isStopped() ? undefined : queue.shift();
         if (next === undefined) return;
         await this.#visit({ only: [next.path] }, (frame) => this.#ofWave(frame, next));
-        const outcome = { id: next.id, path: next.path, status: "released", code: "tree.not_managed" } as const;
-        this.#collector.take({ kind: "lost", ...outcome, message: "it left its place while the run went on" });
+        const why = { status: "released", code: "tree.not_managed", message: "it left its place while the run went on" } as const;
+        this.#collector.end({ ...next, ...why });
       }
     };
     await Promise.all(Array.from({ length: Math.min(parallel, queue.length) }, worker));
@@ -327,7 +326,10 @@ export class ForAll {
   /** Of a visit to one target, only what is about that target. A lost ancestor takes it along. */
   #ofWave(frame: VisitFrame, target: { id: string; path: string }): void {
     if (frame.kind === "result" && frame.id === target.id) this.#collector.take(frame);
-    else if (frame.kind === "lost") this.#collector.take({ ...frame, ...target });
+    else if (frame.kind === "lost") {
+      const { status, code, message } = frame;
+      this.#collector.end({ ...target, status, code, message });
+    }
   }
 
   #failures(): number {

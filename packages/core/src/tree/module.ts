@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { arch, availableParallelism, hostname, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { coreError } from "../errors.ts";
+import { hostId } from "../host/facts.ts";
 import { dialLink, openLinkServer } from "../link/grpc.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import { intWithin, rejectUnknownKeys } from "../options.ts";
@@ -90,6 +92,7 @@ class TreeOfNode implements TreeModule {
   async start(host: ModuleHost): Promise<void> {
     const { listen, advertise, join: token, offer, version = "0", transport = plainTransport } = this.#options;
     const { labels, facts, manages, hooks, maxInMaintenance } = this.#options;
+    const ofHost = factsOfHost();
     const isKept = host.nodeId !== "memory";
     const tree = new Tree({
       means: {
@@ -105,7 +108,7 @@ class TreeOfNode implements TreeModule {
       },
       inFlight: () => host.inFlight(),
       ...(labels ? { labels } : {}),
-      ...(facts ? { facts } : {}),
+      facts: facts ?? (() => ofHost),
       ...(manages === undefined ? {} : { manages }),
       ...(hooks ? { hooks } : {}),
       ...(maxInMaintenance === undefined ? {} : { maxInMaintenance }),
@@ -149,6 +152,18 @@ class TreeOfNode implements TreeModule {
     host.journal.add({ kind: "tree", what: path || node, type: kind, member: node });
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+/** What selectors may go by of the host, and what does not change. */
+function factsOfHost(): Readonly<Record<string, string | number>> {
+  return {
+    host: hostId(),
+    hostname: hostname(),
+    os: platform(),
+    arch: arch(),
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+  };
 }
 
 /** @throws {MetanodeError} config.invalid */

@@ -2,7 +2,7 @@ import { wait } from "../clock.ts";
 import { coreError, type MetanodeError } from "../errors.ts";
 import { createGroup } from "../member/group.ts";
 import { handlerMember } from "../member/handler.ts";
-import type { CallContext, Member } from "../member/member.ts";
+import type { CallContext, Member, MemberState } from "../member/member.ts";
 import { one } from "../member/select.ts";
 import type { Message } from "../message/message.ts";
 import { isPattern, matchesPattern, parsePattern } from "../router/pattern.ts";
@@ -104,8 +104,15 @@ export class Routes implements Forwarder {
     return linkMember(link);
   }
 
-  #handlers(type: string, version: string | undefined): Child[] {
-    return this.#parts.children.list().filter((child) => handles(child, type, version));
+  #handlers(type: string, version: string | undefined): Member[] {
+    const found: Member[] = [];
+    for (const child of this.#parts.children.list()) {
+      const { card } = child.record;
+      if (card === undefined || !child.isAdopted) continue;
+      if (card.types.some((declared) => isOf(declared, type, version))) found.push(child);
+      else if (card.below.some((declared) => isOf(declared, type, version))) found.push(passing(child));
+    }
+    return found;
   }
 
   /**
@@ -178,11 +185,44 @@ function movedTo(error: unknown): string | undefined {
   return typeof path === "string" ? path : undefined;
 }
 
-function handles(child: Child, type: string, version: string | undefined): boolean {
-  const { card } = child.record;
-  if (card === undefined || !child.isAdopted) return false;
-  const fits = (one: string): boolean => isOf(one, type, version);
-  return card.types.some(fits) || card.below.some(fits);
+/** A child as the way to those below it, which its own maintenance does not stop. */
+class Passing implements Member {
+  readonly id: string;
+  readonly keepsDeadlines = true;
+  readonly #child: Child;
+
+  constructor(child: Child) {
+    this.id = child.id;
+    this.#child = child;
+  }
+
+  get state(): MemberState {
+    const { state } = this.#child;
+    return state === "maintenance" ? "ready" : state;
+  }
+
+  get inFlight(): number {
+    return this.#child.inFlight;
+  }
+
+  call(message: Message, context: CallContext): unknown {
+    return this.#child.call(message, context);
+  }
+
+  stream(message: Message, context: CallContext): AsyncIterable<unknown> {
+    return this.#child.stream(message, context);
+  }
+}
+
+const ways = new WeakMap<Child, Passing>();
+
+function passing(child: Child): Passing {
+  let way = ways.get(child);
+  if (way === undefined) {
+    way = new Passing(child);
+    ways.set(child, way);
+  }
+  return way;
 }
 
 /** Whether `type@version`, which may be a pattern, takes messages of a type. */

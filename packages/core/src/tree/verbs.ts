@@ -4,6 +4,7 @@ import { type Handler, handlerMember } from "../member/handler.ts";
 import { rejectUnknownKeys, textOf } from "../options.ts";
 import type { Registration } from "../router/router.ts";
 import { TARGET } from "../router/router.ts";
+import type { Maintenance } from "./card.ts";
 import type { Child } from "./child.ts";
 import type { ForAllRequest } from "./for-all.ts";
 import type { MaintenanceRequest } from "./maintenance.ts";
@@ -265,7 +266,14 @@ function aboutTheWhole(tree: Tree, operations: Operations, add: Add): void {
   add<MaintainRequest>(
     TREE.maintain,
     ["on", "node", "member", "subtree", "host", "reason", "expiresInMs", "waitMs", "force"],
-    (request, { deadlineMs, signal }) => maintain(tree, request, { deadlineMs, signal }),
+    ({ operation, caller, ...request }, { deadlineMs, signal }) => {
+      const { on = true, force = false, node = tree.path, subtree, host } = request;
+      const target = subtree ?? (host === undefined ? node : `host ${host}`);
+      const verb = `maintain${force ? ".force" : on ? "" : ".end"}`;
+      return operations.run({ operation, caller, verb, target }, () =>
+        maintain(tree, { ...request, caller }, { deadlineMs, signal }),
+      );
+    },
   );
 }
 
@@ -357,7 +365,12 @@ async function maintain(
     .list()
     .filter((other) => other !== child && other.state === "ready" && other.record.card?.types.some((type) => types.has(type)))
     .map((other) => tree.children.placeOf(other).path);
-  return router.call({ type: TREE.maintenance, extensions: { [TARGET]: node }, data: { ...order, alternates } }, options);
+  const extensions = { [TARGET]: node };
+  const answer = await router.call({ type: TREE.maintenance, extensions, data: { ...order, alternates } }, options);
+  // Known at once, not with its next word: the limit counts it from now on.
+  const { card } = child.record;
+  if (card !== undefined) tree.children.learn(child, { ...card, maintenance: (answer as { node?: Maintenance }).node });
+  return answer;
 }
 
 /** @throws {MetanodeError} state.conflict – as many children as may be are in maintenance already */
