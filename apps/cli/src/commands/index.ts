@@ -12,12 +12,14 @@ import { processorCommands } from "./processors.ts";
 import { registryCommands } from "./registry.ts";
 import { streamCommands } from "./streams.ts";
 import { taskCommands } from "./tasks.ts";
+import { hostCommands, joinCommands, treeCommands } from "./tree.ts";
 
 /** Every command. Help, completion scripts and the README say what stands here. */
 export const commandTable: CommandTable = {
   groups: [
     { title: "Node", commands: nodeCommands },
     { title: "Access", commands: accessCommands },
+    { title: "The tree", commands: [...treeCommands, ...joinCommands, ...hostCommands] },
     { title: "Messages", commands: messageCommands },
     { title: "Processors", commands: processorCommands },
     { title: "Actors", commands: actorCommands },
@@ -28,6 +30,9 @@ export const commandTable: CommandTable = {
   ],
   families: [
     { word: "token", summary: "give others a token with a role, and take it back" },
+    { word: "run", summary: "pause, resume or withdraw a message for all nodes that runs" },
+    { word: "join", summary: "let nodes come: tokens, approval, and what was done" },
+    { word: "host", summary: "look at the host of a node, run programs there, copy files, mind its units" },
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
     { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
     { word: "stream", summary: "plan, run, watch and change graphs of programs" },

@@ -20,8 +20,8 @@ export interface TreeModuleOptions extends Partial<TreeTimes> {
   advertise?: string;
   /** A token of the node that is to adopt this one. */
   join?: string;
-  /** The address of a node that is asked to adopt this one, where somebody approves. */
-  offer?: string;
+  /** The address of that node, where it is not the one in the token; without a token, somebody has to approve there. */
+  address?: string;
   labels?: Readonly<Record<string, string>>;
   facts?: () => Readonly<Record<string, string | number>>;
   /** Of the software on this node, for selectors. @default "0" */
@@ -38,7 +38,7 @@ const KEYS = [
   "listen",
   "advertise",
   "join",
-  "offer",
+  "address",
   "labels",
   "facts",
   "version",
@@ -90,7 +90,7 @@ class TreeOfNode implements TreeModule {
   }
 
   async start(host: ModuleHost): Promise<void> {
-    const { listen, advertise, join: token, offer, version = "0", transport = plainTransport } = this.#options;
+    const { listen, advertise, join: token, address, version = "0", transport = plainTransport } = this.#options;
     const { labels, facts, manages, hooks, maxInMaintenance } = this.#options;
     const ofHost = factsOfHost();
     const isKept = host.nodeId !== "memory";
@@ -117,8 +117,8 @@ class TreeOfNode implements TreeModule {
     this.#verbs = registerVerbs(tree);
     await tree.start(listen === undefined ? undefined : { address: listen, advertise });
     const isOwned = tree.upward.ownership.owner !== undefined;
-    if (token !== undefined && !isOwned) tree.join(token);
-    else if (offer !== undefined && !isOwned) tree.offer(offer);
+    if (token !== undefined && !isOwned) tree.join(token, address);
+    else if (address !== undefined && !isOwned) tree.offer(address);
   }
 
   health(): ModuleHealth {

@@ -113,7 +113,7 @@ function infoOf({ id, purpose, expiresMs, uses, usedBy }: Stored): TokenInfo {
 }
 
 function refused(why: string): MetanodeError {
-  return coreError("auth.unauthenticated", `the token ${why}; make a new one with \`metanode tree token\``);
+  return coreError("auth.unauthenticated", `the token ${why}; make a new one with \`metanode join token\``);
 }
 
 /** A token as people pass it on. */

@@ -238,11 +238,11 @@ export class Tree {
     return { text: formatToken({ address: this.#advertised ?? "", secret, purpose: options.purpose }), id, expiresMs };
   }
 
-  /** Asks the node that made a token of purpose `join` to adopt this one. */
-  join(token: string): void {
+  /** Asks the node that made a token of purpose `join` to adopt this one; `at` is its address, where the token has another. */
+  join(token: string, at?: string): void {
     const { address, secret, purpose } = parseToken(token);
     if (purpose !== "join") throw coreError("auth.unauthenticated", "the token lets its bearer adopt the node, not join it");
-    this.#upward.join({ dial: { address }, secret });
+    this.#upward.join({ dial: { address: at ?? address }, secret });
   }
 
   /** Asks a node to adopt this one, without a token: it waits for approval there. */

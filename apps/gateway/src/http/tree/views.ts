@@ -22,7 +22,7 @@ const NodeView = z
     state: z
       .string()
       .describe(
-        "As its manager sees it: pending, adopting, managed, maintenance, suspect, unreachable, releasing, moving, quarantined; of the top node free, offered, owned or orphaned.",
+        "As its manager sees it: pending, adopting, managed, maintenance, suspect, unreachable, releasing, moving, quarantined; of the top node free, offered, managed or orphaned.",
       ),
     epoch: z.int().describe("Grows with every adoption of the node."),
     version: z.string(),
@@ -64,7 +64,8 @@ function selfView({ card, state, epoch }: NodeDescription): NodeView {
     labels: { ...card.labels },
     types: [...card.types],
     facts: { ...card.facts },
-    state: maintenance === undefined ? state : "maintenance",
+    // What a node calls being owned is what its manager calls managed.
+    state: maintenance !== undefined ? "maintenance" : state === "owned" ? "managed" : state,
     epoch,
     ...(maintenance === undefined ? {} : { maintenance: maintenanceView(maintenance) }),
   };
