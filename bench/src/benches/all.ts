@@ -6,6 +6,7 @@ import { natureBench } from "./nature.ts";
 import { processorsBench } from "./processors.ts";
 import { startupBench } from "./startup.ts";
 import { streamingBench, tenGigabytesBench } from "./streaming.ts";
+import { treeBench } from "./tree.ts";
 
 /** Every bench that `npm run bench` knows, in the order in which they are listed. */
 export const benches: readonly Bench[] = [
@@ -15,6 +16,7 @@ export const benches: readonly Bench[] = [
   natureBench,
   streamingBench,
   tenGigabytesBench,
+  treeBench,
   startupBench,
   consoleBench,
 ];
