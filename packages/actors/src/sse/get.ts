@@ -1,5 +1,6 @@
-import { type Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import type { Agent, IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { request as httpRequest } from "@metanode/core/internal/http";
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MOST_REDIRECTS = 5;

@@ -1,5 +1,6 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorRow, type MetanodeError } from "@metanode/core/errors";
+import { STATUS_CODES } from "@metanode/core/internal/http";
 
 /**
  * Answers a request that no worker answers: writes status, headers and body, and ends the response before it returns.

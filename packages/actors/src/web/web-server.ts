@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer, type ServerOptions as TlsServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { createServer } from "@metanode/core/internal/http";
 import { actorError, listenError } from "../errors.ts";
 import { MetaBehaviour, type MetaProcess } from "../meta/behaviour.ts";
 import { knownOptions, wholeNumber } from "../splitting/splitting.ts";

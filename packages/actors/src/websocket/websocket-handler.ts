@@ -3,9 +3,10 @@
  *
  *  H1. Each upgrade becomes one WebSocket or gets one HTTP error; neither takes longer than the handshake may.
  */
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Timer } from "@metanode/core/clock";
+import { STATUS_CODES } from "@metanode/core/internal/http";
 import { WebSocketServer } from "ws";
 import type { MetaProcess } from "../meta/behaviour.ts";
 import { knownOptions, wholeNumber } from "../splitting/splitting.ts";

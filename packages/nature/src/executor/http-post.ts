@@ -1,11 +1,6 @@
-import {
-  type ClientRequest,
-  type Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from "node:http";
+import type { ClientRequest, Agent as HttpAgent, IncomingMessage, RequestOptions } from "node:http";
 import { type Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { request as httpRequest } from "@metanode/core/internal/http";
 
 /** A POST of JSON. */
 export interface Post {

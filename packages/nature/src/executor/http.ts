@@ -1,6 +1,6 @@
-import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { intWithin, rejectUnknownKeys } from "@metanode/core/internal";
+import { Agent as HttpAgent } from "@metanode/core/internal/http";
 import { natureError } from "../errors.ts";
 import { shown } from "./answer.ts";
 import type { Credentials } from "./credentials.ts";

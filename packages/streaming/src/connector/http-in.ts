@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MetanodeError } from "@metanode/core/errors";
+import { createServer } from "@metanode/core/internal/http";
 import { z } from "zod";
 import { streamError } from "../errors.ts";
 import type { Content } from "../record/batch.ts";
