@@ -1,5 +1,6 @@
 import { hasCode, type MetaNode, type MetanodeError, systemClock, wait } from "@metanode/core";
-import type { Duplicate, Finding, Inspection, PackageEntry } from "./inspect.ts";
+import type { Finding } from "./finding.ts";
+import type { Duplicate, Inspection, PackageEntry } from "./inspect.ts";
 import type { LockedPackage, Lockfile } from "./lockfile.ts";
 import type { inspector } from "./processor.ts";
 

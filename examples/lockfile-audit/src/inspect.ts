@@ -1,4 +1,5 @@
 import semver from "semver";
+import { type Finding, words } from "./finding.ts";
 import { judgeLicense, type LicenseVerdict } from "./license.ts";
 
 /** The fields of a lockfile entry that are looked at; the types are those that npm has written over the years. */
@@ -35,21 +36,6 @@ export const INTEGRITY_KINDS = [
   "none",
   "not_needed",
 ] as const;
-
-export const FINDING_KINDS = ["error", "license", "install_script", "integrity", "engines", "duplicate"] as const;
-
-/** Something that a person should look at. */
-export interface Finding {
-  readonly kind: (typeof FINDING_KINDS)[number];
-  /** The package. */
-  readonly name: string;
-  /** Empty where the lockfile names none. */
-  readonly version: string;
-  /** The package's key in the lockfile; empty for a finding about several. */
-  readonly path: string;
-  /** What was found, in words. */
-  readonly text: string;
-}
 
 /** What is known of one package. */
 export interface Inspection {
@@ -185,9 +171,4 @@ function short(text: string): string {
 function compareVersions(a: string, b: string): number {
   if (semver.valid(a, true) && semver.valid(b, true)) return semver.compare(a, b, true) || (a < b ? -1 : 1);
   return a < b ? -1 : 1;
-}
-
-/** `weak_copyleft` for people. */
-export function words(kind: string): string {
-  return kind.replaceAll("_", " ");
 }

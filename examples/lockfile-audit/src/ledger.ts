@@ -1,5 +1,6 @@
 import type { Instance, InstanceInput, Locator, Nature } from "@metanode/nature";
-import type { Finding, Inspection } from "./inspect.ts";
+import type { Finding } from "./finding.ts";
+import type { Inspection } from "./inspect.ts";
 import type { PackageFacts, PackageState } from "./workflow.ts";
 
 /*

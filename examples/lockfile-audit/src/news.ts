@@ -1,5 +1,6 @@
 import type { MetaNode } from "@metanode/core";
-import type { Finding, Inspection } from "./inspect.ts";
+import type { Finding } from "./finding.ts";
+import type { Inspection } from "./inspect.ts";
 
 /** What is known so far. */
 export interface Totals {

@@ -3,7 +3,8 @@
  */
 import { defineProcessor, serve } from "@metanode/core/processor";
 import { z } from "zod";
-import { FINDING_KINDS, findDuplicates, INTEGRITY_KINDS, inspectPackage } from "./inspect.ts";
+import { FINDING_KINDS } from "./finding.ts";
+import { findDuplicates, INTEGRITY_KINDS, inspectPackage } from "./inspect.ts";
 
 const entry = z.object({
   version: z.string().optional(),

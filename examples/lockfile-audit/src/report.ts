@@ -1,5 +1,5 @@
 import type { Audit } from "./audit.ts";
-import { FINDING_KINDS, type Finding, words } from "./inspect.ts";
+import { FINDING_KINDS, type Finding, words } from "./finding.ts";
 import type { StateCounts } from "./ledger.ts";
 
 /** The counts of an audit. Every one can be checked against the lockfile with a line of `jq`. */

@@ -5,7 +5,8 @@
 import { Actor, type Call, type PID, type Ref, Supervisor, type SupervisorSpec } from "@metanode/actors";
 import { createWebHandler, type MessageWebRequest, openWebServer, WebWorker } from "@metanode/actors/web";
 import type { ActorSpec } from "@metanode/gateway";
-import type { Finding, Inspection } from "./inspect.ts";
+import type { Finding } from "./finding.ts";
+import type { Inspection } from "./inspect.ts";
 import type { News, Totals } from "./news.ts";
 
 type Question = Call<{ readonly type: "audit.totals" }, Totals>;

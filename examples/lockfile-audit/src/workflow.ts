@@ -1,5 +1,6 @@
 import { type ConvertRequest, type ConvertResult, defineFlow, type InstanceInput, meta } from "@metanode/nature";
-import type { Finding, Inspection } from "./inspect.ts";
+import type { Finding } from "./finding.ts";
+import type { Inspection } from "./inspect.ts";
 
 /** Where a package stands. */
 export type PackageState = "found" | "approved" | "flagged" | "reviewed";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { type Nature, openNature } from "@metanode/nature";
 import { describe, expect, test } from "vitest";
-import { type Finding, inspectPackage } from "../src/inspect.ts";
+import type { Finding } from "../src/finding.ts";
+import { inspectPackage } from "../src/inspect.ts";
 import { Ledger } from "../src/ledger.ts";
 import { packageFlow } from "../src/workflow.ts";
 import { temporaryFolder } from "./command.ts";

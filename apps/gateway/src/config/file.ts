@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { coreError, type MetanodeError } from "@metanode/core";
-import { parseDocument } from "yaml";
 import type { GatewayConfig } from "./types.ts";
+import { yaml } from "./yaml.ts";
 
 /**
  * Reads a configuration file: code whose default export is the configuration, or YAML (so also JSON).
@@ -33,7 +33,7 @@ async function readYaml(path: string): Promise<unknown> {
   } catch (cause) {
     throw invalid(path, `cannot be read: ${(cause as Error).message}`, cause);
   }
-  const document = parseDocument(text, { prettyErrors: true });
+  const document = yaml().parseDocument(text, { prettyErrors: true });
   const [error] = document.errors;
   if (error !== undefined) throw invalid(path, `is no YAML: ${error.message.split("\n", 1)[0]}`, error);
   try {

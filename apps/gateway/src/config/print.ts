@@ -1,6 +1,7 @@
-import { Document, isScalar, type Pair, YAMLMap } from "yaml";
+import type { Document, Pair } from "yaml";
 import { SETTINGS, type Setting, settingOf } from "./settings.ts";
 import type { ResolvedConfig, ValueSource } from "./types.ts";
+import { yaml } from "./yaml.ts";
 
 const HIDDEN = "(hidden)";
 
@@ -9,7 +10,7 @@ const HIDDEN = "(hidden)";
  * secrets are handed on), are hidden.
  */
 export function printConfig({ values, sources, file }: ResolvedConfig): string {
-  const document = new Document({});
+  const document = new (yaml().Document)({});
   document.commentBefore = file === undefined ? " no configuration file" : ` configuration file: ${file}`;
   for (const setting of SETTINGS) {
     const { path } = setting;
@@ -37,6 +38,7 @@ function isNumbers(value: unknown): boolean {
 
 /** Puts the source beside a value of one line, else above its key. */
 function note(document: Document, path: string, comment: string): void {
+  const { isScalar, YAMLMap } = yaml();
   const keys = path.split(".");
   const key = keys.pop() ?? path;
   const map = keys.length === 0 ? document.contents : document.getIn(keys);

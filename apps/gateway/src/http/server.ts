@@ -53,10 +53,12 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     exposeHeadRoutes: false,
     return503OnClosing: false, // the hook below answers, in our own form
+    // Given here, and not set afterwards, so that Fastify does not load its own, which stand on Ajv and are never used.
+    schemaController: {
+      compilersFactory: { buildValidator: () => validatorCompiler, buildSerializer: () => serializerCompiler } as object,
+    },
     frameworkErrors: (error, request, reply) => answerError(error, request, reply),
   }) as unknown as Api;
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
   app.removeContentTypeParser("text/plain"); // nothing here is text
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler(notFound);

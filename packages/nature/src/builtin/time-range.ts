@@ -1,5 +1,6 @@
+import { createRequire } from "node:module";
 import { intWithin } from "@metanode/core/internal";
-import { DateTime, FixedOffsetZone, IANAZone, type Zone } from "luxon";
+import type { DateTime, Zone } from "luxon";
 import { natureError } from "../errors.ts";
 import type { ConvertRequest, ConvertResult } from "../executor/executor.ts";
 import { oneOf, optionalFlag, optionalText, refuse } from "../shape.ts";
@@ -69,9 +70,18 @@ export function timeRangeSettings(text: string): TimeRangeSettings {
   };
 }
 
+let loaded: typeof import("luxon") | undefined;
+
+/** Loaded with the first window: most nodes cut none, and it is not small. */
+function luxon(): typeof import("luxon") {
+  loaded ??= createRequire(import.meta.url)("luxon") as typeof import("luxon");
+  return loaded;
+}
+
 const OFFSET = /^[+-](0\d|1[0-4]):[0-5]\d$/;
 
 function zoneOf(name: string): Zone {
+  const { FixedOffsetZone, IANAZone } = luxon();
   if (name === "UTC") return FixedOffsetZone.utcInstance;
   const zone = OFFSET.test(name) ? FixedOffsetZone.parseSpecifier(`UTC${name}`) : IANAZone.create(name);
   if (zone?.isValid) return zone;
@@ -80,7 +90,7 @@ function zoneOf(name: string): Zone {
 
 /** The window around a moment. @throws instance.invalid – the moment is beyond what a calendar knows */
 export function windowAround({ unit, value, zone }: TimeRangeSettings, atMs: number): Window {
-  const local = DateTime.fromMillis(atMs, { zone });
+  const local = luxon().DateTime.fromMillis(atMs, { zone });
   if (!local.isValid) throw natureError("instance.invalid", `${atMs} ms since 1970 is a time beyond every calendar`);
   const count = Math.max(1, value);
   switch (unit) {
