@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { coreError, MetanodeError } from "../errors.ts";
+import { FILE_NAME } from "./sqlite-file.ts";
 
 /** How the database of a log is opened. */
 export interface DatabaseOptions {
@@ -10,7 +11,6 @@ export interface DatabaseOptions {
   readonly maxFileBytes: number;
 }
 
-const FILE_NAME = "log.sqlite";
 /** Tells our files from those of other programs: "MNLG". */
 const APPLICATION_ID = 0x4d4e4c47;
 /** Larger than SQLite's 4 KiB: fewer pages and less tree per message; measured 20 % more appends. */

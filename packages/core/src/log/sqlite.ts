@@ -1,11 +1,15 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { type Clock, systemClock } from "../clock.ts";
 import { coreError, fromWire, type MetanodeError } from "../errors.ts";
 import { intWithin, rejectUnknownKeys, textOf } from "../options.ts";
 import { HostedLog } from "./hosted.ts";
+import { LateStore } from "./late-store.ts";
 import type { Log } from "./log.ts";
 import type { ResolvedStreamOptions } from "./options.ts";
 import type { RecordBody, StoredRecord } from "./record.ts";
+import { FILE_NAME } from "./sqlite-file.ts";
 import {
   type PackedRecords,
   type PackedResult,
@@ -45,6 +49,11 @@ export interface SqliteLogOptions {
    * this, in bytes, so that enough is left to settle what is in the log, which frees room. 0 does not look. @default 64 MiB
    */
   minFreeBytes?: number;
+  /**
+   * A log that is not there yet is made by the first request that has something to store, which then tells why the folder cannot be used.
+   * The thread of a log takes 11 MB, for which a node without durable messages has no use. @default false
+   */
+  makeOnUse?: boolean;
   /** Told of failures of the storage behind nobody's call, which are tried again. @default nobody is told */
   onFault?: (error: MetanodeError) => void;
 }
@@ -56,12 +65,17 @@ export interface SqliteLogOptions {
  * cannot be used: the message says why and what to do; config.invalid.
  */
 export async function openSqliteLog(options: SqliteLogOptions): Promise<Log> {
-  rejectUnknownKeys("log", options, ["folder", "clock", "maxFileBytes", "minFreeBytes", "onFault"]);
+  rejectUnknownKeys("log", options, ["folder", "clock", "maxFileBytes", "minFreeBytes", "makeOnUse", "onFault"]);
   const folder = textOf("log.folder", options.folder);
   const maxFileBytes = intWithin("log.maxFileBytes", options.maxFileBytes ?? 0, 0);
   const minFreeBytes = intWithin("log.minFreeBytes", options.minFreeBytes ?? 64 * 1_048_576, 0);
-  const store = new WorkerStore({ folder, maxFileBytes, minFreeBytes });
-  await store.ready;
+  const open = async (): Promise<LogStore> => {
+    const store = new WorkerStore({ folder, maxFileBytes, minFreeBytes });
+    await store.ready;
+    return store;
+  };
+  const isLate = options.makeOnUse === true && !existsSync(join(folder, FILE_NAME));
+  const store = isLate ? new LateStore(open) : await open();
   return new HostedLog(store, { clock: options.clock ?? systemClock, onFault: options.onFault });
 }
 

@@ -325,7 +325,7 @@ function nodeName(given = "node"): string {
 }
 
 /**
- * Starts a meta node: takes the data folder, opens the log, starts the modules in order.
+ * Starts a meta node: takes the data folder, opens the log if it has one, starts the modules in order.
  * @throws {MetanodeError} config.invalid, node.data_in_use, log.storage, and what a module's start throws (N2).
  */
 export async function createNode(options: NodeOptions = {}): Promise<MetaNode> {
@@ -340,7 +340,7 @@ export async function createNode(options: NodeOptions = {}): Promise<MetaNode> {
     log ??=
       folder === undefined
         ? createMemoryLog({ clock })
-        : await openSqliteLog({ folder: join(folder.path, "log"), clock, onFault });
+        : await openSqliteLog({ folder: join(folder.path, "log"), makeOnUse: true, clock, onFault });
     const node: RunningNode = new RunningNode(options, { folder, log, logger });
     await node.start();
     return node;

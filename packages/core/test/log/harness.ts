@@ -15,10 +15,10 @@ export async function memoryHarness(): Promise<LogHarness> {
 }
 
 /** A log on SQLite, in a folder of its own, on virtual time. */
-export async function sqliteHarness(): Promise<LogHarness & { readonly folder: string }> {
+export async function sqliteHarness(makeOnUse = false): Promise<LogHarness & { readonly folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), "metanode-log-"));
   const clock = new VirtualClock();
-  let log: Log = await openSqliteLog({ folder, clock });
+  let log: Log = await openSqliteLog({ folder, makeOnUse, clock });
   return {
     folder,
     get log() {
@@ -30,7 +30,7 @@ export async function sqliteHarness(): Promise<LogHarness & { readonly folder: s
     },
     async reopen() {
       await log.close();
-      log = await openSqliteLog({ folder, clock });
+      log = await openSqliteLog({ folder, makeOnUse, clock });
       return log;
     },
     async dispose() {

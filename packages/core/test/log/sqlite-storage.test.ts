@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
@@ -33,6 +33,25 @@ describe("a log on SQLite", () => {
     await using log = await openSqliteLog({ folder: path });
     expect(await log.streams()).toEqual([]);
     expect((await stat(path)).mode & 0o777).toBe(0o700);
+  });
+
+  test("that is made on use is not there before something is stored, and says then why it cannot be", async () => {
+    await using folder = await testFolder();
+    const path = join(folder.path, "log");
+    const open = () => openSqliteLog({ folder: path, makeOnUse: true });
+    await using log = await open();
+    expect(await log.streams()).toEqual([]);
+    expect(await log.deadLetters.count()).toBe(0);
+    expect(await log.deadLetters.list()).toEqual({ items: [], next: undefined });
+    await expect(log.deadLetters.get("1")).rejects.toMatchObject({ code: "resource.not_found" });
+    await expect(stat(path)).rejects.toMatchObject({ code: "ENOENT" });
+    await writeFile(path, "in the way");
+    await expect(log.stream("orders")).rejects.toMatchObject({ code: "log.storage" });
+    await rm(path);
+    await (await log.stream("orders")).append(messageOf("kept"));
+    await log.close();
+    await using again = await open();
+    expect(await again.streams()).toEqual(["orders"]);
   });
 
   test("refuses options that it does not know or that are out of range", async () => {

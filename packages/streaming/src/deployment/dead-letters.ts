@@ -6,6 +6,11 @@ import type { FailedRecord } from "../stage/stage.ts";
 /** The type of messages that are records which a stage gave up on. */
 export const FAILED_TYPE = "metanode.stream.failed";
 
+interface Opened {
+  readonly stream: LogStream;
+  readonly consumer: Consumer;
+}
+
 /** Puts a record into a stage once more; resolves when it is through. */
 export type Inject = (stage: string, record: unknown, trace?: string) => Promise<void>;
 
@@ -15,37 +20,55 @@ export type Inject = (stage: string, record: unknown, trace?: string) => Promise
  */
 export class GraphDeadLetters implements AsyncDisposable {
   readonly #graph: string;
-  readonly #stream: LogStream;
+  readonly #log: Log;
   /** Reasons of those that are on their way into the log. What comes without one was replayed. */
   readonly #reasons = new Map<string, Error>();
   readonly #inject: () => Inject | undefined;
-  #consumer: Consumer | undefined;
+  #opening: Promise<Opened> | undefined;
 
-  private constructor(graph: string, stream: LogStream, inject: () => Inject | undefined) {
+  private constructor(graph: string, log: Log, inject: () => Inject | undefined) {
     this.#graph = graph;
-    this.#stream = stream;
+    this.#log = log;
     this.#inject = inject;
   }
 
+  /** A graph that has not given up on anything yet has no stream, and asks nothing of the log: one that is never used takes no memory. */
   static async open(graph: string, log: Log, inject: () => Inject | undefined): Promise<GraphDeadLetters> {
-    const letters = new GraphDeadLetters(graph, await log.stream(`graph.${graph}.failed`), inject);
-    letters.#consumer = await letters.#stream.consume({
-      name: "failed",
-      maxAttempts: 1_000_000,
-      onDelivery: (delivery) => letters.#delivered(delivery),
-    });
+    const letters = new GraphDeadLetters(graph, log, inject);
+    if ((await log.streams()).includes(streamOf(graph))) await letters.#open();
     return letters;
   }
 
   /** Keeps a record. Resolves when it is stored. */
   async keep(failed: FailedRecord, stage: string): Promise<void> {
     const message = messageOf(failed, this.#graph, stage);
+    const { stream } = await this.#open();
     this.#reasons.set(message.id, reasonOf(failed, stage));
-    await this.#stream.append(message);
+    await stream.append(message);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#consumer?.close();
+    const opened = await this.#opening?.catch(() => undefined);
+    await opened?.consumer.close();
+  }
+
+  #open(): Promise<Opened> {
+    // A failure is told to whoever asked; the next one tries again.
+    this.#opening ??= this.#openStream().catch((error) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #openStream(): Promise<Opened> {
+    const stream = await this.#log.stream(streamOf(this.#graph));
+    const consumer = await stream.consume({
+      name: "failed",
+      maxAttempts: 1_000_000,
+      onDelivery: (delivery) => this.#delivered(delivery),
+    });
+    return { stream, consumer };
   }
 
   #delivered(delivery: Delivery): void {
@@ -66,6 +89,10 @@ export class GraphDeadLetters implements AsyncDisposable {
       );
     }
   }
+}
+
+function streamOf(graph: string): string {
+  return `graph.${graph}.failed`;
 }
 
 function messageOf({ record, id, trace, attempts }: FailedRecord, graph: string, stage: string): Message {
