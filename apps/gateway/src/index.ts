@@ -14,4 +14,5 @@ export { SETTINGS, type Setting, variableOf } from "./config/settings.ts";
 export type { ConfigValues, GatewayConfig, LogLevel, ResolvedConfig, ValueSource } from "./config/types.ts";
 export { CONFIG_FILES, defineConfig, type LoadConfigOptions, loadConfig, resolveConfig } from "./config.ts";
 export { PROBLEM_TYPE, type Problem } from "./http/problem.ts";
+export { giveBackMemory } from "./memory.ts";
 export { TOKEN_FILE } from "./token.ts";

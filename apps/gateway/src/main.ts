@@ -14,6 +14,7 @@ const { asMetanodeError, nearest } = await import("@metanode/core/internal");
 const { openGateway } = await import("./compose.ts");
 const { printConfig } = await import("./config/print.ts");
 const { loadConfig } = await import("./config.ts");
+const { giveBackMemory } = await import("./memory.ts");
 const { TOKEN_FILE } = await import("./token.ts");
 
 const FLAGS = {
@@ -120,6 +121,7 @@ async function run(args: readonly string[]): Promise<MetanodeError | undefined> 
   const stopper = new Stopper();
   const gateway = await openGateway({ ...values, ...(token === undefined ? {} : { token }) });
   stopper.serve(gateway);
+  giveBackMemory(gateway.closed);
   const data = relative(process.cwd(), values.data) || ".";
   const shown = data.startsWith("..") ? values.data : data;
   const where = token === undefined ? `token in ${shown}/${TOKEN_FILE}` : "token as configured";

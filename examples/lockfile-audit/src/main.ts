@@ -61,9 +61,12 @@ async function main(args: readonly string[]): Promise<void> {
 /** A node with a data folder, the HTTP API, the pool of inspectors, the actor of the totals, and the workflow of the packages. */
 async function openNode(flags: Flags): Promise<Gateway> {
   // Loaded only now: it takes most of the start's time, and a wrong flag or lockfile should not have to wait for it.
-  const [{ openGateway }, { totalsActor }] = await Promise.all([import("@metanode/gateway"), import("./totals.ts")]);
-  const open = (port: number): Promise<Gateway> =>
-    openGateway({
+  const [{ giveBackMemory, openGateway }, { totalsActor }] = await Promise.all([
+    import("@metanode/gateway"),
+    import("./totals.ts"),
+  ]);
+  const open = async (port: number): Promise<Gateway> => {
+    const gateway = await openGateway({
       name: "lockfile-audit",
       data: flags.data,
       listen: { port },
@@ -78,6 +81,9 @@ async function openNode(flags: Flags): Promise<Gateway> {
       actors: [totalsActor(flags.totalsPort)],
       nature: { flows: [fileURLToPath(new URL("./workflow.ts", import.meta.url))] },
     });
+    giveBackMemory(gateway.closed);
+    return gateway;
+  };
   return open(flags.port ?? DEFAULT_PORT).catch((error: unknown) => {
     if (flags.port !== undefined || !hasCode(error, "node.port_in_use")) throw error;
     say(`port ${DEFAULT_PORT} is in use; taking a free one (choose one with --port)`);
