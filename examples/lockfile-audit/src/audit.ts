@@ -2,6 +2,7 @@ import { hasCode, type MetaNode, type MetanodeError, systemClock, wait } from "@
 import type { Finding } from "./finding.ts";
 import type { Duplicate, Inspection, PackageEntry } from "./inspect.ts";
 import type { LockedPackage, Lockfile } from "./lockfile.ts";
+import { compareNames } from "./order.ts";
 import type { inspector } from "./processor.ts";
 
 /*
@@ -141,11 +142,6 @@ class Run {
   }
 }
 
-function byName(a: NameAndVersion, b: NameAndVersion): number {
-  if (a.name === b.name) return 0;
-  return a.name < b.name ? -1 : 1;
-}
-
 interface NameAndVersion {
   name: string;
   version: string;
@@ -153,7 +149,7 @@ interface NameAndVersion {
 
 /** Slices of about `size` packages, with all packages of one name in the same slice. */
 export function slicesByName(packages: readonly NameAndVersion[], size: number): NameAndVersion[][] {
-  const sorted = packages.map(({ name, version }) => ({ name, version })).sort(byName);
+  const sorted = packages.map(({ name, version }) => ({ name, version })).sort((a, b) => compareNames(a.name, b.name));
   const slices: NameAndVersion[][] = [];
   let slice: NameAndVersion[] = [];
   for (const one of sorted) {

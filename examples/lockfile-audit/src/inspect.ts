@@ -1,6 +1,7 @@
 import semver from "semver";
 import { type Finding, words } from "./finding.ts";
 import { judgeLicense, type LicenseVerdict } from "./license.ts";
+import { compareNames, compareVersions } from "./order.ts";
 
 /** The fields of a lockfile entry that are looked at; the types are those that npm has written over the years. */
 export interface PackageEntry {
@@ -96,7 +97,7 @@ export function findDuplicates(packages: readonly { name: string; version: strin
   return [...versions]
     .filter(([, { size }]) => size > 1)
     .map(([name, found]) => ({ name, versions: [...found].sort(compareVersions) }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+    .sort((a, b) => compareNames(a.name, b.name));
 }
 
 /** What kind of hash pins the content of a package, by the Subresource Integrity string of its entry. */
@@ -166,9 +167,4 @@ function enginesText(range: string, node: string): string {
 /** Enough to know it by; a lockfile may hold megabytes where a word should be. */
 function short(text: string): string {
   return text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
-}
-
-function compareVersions(a: string, b: string): number {
-  if (semver.valid(a, true) && semver.valid(b, true)) return semver.compare(a, b, true) || (a < b ? -1 : 1);
-  return a < b ? -1 : 1;
 }

@@ -1,6 +1,7 @@
 import type { Audit } from "./audit.ts";
 import { FINDING_KINDS, type Finding, words } from "./finding.ts";
 import type { StateCounts } from "./ledger.ts";
+import { compareNames, compareVersions } from "./order.ts";
 
 /** The counts of an audit. Every one can be checked against the lockfile with a line of `jq`. */
 export interface Counts {
@@ -93,8 +94,8 @@ function rowsOf(findings: readonly Finding[]): string[][] {
 function compareFindings(a: Finding, b: Finding): number {
   return (
     FINDING_KINDS.indexOf(a.kind) - FINDING_KINDS.indexOf(b.kind) ||
-    a.name.localeCompare(b.name, "en") ||
-    a.version.localeCompare(b.version, "en", { numeric: true })
+    compareNames(a.name, b.name) ||
+    compareVersions(a.version, b.version)
   );
 }
 
