@@ -1,7 +1,6 @@
-import fastifySwagger from "@fastify/swagger";
 import { errorRow } from "@metanode/core";
 import { BATCH_TYPE, type CoreErrorCode, PROTOBUF_TYPE, STRUCTURED_TYPE } from "@metanode/core/internal";
-import type { FastifyContextConfig } from "fastify";
+import { type FastifyContextConfig, fastify, type RouteOptions } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { z } from "zod";
 import type { Role } from "../access/roles.ts";
@@ -9,6 +8,7 @@ import type { Api } from "./context.ts";
 import { version } from "./manifest.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
 import { answer, problems } from "./responses.ts";
+import { ZOD_SCHEMAS } from "./zod-schemas.ts";
 
 /** A CloudEvent in the JSON event format, with the extensions that the platform knows. */
 const EVENT = {
@@ -108,8 +108,20 @@ interface Document {
   components?: { schemas?: Record<string, unknown>; headers?: Record<string, unknown> };
 }
 
-/** Describes every route that is registered after this, at `/api/v1/openapi.json`. */
-export async function documentRoutes(app: Api): Promise<void> {
+/** Remembers every route that is registered after this, to be described at `/api/v1/openapi.json`. */
+export function rememberRoutes(app: Api): readonly RouteOptions[] {
+  const routes: RouteOptions[] = [];
+  app.addHook("onRoute", (route) => void routes.push(route));
+  return routes;
+}
+
+/**
+ * The document that describes routes. It is made by a server of its own that never listens, when somebody asks: what makes it takes 3 MB
+ * and some of the time of a start, for a page that most nodes are never asked for.
+ */
+async function describe(routes: readonly RouteOptions[]): Promise<object> {
+  const { default: fastifySwagger } = await import("@fastify/swagger");
+  const app = fastify({ ...ZOD_SCHEMAS, exposeHeadRoutes: false });
   await app.register(fastifySwagger, {
     openapi: {
       openapi: "3.1.0",
@@ -138,20 +150,25 @@ export async function documentRoutes(app: Api): Promise<void> {
     },
     transformObject: (found) => withRefusals(withMessageBody(jsonSchemaTransformObject(found) as Document)) as never,
   });
+  for (const { method, url, schema, config } of routes) {
+    app.route({ method, url, handler: async () => undefined, ...(schema && { schema }), ...(config && { config }) });
+  }
+  await app.ready();
+  return app.swagger();
 }
 
 /** The document's own route. */
-export function documentRoute(api: Api): void {
+export function documentRoute(api: Api, routes: readonly RouteOptions[]): void {
   const schema = {
     operationId: "getOpenApi",
     summary: "This document",
     tags: ["node"],
     response: { 200: answer("OpenAPI 3.1", z.looseObject({ openapi: z.string() })), ...problems() },
   };
-  let text: string | undefined;
+  let text: Promise<string> | undefined;
   api.get("/openapi.json", { schema }, async (_request, reply) => {
-    text ??= JSON.stringify(api.swagger());
-    return reply.type("application/json").send(text);
+    text ??= describe(routes).then((document) => JSON.stringify(document));
+    return reply.type("application/json").send(await text);
   });
 }
 

@@ -11,7 +11,6 @@ import {
   LogController,
   type RouteOptions,
 } from "fastify";
-import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { accessRoutes } from "./access.ts";
 import { actorRoutes } from "./actors.ts";
 import { createGuard, type Guard } from "./auth.ts";
@@ -26,7 +25,7 @@ import { logRoutes } from "./logs.ts";
 import { messageRoutes } from "./messages.ts";
 import { measure } from "./metrics.ts";
 import { nodeRoutes } from "./node.ts";
-import { documentRoute, documentRoutes } from "./openapi.ts";
+import { documentRoute, rememberRoutes } from "./openapi.ts";
 import { probeRoutes } from "./probes.ts";
 import { instanceOf, PROBLEM_TYPE, toKnownError, toProblem } from "./problem.ts";
 import { processorRoutes } from "./processors.ts";
@@ -35,6 +34,7 @@ import { tagAnswers } from "./tags.ts";
 import { treeRoutes } from "./tree/index.ts";
 import { callbackRoute } from "./workflows/callbacks.ts";
 import { workflowRoutes } from "./workflows/index.ts";
+import { ZOD_SCHEMAS } from "./zod-schemas.ts";
 
 /** Attributes and JSON around a payload. */
 const ENVELOPE_BYTES = 64 * 1024;
@@ -53,10 +53,7 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
     routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     exposeHeadRoutes: false,
     return503OnClosing: false, // the hook below answers, in our own form
-    // Given here, and not set afterwards, so that Fastify does not load its own, which stand on Ajv and are never used.
-    schemaController: {
-      compilersFactory: { buildValidator: () => validatorCompiler, buildSerializer: () => serializerCompiler } as object,
-    },
+    ...ZOD_SCHEMAS,
     frameworkErrors: (error, request, reply) => answerError(error, request, reply),
   }) as unknown as Api;
   app.removeContentTypeParser("text/plain"); // nothing here is text
@@ -68,12 +65,12 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
   });
   if (onRoute !== undefined) app.addHook("onRoute", onRoute);
   measure(app as unknown as FastifyInstance, node);
-  await documentRoutes(app);
+  const routes = rememberRoutes(app);
   await app.register(async (open) => probeRoutes(open as Api, context));
   await app.register(async (open) => consoleRoutes(open as Api));
   const guard = createGuard(context.access, () => context.clock.now());
   app.decorateRequest("identity", undefined);
-  await app.register(async (api) => apiRoutes(api as Api, context, guard), { prefix: "/api/v1" });
+  await app.register(async (api) => apiRoutes(api as Api, context, { guard, routes }), { prefix: "/api/v1" });
   // Executors have no token: what they answer with carries a credential of its own.
   await app.register(async (open) => callbackRoute(whileOpen(open as Api, context), context), { prefix: "/api/v1" });
   if (context.nature !== undefined && context.natureFace?.compat === true) {
@@ -102,8 +99,14 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
   return app;
 }
 
+/** What the routes of the API need besides their context. */
+interface Face {
+  readonly guard: Guard;
+  readonly routes: readonly RouteOptions[];
+}
+
 /** Everything of `/api/v1`: with a token, and only while the gateway is not stopping. */
-async function apiRoutes(api: Api, context: HttpContext, guard: Guard): Promise<void> {
+async function apiRoutes(api: Api, context: HttpContext, { guard, routes }: Face): Promise<void> {
   guard.protect(api as unknown as FastifyInstance);
   whileOpen(api, context);
   replayAnswers(api as unknown as FastifyInstance, context.access.replays);
@@ -120,7 +123,7 @@ async function apiRoutes(api: Api, context: HttpContext, guard: Guard): Promise<
   journalRoutes(api, context);
   deadLetterRoutes(api, context);
   errorRoutes(api);
-  documentRoute(api);
+  documentRoute(api, routes);
   await api.register(async (scope) => messageRoutes(scope as Api, context));
 }
 
