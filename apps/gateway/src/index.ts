@@ -7,6 +7,7 @@
  * ```
  */
 
+export { type GiveBackOptions, giveBackMemory } from "@metanode/core/internal/memory";
 export type { ActorClass, ActorSpec } from "./actors.ts";
 export { GATEWAY_FILE, type Gateway, type GatewayOptions, openGateway } from "./compose.ts";
 export { printConfig } from "./config/print.ts";
@@ -14,5 +15,4 @@ export { SETTINGS, type Setting, variableOf } from "./config/settings.ts";
 export type { ConfigValues, GatewayConfig, LogLevel, ResolvedConfig, ValueSource } from "./config/types.ts";
 export { CONFIG_FILES, defineConfig, type LoadConfigOptions, loadConfig, resolveConfig } from "./config.ts";
 export { PROBLEM_TYPE, type Problem } from "./http/problem.ts";
-export { giveBackMemory } from "./memory.ts";
 export { TOKEN_FILE } from "./token.ts";

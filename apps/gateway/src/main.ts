@@ -11,10 +11,10 @@ const { directory } = enableCompileCache();
 if (directory !== undefined) process.env.NODE_COMPILE_CACHE ??= directory; // for worker threads
 const { coreError, errorRow } = await import("@metanode/core");
 const { asMetanodeError, nearest } = await import("@metanode/core/internal");
+const { giveBackMemory } = await import("@metanode/core/internal/memory");
 const { openGateway } = await import("./compose.ts");
 const { printConfig } = await import("./config/print.ts");
 const { loadConfig } = await import("./config.ts");
-const { giveBackMemory } = await import("./memory.ts");
 const { TOKEN_FILE } = await import("./token.ts");
 
 const FLAGS = {
@@ -121,7 +121,7 @@ async function run(args: readonly string[]): Promise<MetanodeError | undefined> 
   const stopper = new Stopper();
   const gateway = await openGateway({ ...values, ...(token === undefined ? {} : { token }) });
   stopper.serve(gateway);
-  giveBackMemory(gateway.closed);
+  giveBackMemory({ until: gateway.closed });
   const data = relative(process.cwd(), values.data) || ".";
   const shown = data.startsWith("..") ? values.data : data;
   const where = token === undefined ? `token in ${shown}/${TOKEN_FILE}` : "token as configured";

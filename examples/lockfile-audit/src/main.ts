@@ -81,7 +81,7 @@ async function openNode(flags: Flags): Promise<Gateway> {
       actors: [totalsActor(flags.totalsPort)],
       nature: { flows: [fileURLToPath(new URL("./workflow.ts", import.meta.url))] },
     });
-    giveBackMemory(gateway.closed);
+    giveBackMemory({ until: gateway.closed });
     return gateway;
   };
   return open(flags.port ?? DEFAULT_PORT).catch((error: unknown) => {

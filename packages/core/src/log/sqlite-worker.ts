@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { coreError, toWire } from "../errors.ts";
+import { giveBackMemory } from "../memory.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 import {
   type PackedBatch,
@@ -63,4 +64,5 @@ if (store !== undefined) {
     if (request.op === "close") port.close();
   });
   answer({ id: 0, value: undefined });
+  giveBackMemory();
 }

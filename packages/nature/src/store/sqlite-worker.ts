@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { MetanodeError, toWire } from "@metanode/core/errors";
+import { giveBackMemory } from "@metanode/core/internal/memory";
 import { SqliteStore } from "./sqlite-store.ts";
 import type { WorkerAnswer, WorkerRequest, WorkerStart } from "./sqlite-wire.ts";
 
@@ -37,4 +38,5 @@ if (store !== undefined) {
     if (op === "close") port.close();
   });
   answer({ id: 0, value: undefined });
+  giveBackMemory();
 }

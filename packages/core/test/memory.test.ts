@@ -1,6 +1,6 @@
-import { VirtualClock } from "@metanode/core/testing/clock";
 import { describe, expect, test } from "vitest";
 import { giveBackMemory, type Memory } from "../src/memory.ts";
+import { VirtualClock } from "../src/testing/virtual-clock.ts";
 
 const MIB = 1_048_576;
 
@@ -16,7 +16,7 @@ function watched(heapBytes = 40 * MIB) {
       own.collections++;
     },
   };
-  giveBackMemory(until, memory, clock);
+  giveBackMemory({ until, memory, clock });
   const pass = async (seconds: number, utilization: number): Promise<number> => {
     own.utilization = utilization;
     for (let second = 0; second < seconds; second++) await clock.advance(1_000);
@@ -61,7 +61,7 @@ describe("memory of work that is done", () => {
     let garbage: object | undefined = { big: new Array(1_000).fill({}) };
     const seen = new WeakRef(garbage);
     garbage = undefined;
-    giveBackMemory(until, undefined, clock);
+    giveBackMemory({ until, clock });
     for (let second = 0; second < 30 && seen.deref() !== undefined; second++) {
       await new Promise((resolve) => setTimeout(resolve, 100));
       await clock.advance(1_000);

@@ -1,9 +1,9 @@
 import { type EventLoopUtilization, performance } from "node:perf_hooks";
-import { type Clock, systemClock, type Timer } from "@metanode/core";
+import { type Clock, systemClock, type Timer } from "./clock.ts";
 
 /*
  * Gives back the memory of work that is done. V8 collects when it needs room, and a process without work needs none: it would keep the
- * garbage of its last work, and the pages around what is left, for as long as it is idle.
+ * garbage of its last work, and the pages around what is left, for as long as it is idle. The same holds for each of its threads.
  *
  * M1. Once after each time of work, when the event loop has been idle for QUIET_LOOKS looks in a row. The start of the process is work.
  * M2. Not within MIN_PAUSE_MS of the last time, however often work comes and goes.
@@ -26,8 +26,18 @@ export interface Memory {
   collect(): Promise<void>;
 }
 
-/** For programs: it is about the whole process. Goes on until the gateway, or what else it is for, has ended. */
-export function giveBackMemory(until: Promise<unknown>, memory: Memory = ownMemory(), clock: Clock = systemClock): void {
+/** How it is done; programs and threads take what is preset. */
+export interface GiveBackOptions {
+  /** It ends with this. @default with the process or thread, which it does not keep alive */
+  until?: Promise<unknown>;
+  /** @default that of this thread */
+  memory?: Memory;
+  /** @default the machine's */
+  clock?: Clock;
+}
+
+/** For whoever owns a thread, the main thread of a program or one of its own: it is about everything in that thread, and nothing beyond. */
+export function giveBackMemory({ until, memory = ownMemory(), clock = systemClock }: GiveBackOptions = {}): void {
   let hasWorked = true;
   let quiet = 0;
   let lastMs = Number.NEGATIVE_INFINITY;
@@ -49,10 +59,11 @@ export function giveBackMemory(until: Promise<unknown>, memory: Memory = ownMemo
     timer = clock.setTimer(LOOK_MS, () => void look());
   };
   let isOver = false;
-  void until.finally(() => {
+  const end = (): void => {
     isOver = true;
     timer?.cancel();
-  });
+  };
+  until?.then(end, end);
   watch();
 }
 
