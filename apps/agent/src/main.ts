@@ -7,6 +7,7 @@ import type { AgentConfig } from "./config.ts";
 enableCompileCache();
 const { coreError, errorRow } = await import("@metanode/core");
 const { asMetanodeError } = await import("@metanode/core/internal");
+const { giveBackMemory } = await import("@metanode/core/internal/memory");
 const { openAgent } = await import("./agent.ts");
 const { readConfig } = await import("./config.ts");
 
@@ -75,6 +76,7 @@ async function configOf(flags: Flags): Promise<AgentConfig> {
 /** The first signal drains, the second drops; so does the end of whoever started this with a channel. */
 async function run(flags: Flags): Promise<void> {
   const agent = await openAgent(await configOf(flags));
+  giveBackMemory({ until: agent.node.closed });
   let signals = 0;
   const stop = (): void => {
     signals++;
