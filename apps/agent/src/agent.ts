@@ -1,6 +1,7 @@
 import { createNode, type MetaNode, processors } from "@metanode/core";
 import { type HostModule, hostControl } from "@metanode/core/host";
 import { type TreeModule, treeModule } from "@metanode/core/tree";
+import { streaming } from "@metanode/streaming/module";
 import { type AgentConfig, checkConfig, nameOfHost } from "./config.ts";
 
 export interface AgentOptions extends AgentConfig {
@@ -16,7 +17,8 @@ export interface Agent extends AsyncDisposable {
 }
 
 /**
- * Starts an agent: processors, control of the host as far as its rules allow, and the way to the node that manages it.
+ * Starts an agent: processors, control of the host as far as its rules allow, stages of graphs that are placed on it, and the way to
+ * the node that manages it.
  * @throws {MetanodeError} config.invalid, node.data_in_use, auth.unauthenticated – the text of the token is none
  */
 export async function openAgent(options: AgentOptions = {}): Promise<Agent> {
@@ -35,7 +37,7 @@ export async function openAgent(options: AgentOptions = {}): Promise<Agent> {
   const node = await createNode({
     name,
     folder: data,
-    modules: [processors(config.processors ?? []), host, tree],
+    modules: [processors(config.processors ?? []), host, streaming(), tree],
     ...(logger === undefined ? {} : { logger }),
   });
   return { node, tree, host, [Symbol.asyncDispose]: () => node.drain() };

@@ -8,7 +8,7 @@ export { greet, receive } from "./link/handshake.ts";
 export { Session, type SessionOptions } from "./link/session.ts";
 export { seededRandom } from "./member/random.ts";
 export { BATCH_TYPE, STRUCTURED_TYPE } from "./message/http.ts";
-export { isOrder } from "./message/orders.ts";
+export { isOfPlatform, isOrder } from "./message/orders.ts";
 export { protoFolder } from "./message/proto-root.ts";
 export { decodeProtobufEvent, encodeProtobufEvent, PROTOBUF_TYPE } from "./message/protobuf.ts";
 export { intWithin, nearest, rejectUnknownKeys, textOf } from "./options.ts";

@@ -1,5 +1,5 @@
 import { coreError, fromHttp, type Message } from "@metanode/core";
-import { asMetanodeError, isOrder } from "@metanode/core/internal";
+import { asMetanodeError, isOfPlatform } from "@metanode/core/internal";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type Api, type HttpContext, withdrawalOf } from "./context.ts";
@@ -162,7 +162,7 @@ function completed(message: Message, headers: FastifyRequest["headers"], key: st
 
 /** An order to a node says who gives it, whatever its sender says. @throws {MetanodeError} auth.denied */
 function vouched(message: Message, request: FastifyRequest): Message {
-  if (!isOrder(message.type)) return message;
+  if (!isOfPlatform(message.type)) return message;
   mayOrder(message.type, request);
   return { ...message, extensions: { ...message.extensions, caller: callerOf(request) } };
 }

@@ -1,5 +1,5 @@
 import type { RouteInfo } from "@metanode/core/internal";
-import { isOrder } from "@metanode/core/internal";
+import { isOfPlatform } from "@metanode/core/internal";
 import { z } from "zod";
 import type { Api, HttpContext } from "./context.ts";
 import { version } from "./manifest.ts";
@@ -72,7 +72,7 @@ export function nodeRoutes(api: Api, context: HttpContext): void {
 }
 
 function ordinary(routes: RouteInfo[]): RouteInfo[] {
-  return routes.filter(({ type }) => !isOrder(type));
+  return routes.filter(({ type }) => !isOfPlatform(type));
 }
 
 function typeRoutes(api: Api, { node }: HttpContext): void {

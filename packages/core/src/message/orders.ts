@@ -3,5 +3,10 @@ const ORDERS = /^metanode\.(?:node|tree|host|link)\./;
 
 /** Whether a message type is an order to a node. */
 export function isOrder(type: string): boolean {
-  return type.startsWith("metanode.") && ORDERS.test(type);
+  return isOfPlatform(type) && ORDERS.test(type);
+}
+
+/** Whether a message type is the platform's own: orders, and the work that nodes do for each other. */
+export function isOfPlatform(type: string): boolean {
+  return type.startsWith("metanode.");
 }

@@ -4,7 +4,7 @@ import type { LinkServer } from "../link/grpc.ts";
 import type { IncomingContext } from "../link/incoming.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
-import { isOrder } from "../message/orders.ts";
+import { isOfPlatform, isOrder } from "../message/orders.ts";
 import { Adoptions, type AdoptOptions, type Released, type ReleaseOptions } from "./adoption.ts";
 import { Audit } from "./audit.ts";
 import type { NodeCard } from "./card.ts";
@@ -27,7 +27,7 @@ import { type VisitAsk, Visitor } from "./visit.ts";
  * A node in a tree of nodes. It knows its manager and its children, and nothing that lies beyond (M-06); all that it does with
  * them is in the rooms' other files, and here it is put together.
  *
- * T1. Orders flow down: a child cannot send its manager any, only messages of users.
+ * T1. Orders flow down: a child cannot send its manager any, and no work of the platform, only messages of users.
  * T2. Nothing that the tree loses stops the node: its own work goes on without a manager and without children.
  */
 
@@ -360,7 +360,7 @@ export class Tree {
     const child = this.children.get(link.peer.id);
     const isKnown = child?.link === link && child.record.epoch > 0;
     if (!isKnown && !isEnding) throw coreError("auth.denied", "the node is not adopted yet");
-    if (isOrder(message.type)) {
+    if (isOfPlatform(message.type)) {
       throw coreError("auth.denied", `a child may not send its manager ${message.type}; orders flow down the tree`);
     }
   }

@@ -8,6 +8,7 @@ import type { BuiltIn, Services } from "../stage/built-in.ts";
 import type { Action } from "../stage/stage.ts";
 import type { UploadStore } from "../upload/upload-store.ts";
 import { uploadedAction } from "../upload/uploaded-action.ts";
+import { hintedAction, placedAction } from "./placed-stage.ts";
 
 /** Actions that are given in code: functions that work on records, and whole actions. */
 export type GivenActions = Readonly<Record<string, StageFunction<never, unknown> | Action>>;
@@ -72,6 +73,13 @@ export class Catalogue {
 
   /** @throws {MetanodeError} stream.action_unknown, or what is wrong with the settings of the node */
   actionOf(node: GraphNode): Action {
+    const local = this.localActionOf(node);
+    const { services } = this.#options;
+    return node.on === undefined ? hintedAction(node, local, services) : placedAction(node, local, services);
+  }
+
+  /** What a node runs, on this very node. @throws {MetanodeError} as {@link actionOf} */
+  localActionOf(node: GraphNode): Action {
     if (node.command !== undefined) return programAction(node);
     const name = node.action ?? node.name;
     const { functions = {} } = this.#options;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, systemClock } from "@metanode/core";
+import { type Clock, type Message, systemClock } from "@metanode/core";
 import { coreError } from "@metanode/core/errors";
 import type { Log } from "@metanode/core/log";
 import { connectors } from "../connector/connectors.ts";
@@ -15,6 +15,7 @@ import { thread } from "../thread/thread-action.ts";
 import { UploadStore } from "../upload/upload-store.ts";
 import { type ActionInfo, Catalogue, type GivenActions } from "./catalogue.ts";
 import { type DeadLetterNote, type GraphState, HostedGraph } from "./hosted-graph.ts";
+import { StageWorker } from "./stage-worker.ts";
 import { type Desired, GraphStore, type GraphVersion } from "./store.ts";
 
 export interface StreamsOptions {
@@ -29,6 +30,8 @@ export interface StreamsOptions {
   readonly clock?: Clock;
   /** Called when the state of a graph has changed. */
   readonly onChange?: (name: string) => void;
+  /** Told what stages have to say whose graphs run on other nodes. */
+  readonly onWorkLog?: (level: "debug" | "info" | "warn" | "error", text: string) => void;
   /** Called when a record has become a dead letter. */
   readonly onDeadLetter?: (letter: DeadLetterNote) => void;
 }
@@ -86,6 +89,7 @@ export class Streams implements AsyncDisposable {
 
   /** Programs that were uploaded. */
   readonly uploads: UploadStore;
+  readonly #worker: StageWorker;
 
   constructor(options: StreamsOptions, uploads: UploadStore) {
     this.#options = options;
@@ -99,7 +103,18 @@ export class Streams implements AsyncDisposable {
       services: options.services ?? {},
       uploads,
     });
+    this.#worker = new StageWorker({
+      catalogue: this.#catalogue,
+      folder: join(options.folder, "work"),
+      clock: this.#clock,
+      onLog: options.onWorkLog ?? (() => undefined),
+    });
     for (const name of this.#store.names()) this.#graphs.set(name, this.#host(name));
+  }
+
+  /** Does the work of a stage of a graph that runs on another node: the handler of {@link WORK_TYPE}. */
+  work(message: Message): Promise<Uint8Array> {
+    return this.#worker.work(message);
   }
 
   async reconcile(): Promise<void> {
@@ -247,12 +262,14 @@ export class Streams implements AsyncDisposable {
   /** Drains every graph; what is wanted of them stays. Idempotent. */
   async drain(graceMs = 30_000): Promise<void> {
     await Promise.all([...this.#graphs.values()].map((graph) => graph.close({ now: false, graceMs })));
+    await this.#worker.close();
     this.#close();
   }
 
   /** Drops what is under way; it comes again. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([...this.#graphs.values()].map((graph) => graph.close({ now: true })));
+    await this.#worker.close();
     this.#close();
   }
 

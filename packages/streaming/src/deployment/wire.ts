@@ -72,7 +72,7 @@ function readTraces(text: string): (string | undefined)[] {
 }
 
 /** Bytes as frames, everything else as lines of JSON, which tell text from values. */
-function blockOf(records: readonly unknown[]): Block {
+export function blockOf(records: readonly unknown[]): Block {
   const codec = records.every((record) => record instanceof Uint8Array) ? codecs.frames : codecs.json;
   const bytes = codec.encode(records);
   const block = codec.decoder({ maxRecordBytes: Number.MAX_SAFE_INTEGER }).push(bytes);

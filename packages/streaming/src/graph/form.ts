@@ -99,6 +99,11 @@ export interface NodeSettings extends FailureSettings, ProgramSettings {
   readonly env?: Readonly<Record<string, string>>;
   /** Where it would like to run: the first is where it starts, the others are turned to in their order. */
   readonly placement?: readonly Placement[];
+  /**
+   * On which nodes of the tree it runs: a selector such as `region=eu & fact.cpus>=4`. The records go there and what it makes of them
+   * comes back; if that node is lost, they go to another that fits. @default on the node that runs the graph
+   */
+  readonly on?: string;
   /** Whom the action may reach over the network: these addresses, or `all`. @default nobody */
   readonly egress?: "all" | readonly string[];
 }

@@ -18,19 +18,20 @@ const limits = { memoryBytes: 1, cpuSeconds: 1, openFiles: 3, fileBytes: 0, proc
 
 /** Every setting of a node. */
 export const settingNames: readonly string[] = [
-  ...["action", "args", "env", "placement", "egress", "command", "key", "with", "backoffMs", "limits", "fuse"],
+  ...["action", "args", "env", "placement", "on", "egress", "command", "key", "with", "backoffMs", "limits", "fuse"],
   ...Object.keys(words),
   ...Object.keys(numbers),
 ];
 
 /** Reads the settings of a node out of a document of unknown shape; every fault goes to the reader. */
 export function readSettings(reader: Reader, given: Readonly<Record<string, unknown>>): NodeSettings {
-  const { action, args, env, placement, egress } = given;
+  const { action, args, env, placement, on, egress } = given;
   const settings: Settings = {};
   if (action !== undefined) settings.action = reader.at("action").text(action);
   if (args !== undefined) settings.args = reader.at("args").list(args, (one, item) => one.text(item));
   if (env !== undefined) settings.env = readEnv(reader.at("env"), env);
   if (placement !== undefined) settings.placement = reader.at("placement").list(placement, readPlacement);
+  if (on !== undefined) settings.on = reader.at("on").text(on);
   if (egress === "all") settings.egress = "all";
   else if (egress !== undefined) settings.egress = reader.at("egress").list(egress, (one, item) => one.text(item));
   readCommand(reader, given, settings);

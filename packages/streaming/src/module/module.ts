@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { coreError, type ModuleHealth, type ModuleHost, type NodeModule, traceIdOf } from "@metanode/core";
+import { coreError, handlerMember, type ModuleHealth, type ModuleHost, type NodeModule, traceIdOf } from "@metanode/core";
+import { WORK_TYPE } from "../deployment/placed-wire.ts";
 import { type GraphInfo, openStreams, type Streams, type StreamsOptions } from "../deployment/streams.ts";
 import { exposeMetrics } from "./metrics.ts";
 
@@ -25,6 +26,7 @@ class StreamingOnNode implements StreamingModule {
   readonly #options: StreamingModuleOptions;
   readonly #told = new Map<string, Told>();
   #streams: Streams | undefined;
+  #work: { remove(): void } | undefined;
 
   constructor(options: StreamingModuleOptions) {
     this.#options = options;
@@ -50,6 +52,7 @@ class StreamingOnNode implements StreamingModule {
         else this.#tell(host, name, this.#streams);
         onChange?.(name);
       },
+      onWorkLog: (level, text) => host.logger[level](text),
       onDeadLetter: (letter) => {
         const { graph, stage, trace } = letter;
         const what = `${graph}/${stage}`;
@@ -59,6 +62,8 @@ class StreamingOnNode implements StreamingModule {
     });
     for (const { name, version } of streams.list()) this.#told.set(name, { version, state: "stopped", epoch: 0 });
     this.#streams = streams;
+    const work = handlerMember("stages", (message) => streams.work(message));
+    this.#work = router.register({ type: WORK_TYPE, member: work });
     for (const name of early) this.#tell(host, name, streams);
     exposeMetrics(metrics, () => this.#streams);
   }
@@ -71,11 +76,13 @@ class StreamingOnNode implements StreamingModule {
   }
 
   async drain(graceMs: number): Promise<void> {
+    this.#work?.remove();
     await this.#streams?.drain(graceMs);
     this.#streams = undefined;
   }
 
   async stop(): Promise<void> {
+    this.#work?.remove();
     await this.#streams?.close();
     this.#streams = undefined;
   }

@@ -1,5 +1,5 @@
 import { coreError } from "@metanode/core";
-import { isOrder } from "@metanode/core/internal";
+import { isOfPlatform } from "@metanode/core/internal";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type HttpContext, withdrawalOf } from "../context.ts";
@@ -26,7 +26,7 @@ const FOR_OPERATORS = /^metanode\.(node\.(ping|describe)|host\..+)$/;
 
 /** Orders that have routes of their own are for admins where they come as messages. @throws {MetanodeError} auth.denied */
 export function mayOrder(type: string, request: FastifyRequest): void {
-  if (!isOrder(type) || request.identity?.role === "admin" || FOR_OPERATORS.test(type)) return;
+  if (!isOfPlatform(type) || request.identity?.role === "admin" || FOR_OPERATORS.test(type)) return;
   throw coreError("auth.denied", `messages of type ${type} are for admins; use the routes below /api/v1/tree instead`);
 }
 

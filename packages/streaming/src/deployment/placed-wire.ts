@@ -1,0 +1,104 @@
+import { createMessage, fromWire, type Message, toWire, type WireError } from "@metanode/core";
+import { streamError } from "../errors.ts";
+import type { GraphNode } from "../graph/form.ts";
+import type { Batch, Content } from "../record/batch.ts";
+import type { FailedRecord, StageCounter } from "../stage/stage.ts";
+import { blockOf, contentOf, RECORDS_TYPE } from "./wire.ts";
+
+/** The type of messages that ask another node to do the work of a stage. */
+export const WORK_TYPE = "metanode.stage.work";
+
+/** Which stage is meant: what does the work is kept from batch to batch. */
+export interface StageKey {
+  readonly graph: string;
+  readonly node: GraphNode;
+  readonly replica: number;
+  readonly epoch: number;
+}
+
+/** A record that the other node gave up on. */
+export interface FarFailure {
+  /** Of the batch. */
+  readonly index: number;
+  readonly attempts: number;
+  readonly error: WireError;
+  readonly stderr?: string;
+}
+
+/** What the other node made of a batch. */
+export interface FarAnswer {
+  readonly outputs: readonly Content[];
+  readonly failed: readonly FarFailure[];
+  readonly counts: Readonly<Partial<Record<StageCounter, number>>>;
+}
+
+/** The work on one batch as a message. */
+export function workMessage(batch: Batch, key: StageKey, target: string): Message {
+  const block = batch.block ?? blockOf(batch.records);
+  const traceparent = batch.traceOf(0);
+  return createMessage({
+    type: WORK_TYPE,
+    source: `/graphs/${key.graph}/${key.node.name}`,
+    datacontenttype: "application/octet-stream",
+    data: block.bytes,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    extensions: { target, codec: block.codec, count: block.count, stage: JSON.stringify(key) },
+  });
+}
+
+/** The stage and the records of such a message. @throws {MetanodeError} stream.codec */
+export function readWork(message: Message): { key: StageKey; content: Content } {
+  const { stage } = message.extensions ?? {};
+  if (typeof stage !== "string") throw streamError("stream.codec", `message ${message.id} names no stage`);
+  return { key: JSON.parse(stage) as StageKey, content: contentOf(message) };
+}
+
+interface Head {
+  readonly parts: readonly { readonly codec: string; readonly count: number; readonly bytes: number }[];
+  readonly failed: readonly FarFailure[];
+  readonly counts: FarAnswer["counts"];
+}
+
+/** An answer as bytes: four with the length of the head, the head as JSON, the records of each part. */
+export function writeAnswer({ outputs, failed, counts }: FarAnswer): Uint8Array {
+  const blocks = outputs.map((content) => ("block" in content ? content.block : blockOf(content.records)));
+  const parts = blocks.map(({ codec, count, bytes }) => ({ codec, count, bytes: bytes.length }));
+  const head = Buffer.from(JSON.stringify({ parts, failed, counts } satisfies Head));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(head.length);
+  return Buffer.concat([length, head, ...blocks.map(({ bytes }) => bytes)]);
+}
+
+/** @throws {MetanodeError} stream.codec */
+export function readAnswer(value: unknown): FarAnswer {
+  if (!(value instanceof Uint8Array)) throw streamError("stream.codec", "the answer of the other node is no answer of a stage");
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  const end = 4 + bytes.readUInt32BE(0);
+  const { parts, failed, counts } = JSON.parse(bytes.toString("utf8", 4, end)) as Head;
+  let at = end;
+  const outputs = parts.map((part) => {
+    const data = bytes.subarray(at, at + part.bytes);
+    at += part.bytes;
+    return contentOf(createMessage({ type: RECORDS_TYPE, data, extensions: { codec: part.codec, count: part.count } }));
+  });
+  return { outputs, failed, counts };
+}
+
+/** A failure on its way to whoever runs the graph. */
+export function farFailure(failed: FailedRecord, index: number): FarFailure {
+  const { attempts, error, stderr } = failed;
+  return { index, attempts, error: toWire(error), ...(stderr === undefined ? {} : { stderr }) };
+}
+
+/** And back, of a record of the batch as it is here. */
+export function nearFailure({ index, attempts, error, stderr }: FarFailure, batch: Batch, from: string): FailedRecord {
+  return {
+    record: batch.records[index],
+    id: batch.idOf(index),
+    trace: batch.traceOf(index),
+    from,
+    attempts,
+    error: fromWire(error),
+    ...(stderr === undefined ? {} : { stderr }),
+  };
+}
