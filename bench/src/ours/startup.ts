@@ -8,7 +8,7 @@ import type { Contender } from "../contender.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** What `npm start` runs, without npm. */
-const START = ["--max-semi-space-size=1", "examples/lockfile-audit/bin/start.js"];
+const START = ["--max-semi-space-size=4", "examples/lockfile-audit/bin/start.js"];
 /** Longest wait for a node, in milliseconds. */
 const LIMIT_MS = 30_000;
 /** How long a node has nothing to do before its memory is read. */
