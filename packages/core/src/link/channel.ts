@@ -9,11 +9,18 @@ export interface ChannelEvents {
   onClosed(error?: MetanodeError): void;
 }
 
+/** What the other side shows of itself where links have certificates: its own (DER), if it has one. */
+export interface Shown {
+  readonly certificate?: Uint8Array | undefined;
+}
+
 /**
  * Carries frames between two sides, in order, neither losing nor doubling one while it is open.
  * Implementations: gRPC (`grpc-client.ts`, `grpc-server.ts`) and memory.
  */
 export interface Channel {
+  /** Absent over links without certificates. */
+  readonly shown?: Shown;
   /** Sets who listens. What arrived before is delivered then. */
   listen(events: ChannelEvents): void;
   /** Sends frames as one batch. After the close they go nowhere. */

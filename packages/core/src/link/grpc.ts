@@ -2,7 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { codeOf, coreError, errorRow, MetanodeError } from "../errors.ts";
 import { protoFolder } from "../message/proto-root.ts";
-import type { Channel, ChannelEvents } from "./channel.ts";
+import type { Channel, ChannelEvents, Shown } from "./channel.ts";
 import { decodeBatch, encodeBatch } from "./codec.ts";
 import type { Frame } from "./frames.ts";
 
@@ -21,6 +21,13 @@ const CHANNEL_OPTIONS: grpc.ChannelOptions = {
   "grpc-node.flow_control_window": FLOW_WINDOW_BYTES,
   // A retry buffer on a stream that lives for ever grows for ever.
   "grpc.enable_retries": 0,
+};
+
+/** TLS wants a name, and an address is none; whom the server is, its certificate says. */
+const SECURE_OPTIONS: grpc.ChannelOptions = {
+  ...CHANNEL_OPTIONS,
+  "grpc.ssl_target_name_override": "metanode",
+  "grpc.default_authority": "metanode",
 };
 
 function attachMethod(): grpc.MethodDefinition<Buffer, Buffer> {
@@ -48,6 +55,7 @@ type Stream = grpc.ServerDuplexStream<Buffer, Buffer> | grpc.ClientDuplexStream<
 
 /** A channel over one gRPC stream, whichever end of it. */
 class GrpcChannel implements Channel {
+  readonly shown?: Shown;
   readonly #stream: Stream;
   readonly #abort: (error: MetanodeError) => void;
   #events: ChannelEvents | undefined;
@@ -55,7 +63,8 @@ class GrpcChannel implements Channel {
   #closed = false;
   #reason: { error?: MetanodeError } | undefined;
 
-  constructor(stream: Stream, abort: (error: MetanodeError) => void) {
+  constructor(stream: Stream, abort: (error: MetanodeError) => void, shown?: Shown) {
+    if (shown !== undefined) this.shown = shown;
     this.#stream = stream;
     this.#abort = abort;
     stream.on("data", (bytes: Buffer) => this.#receive(bytes));
@@ -113,16 +122,36 @@ export interface LinkServer {
   close(): Promise<void>;
 }
 
+/** How a server shows itself, and whom it believes; both may change while it runs. */
+export interface ServerTls {
+  readonly server: { readonly cert: string; readonly key: string };
+  readonly bundle: string;
+  onChange(listener: () => void): () => void;
+}
+
+/** How a dialler knows the server, and shows itself. */
+export interface ClientTls {
+  readonly bundle: string;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
 /**
- * Listens for links.
+ * Listens for links. With certificates, whoever shows none may connect as well: a node that comes for the first time has none, and what
+ * it may do is not the link's to say.
  * @throws {MetanodeError} node.port_in_use – the address is taken.
  */
-export async function openLinkServer(address: LinkAddress, onChannel: (channel: Channel) => void): Promise<LinkServer> {
+export async function openLinkServer(
+  address: LinkAddress,
+  onChannel: (channel: Channel) => void,
+  tls?: ServerTls,
+): Promise<LinkServer> {
   const server = new grpc.Server(CHANNEL_OPTIONS);
   const channels = new Set<GrpcChannel>();
   server.addService({ Attach: attachMethod() } as never, {
     Attach(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
-      const channel = new GrpcChannel(call, (error) => call.emit("error", toStatus(error)));
+      const shown = tls === undefined ? undefined : { certificate: call.getAuthContext()?.sslPeerCertificate?.raw };
+      const channel = new GrpcChannel(call, (error) => call.emit("error", toStatus(error)), shown);
       channels.add(channel);
       const ended = (error?: MetanodeError): void => {
         channels.delete(channel);
@@ -138,10 +167,14 @@ export async function openLinkServer(address: LinkAddress, onChannel: (channel: 
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) => {
-      if (error) reject(coreError("node.port_in_use", `cannot listen on ${address}: ${error.message}`, { cause: error }));
-      else resolve(bound);
-    });
+    server.bindAsync(
+      address,
+      tls === undefined ? grpc.ServerCredentials.createInsecure() : credentialsOf(tls),
+      (error, bound) => {
+        if (error) reject(coreError("node.port_in_use", `cannot listen on ${address}: ${error.message}`, { cause: error }));
+        else resolve(bound);
+      },
+    );
   });
   return {
     address: address.startsWith("unix:") ? address : address.replace(/:0$/, `:${port}`),
@@ -155,9 +188,30 @@ export async function openLinkServer(address: LinkAddress, onChannel: (channel: 
   };
 }
 
+/** Certificates that can be replaced while the server runs; a client need not show one, but none of another authority counts. */
+function credentialsOf(tls: ServerTls): grpc.ServerCredentials {
+  const stops = new Map<unknown, () => void>();
+  const follow = (listener: unknown, tell: () => void): void => {
+    stops.set(listener, tls.onChange(tell));
+    queueMicrotask(tell); // the server listens to what changes only after this
+  };
+  const forget = (listener: unknown): void => {
+    stops.get(listener)?.();
+    stops.delete(listener);
+  };
+  const provider: grpc.experimental.CertificateProvider = {
+    addCaCertificateListener: (listener) => follow(listener, () => listener({ caCertificate: Buffer.from(tls.bundle) })),
+    removeCaCertificateListener: forget,
+    addIdentityCertificateListener: (listener) =>
+      follow(listener, () => listener({ certificate: Buffer.from(tls.server.cert), privateKey: Buffer.from(tls.server.key) })),
+    removeIdentityCertificateListener: forget,
+  };
+  return grpc.experimental.createCertificateProviderServerCredentials(provider, provider, false);
+}
+
 /** Dials a link. Never throws: a failure is told to the channel's listener. */
-export function dialLink(address: LinkAddress): Channel {
-  const client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL_OPTIONS);
+export function dialLink(address: LinkAddress, tls?: ClientTls): Channel {
+  const client = new grpc.Client(address, clientCredentials(tls), tls === undefined ? CHANNEL_OPTIONS : SECURE_OPTIONS);
   const method = attachMethod();
   const call = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
   const channel = new GrpcChannel(call, () => call.cancel());
@@ -168,6 +222,18 @@ export function dialLink(address: LinkAddress): Channel {
   });
   call.on("end", () => undefined); // the status tells
   return channel;
+}
+
+/** A node is known by its authority, not by the name of the machine that it is on. */
+function clientCredentials(tls: ClientTls | undefined): grpc.ChannelCredentials {
+  if (tls === undefined) return grpc.credentials.createInsecure();
+  const own = tls.cert !== undefined && tls.key !== undefined;
+  return grpc.credentials.createSsl(
+    Buffer.from(tls.bundle),
+    own ? Buffer.from(tls.key ?? "") : null,
+    own ? Buffer.from(tls.cert ?? "") : null,
+    { checkServerIdentity: () => undefined },
+  );
 }
 
 function toStatus(error: MetanodeError): Partial<grpc.StatusObject> {
@@ -183,6 +249,9 @@ function fromStatus(error: Error | grpc.StatusObject): MetanodeError {
   const text = status.details ?? status.message ?? "the stream broke";
   const code = codeOf({ code: trailer });
   if (code !== undefined) return new MetanodeError(code, text);
+  if (status.code === grpc.status.UNAVAILABLE && /certificate|self.signed|unable to verify/i.test(text)) {
+    return coreError("auth.unauthenticated", `the other node is not the one that was met: ${text}`, { cause: error });
+  }
   if (status.code === grpc.status.UNAVAILABLE) return coreError("node.unreachable", text, { cause: error });
   return coreError("processor.protocol", text, { cause: error });
 }

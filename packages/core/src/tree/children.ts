@@ -3,6 +3,7 @@ import type { NodeCard } from "./card.ts";
 import { Child, type ChildRecord } from "./child.ts";
 import type { TreeEvent, TreeMeans } from "./means.ts";
 import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
+import type { Dial } from "./ownership.ts";
 import { childPath, type NodePath } from "./path.ts";
 import { SUSPECT_BEATS, UNREACHABLE_BEATS, type Watched } from "./pulse.ts";
 import { Redial } from "./redial.ts";
@@ -32,6 +33,8 @@ export interface ChildrenParts {
   readonly place: () => Place;
   /** What is below this node has changed: types, labels, members. */
   readonly onChanged: () => void;
+  /** A link stands that was dialled from here: it may want a certificate. */
+  readonly onDialled: (link: NodeLink, dial: Dial) => void;
   /** A child that was lost in the middle of an adoption is back, or one whose lease is over. */
   readonly onUnfinished: (child: Child) => void;
 }
@@ -159,9 +162,15 @@ export class Children {
     this.#see(child, "good");
   }
 
+  #establish({ link, record }: Child): void {
+    if (link === undefined || link.isEstablished) return;
+    link.isEstablished = true;
+    if (record.dial !== undefined) this.#parts.onDialled(link, record.dial);
+  }
+
   /** What a child says of itself. */
   learn(child: Child, card: NodeCard): void {
-    if (child.link !== undefined) child.link.isEstablished = true;
+    this.#establish(child);
     child.record = { ...child.record, card };
     this.#parts.onChanged();
   }

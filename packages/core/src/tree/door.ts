@@ -3,6 +3,7 @@ import type { Channel } from "../link/channel.ts";
 import type { Hello } from "../link/frames.ts";
 import { receive } from "../link/handshake.ts";
 import type { Adoptions } from "./adoption.ts";
+import type { Certificates } from "./certificates.ts";
 import type { Children } from "./children.ts";
 import type { TreeMeans } from "./means.ts";
 import { isPurpose, type LinkOwner, NodeLink, type Purpose, welcomeOf } from "./node-link.ts";
@@ -16,6 +17,7 @@ export interface DoorParts {
   readonly adoptions: Adoptions;
   readonly upward: Upward;
   readonly links: LinkOwner;
+  readonly certificates: Certificates;
   /** Whether this node adopts at all. */
   readonly manages: boolean;
 }
@@ -46,7 +48,7 @@ export class Door {
       const { channel: next, greeting } = await receive(
         channel,
         (hello) => {
-          visitor = this.#check(hello);
+          visitor = this.#check(hello, channel.shown?.certificate);
           return welcomeOf(means);
         },
         { clock: means.clock, timeoutMs: means.times.stepMs },
@@ -61,13 +63,14 @@ export class Door {
     }
   }
 
-  #check({ nodeId: id = "", name, purpose, secret = "" }: Hello): Visitor {
-    const { means, tokens, children, upward, manages } = this.#parts;
+  #check({ nodeId: id = "", name, purpose, secret = "" }: Hello, certificate: Uint8Array | undefined): Visitor {
+    const { means, tokens, children, upward, manages, certificates } = this.#parts;
     if (!isPurpose(purpose) || id === "")
       throw coreError("processor.protocol", "the visitor is no node, or a node of another release");
     if (id === means.identity.id) throw coreError("tree.cycle", "a node cannot adopt itself");
     const isChild = purpose === "join" || purpose === "move" || purpose === "attach-child";
     if (isChild && !manages) throw coreError("call.unsupported", `${means.identity.name} manages no nodes`);
+    certificates.check(id, certificate, purpose !== "attach-child" && purpose !== "attach-parent");
     if (purpose === "attach-child") children.admit(id, secret);
     else if (purpose === "attach-parent") upward.admitOwner(id, secret);
     else if (purpose === "adopt") tokens.redeem(secret, "adopt", id);

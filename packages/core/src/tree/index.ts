@@ -19,7 +19,7 @@ export { type ForAll, type ForAllEvent, type ForAllRequest, type ForAllResult, p
 export type { VisitStatus } from "./frames.ts";
 export type { MaintenanceHooks, MaintenanceRequest } from "./maintenance.ts";
 export type { NodeTransport, TreeEvent, TreeTimes } from "./means.ts";
-export { plainTransport, type TreeModule, type TreeModuleOptions, treeModule } from "./module.ts";
+export { grpcTransport, type TreeModule, type TreeModuleOptions, treeModule } from "./module.ts";
 export { parseSelector, type Selector } from "./selector.ts";
 export { formatToken, parseToken, type TokenInfo, type TokenPurpose } from "./tokens.ts";
 export type { Tree } from "./tree.ts";

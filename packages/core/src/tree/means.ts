@@ -1,17 +1,20 @@
 import type { Clock } from "../clock.ts";
 import type { Channel } from "../link/channel.ts";
-import type { LinkAddress, LinkServer } from "../link/grpc.ts";
+import type { LinkAddress, LinkServer, ServerTls } from "../link/grpc.ts";
 import type { Random } from "../member/random.ts";
 import type { Router } from "../router/router.ts";
+import type { Acquaintance, Trust } from "../trust/meet.ts";
 import type { NodeIdentity } from "./card.ts";
 import type { TreeStore } from "./store.ts";
 
 /** Carries links between nodes. Implementations: gRPC, memory, and the network of the simulator. */
 export interface NodeTransport {
   /** @throws {MetanodeError} node.port_in_use */
-  listen(address: LinkAddress, onChannel: (channel: Channel) => void): Promise<LinkServer>;
-  /** Never throws: a failure is told to the channel's listener. `trust` is what the last enrolment gave. */
-  dial(address: LinkAddress, trust?: unknown): Channel;
+  listen(address: LinkAddress, onChannel: (channel: Channel) => void, tls?: ServerTls): Promise<LinkServer>;
+  /** Never throws: a failure is told to the channel's listener. With `trust`, a node of another authority is not spoken to. */
+  dial(address: LinkAddress, trust?: Trust): Channel;
+  /** Finds the authority that a token names. @throws {MetanodeError} auth.unauthenticated, node.unreachable */
+  meet?(address: LinkAddress, acquaintance: Acquaintance, timeoutMs: number): Promise<Trust>;
 }
 
 /** Times of the tree, in milliseconds. */
@@ -44,7 +47,8 @@ export interface TreeEvent {
     | "orphaned"
     | "freed"
     | "maintenance"
-    | "overdue";
+    | "overdue"
+    | "enrolled";
   /** The node that it happened to. */
   readonly node: string;
   readonly path: string;

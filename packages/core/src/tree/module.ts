@@ -7,6 +7,7 @@ import { dialLink, openLinkServer } from "../link/grpc.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import { intWithin, rejectUnknownKeys } from "../options.ts";
 import type { Registration } from "../router/router.ts";
+import { meet } from "../trust/meet.ts";
 import type { MaintenanceHooks } from "./maintenance.ts";
 import { DEFAULT_TIMES, type NodeTransport, type TreeEvent, type TreeTimes } from "./means.ts";
 import { createMemoryTreeStore, openFileTreeStore } from "./store.ts";
@@ -16,6 +17,8 @@ import { registerVerbs } from "./verbs.ts";
 export interface TreeModuleOptions extends Partial<TreeTimes> {
   /** Where to listen for other nodes, `host:port`. @default from the first token on, any free port of this machine's loopback */
   listen?: string;
+  /** Certificates on links: always, never, or where others than this machine can dial. @default "auto" */
+  tls?: "auto" | boolean;
   /** The address that other nodes dial, where it is not the one it listens on. */
   advertise?: string;
   /** A token of the node that is to adopt this one. */
@@ -37,6 +40,7 @@ export interface TreeModuleOptions extends Partial<TreeTimes> {
 const KEYS = [
   "listen",
   "advertise",
+  "tls",
   "join",
   "address",
   "labels",
@@ -49,8 +53,8 @@ const KEYS = [
   ...Object.keys(DEFAULT_TIMES),
 ];
 
-/** Links over gRPC, without certificates: for one machine. */
-export const plainTransport: NodeTransport = { listen: openLinkServer, dial: (address) => dialLink(address) };
+/** Links over gRPC: plain, or with certificates. */
+export const grpcTransport: NodeTransport = { listen: openLinkServer, dial: dialLink, meet };
 
 /** The module that makes a node a part of a tree: to manage others, and to be managed. */
 export interface TreeModule extends NodeModule {
@@ -90,8 +94,8 @@ class TreeOfNode implements TreeModule {
   }
 
   async start(host: ModuleHost): Promise<void> {
-    const { listen, advertise, join: token, address, version = "0", transport = plainTransport } = this.#options;
-    const { labels, facts, manages, hooks, maxInMaintenance } = this.#options;
+    const { listen, advertise, join: token, address, version = "0", transport = grpcTransport } = this.#options;
+    const { labels, facts, manages, hooks, maxInMaintenance, tls } = this.#options;
     const ofHost = factsOfHost();
     const isKept = host.nodeId !== "memory";
     const tree = new Tree({
@@ -108,6 +112,7 @@ class TreeOfNode implements TreeModule {
       },
       inFlight: () => host.inFlight(),
       ...(labels ? { labels } : {}),
+      ...(tls === undefined ? {} : { tls }),
       facts: facts ?? (() => ofHost),
       ...(manages === undefined ? {} : { manages }),
       ...(hooks ? { hooks } : {}),

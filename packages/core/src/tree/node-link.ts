@@ -1,4 +1,4 @@
-import type { MetanodeError } from "../errors.ts";
+import { coreError, type MetanodeError } from "../errors.ts";
 import type { Channel } from "../link/channel.ts";
 import { CALL_MODE } from "../link/frames.ts";
 import { MAX_BATCH_BYTES } from "../link/grpc.ts";
@@ -6,6 +6,7 @@ import { greet } from "../link/handshake.ts";
 import type { IncomingContext } from "../link/incoming.ts";
 import { Session } from "../link/session.ts";
 import { createMessage, type Message } from "../message/message.ts";
+import type { Acquaintance, Trust } from "../trust/meet.ts";
 import type { TreeMeans } from "./means.ts";
 
 /** How long a link that is to end may take, in steps; how often it is looked at; and how long it may be silent, in beats. */
@@ -49,6 +50,8 @@ export const STEP = {
   unhold: "metanode.link.unhold",
   visit: "metanode.link.visit",
   moved: "metanode.link.moved",
+  enrol: "metanode.link.enrol",
+  renew: "metanode.link.renew",
 } as const;
 
 export const STEP_PREFIX = "metanode.link.";
@@ -68,6 +71,8 @@ export class NodeLink {
   #isRetiring = false;
   /** Whether the two are manager and child, or were when it began to retire. */
   isEstablished = false;
+  /** Of a link that was dialled from here: how the other side is known. */
+  trust: Trust | undefined;
 
   constructor(channel: Channel, peer: NodePeer, parts: { means: TreeMeans; owner: LinkOwner; concurrency: number }) {
     this.peer = peer;
@@ -137,7 +142,7 @@ export class NodeLink {
 /** What a dialler shows. */
 export interface Calling {
   readonly address: string;
-  readonly trust?: unknown;
+  readonly trust?: Trust | Acquaintance | undefined;
   readonly purpose: Purpose;
   readonly secret: string;
 }
@@ -145,8 +150,9 @@ export interface Calling {
 /** Dials a node and greets it. @throws {MetanodeError} what it refuses with; node.unreachable */
 export async function callOn(means: TreeMeans, calling: Calling, owner: LinkOwner): Promise<NodeLink> {
   const { id, name, version } = means.identity;
+  const trust = await trustOf(means, calling);
   const { channel, greeting } = await greet(
-    means.transport.dial(calling.address, calling.trust),
+    means.transport.dial(calling.address, trust),
     {
       versionMin: 1,
       versionMax: 1,
@@ -162,7 +168,17 @@ export async function callOn(means: TreeMeans, calling: Calling, owner: LinkOwne
   );
   const isUpward = calling.purpose !== "adopt" && calling.purpose !== "attach-parent";
   const peer: NodePeer = { id: greeting.nodeId ?? "", name: greeting.node, role: isUpward ? "parent" : "child" };
-  return new NodeLink(channel, peer, { means, owner, concurrency: greeting.concurrency });
+  const link = new NodeLink(channel, peer, { means, owner, concurrency: greeting.concurrency });
+  link.trust = trust;
+  return link;
+}
+
+/** What is known of the node: from before, or by meeting it now. */
+async function trustOf({ transport, times }: TreeMeans, { address, trust }: Calling): Promise<Trust | undefined> {
+  if (trust === undefined || "bundle" in trust) return trust;
+  if (transport.meet === undefined)
+    throw coreError("call.unsupported", "this transport knows no certificates, and the token names one");
+  return transport.meet(address, trust, times.stepMs);
 }
 
 /** The listening side's welcome. */

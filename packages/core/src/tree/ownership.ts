@@ -1,4 +1,5 @@
 import { coreError, type MetanodeError } from "../errors.ts";
+import type { Acquaintance, Trust } from "../trust/meet.ts";
 import type { TreeStore } from "./store.ts";
 
 /*
@@ -13,8 +14,8 @@ import type { TreeStore } from "./store.ts";
 /** How to reach a node again. */
 export interface Dial {
   readonly address: string;
-  /** What proves that the other side is whom it was, and this side to it; absent over plain links. */
-  readonly trust?: unknown;
+  /** How both sides know each other again; absent over plain links. */
+  readonly trust?: Trust | Acquaintance | undefined;
 }
 
 /** Whoever manages this node. */
@@ -158,6 +159,12 @@ export class Ownership {
   handOver(heir: string, epoch: number): void {
     this.check(epoch);
     this.#save({ ...this.#stored, heir });
+  }
+
+  /** The owner is dialled otherwise from now on: with a new certificate. */
+  setDial(dial: Dial): void {
+    const { owner } = this.#stored;
+    if (owner !== undefined) this.#save({ ...this.#stored, owner: { ...owner, dial } });
   }
 
   /** An owner that is still to be told that it is one no more. */

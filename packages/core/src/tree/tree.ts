@@ -5,9 +5,11 @@ import type { IncomingContext } from "../link/incoming.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
 import { isOfPlatform, isOrder } from "../message/orders.ts";
+import type { Authority } from "../trust/authority.ts";
 import { Adoptions, type AdoptOptions, type Released, type ReleaseOptions } from "./adoption.ts";
 import { Audit } from "./audit.ts";
 import type { NodeCard } from "./card.ts";
+import { Certificates } from "./certificates.ts";
 import type { Child } from "./child.ts";
 import { Children } from "./children.ts";
 import { Door } from "./door.ts";
@@ -16,7 +18,7 @@ import { type HoldRequest, Holds } from "./holds.ts";
 import { type MaintenanceHooks, NodeMaintenance } from "./maintenance.ts";
 import type { TreeMeans } from "./means.ts";
 import { type LinkOwner, type NodeLink, STEP, STEP_PREFIX } from "./node-link.ts";
-import { Ownership } from "./ownership.ts";
+import { type Dial, Ownership } from "./ownership.ts";
 import { CUT_BEATS, Pulse, SUSPECT_BEATS, type Watched } from "./pulse.ts";
 import { Routes } from "./routes.ts";
 import { formatToken, parseToken, TokenBook, type TokenOptions } from "./tokens.ts";
@@ -36,6 +38,8 @@ export interface TreeOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Of the host, and whatever selectors are to go by. */
   readonly facts?: () => Readonly<Record<string, string | number>>;
+  /** Certificates on links: always, never, or where others than this machine can dial. @default "auto" */
+  readonly tls?: "auto" | boolean;
   /** Whether it may adopt. @default true */
   readonly manages?: boolean;
   readonly hooks?: MaintenanceHooks;
@@ -67,6 +71,8 @@ export class Tree {
   readonly #door: Door;
   readonly #facts: NonNullable<TreeOptions["facts"]>;
   readonly #manages: boolean;
+  readonly #tls: "auto" | boolean;
+  readonly #certificates: Certificates;
   readonly #running = new Map<string, ForAll>();
   #labels: Readonly<Record<string, string>>;
   #server: LinkServer | undefined;
@@ -84,9 +90,11 @@ export class Tree {
     this.means = means;
     this.#facts = facts;
     this.#manages = manages;
+    this.#tls = options.tls ?? "auto";
     this.maxInMaintenance = options.maxInMaintenance;
     const records = means.store.load();
     this.#labels = (records.get(LABELS) as Record<string, string> | undefined) ?? options.labels ?? {};
+    this.#certificates = new Certificates(means, records);
     this.#found = records.get(LISTENS) as string | undefined;
     this.#holds = new Holds(means.clock, means.times.stepMs);
     this.tokens = new TokenBook(means.store, records, means.clock);
@@ -96,7 +104,14 @@ export class Tree {
       closed: (link, error) => this.#closed(link, error),
     };
     this.#upward = new Upward(
-      { means, links, holds: this.#holds, card: () => this.card(), onPlaced: () => this.children.place() },
+      {
+        means,
+        links,
+        holds: this.#holds,
+        card: () => this.card(),
+        onPlaced: () => this.children.place(),
+        onDialled: (link, dial) => void this.#enrol(link, dial),
+      },
       records.get(Ownership.key),
     );
     this.children = new Children(
@@ -105,6 +120,7 @@ export class Tree {
         links,
         place: () => this.#upward.place,
         onChanged: () => this.changed(),
+        onDialled: (link, dial) => void this.#enrol(link, dial),
         onUnfinished: (child) => void this.#adoptions.resume(child),
       },
       records,
@@ -141,6 +157,7 @@ export class Tree {
       children: this.children,
       adoptions: this.#adoptions,
       upward: this.#upward,
+      certificates: this.#certificates,
     });
     this.#pulse = new Pulse(means, () => this.#watched());
     means.router.forwardBy(
@@ -235,14 +252,16 @@ export class Tree {
     }
     const { secret, info } = this.tokens.create(options);
     const { id, expiresMs } = info;
-    return { text: formatToken({ address: this.#advertised ?? "", secret, purpose: options.purpose }), id, expiresMs };
+    const fingerprint = this.#certificates.authority?.fingerprint;
+    const token = { address: this.#advertised ?? "", secret, purpose: options.purpose, fingerprint };
+    return { text: formatToken(token), id, expiresMs };
   }
 
   /** Asks the node that made a token of purpose `join` to adopt this one; `at` is its address, where the token has another. */
   join(token: string, at?: string): void {
-    const { address, secret, purpose } = parseToken(token);
+    const { address, secret, purpose, fingerprint } = parseToken(token);
     if (purpose !== "join") throw coreError("auth.unauthenticated", "the token lets its bearer adopt the node, not join it");
-    this.#upward.join({ dial: { address: at ?? address }, secret });
+    this.#upward.join({ dial: dialOf(at ?? address, fingerprint), secret });
   }
 
   /** Asks a node to adopt this one, without a token: it waits for approval there. */
@@ -256,9 +275,9 @@ export class Tree {
    */
   async adopt(token: string, options: AdoptOptions = {}): Promise<Child> {
     this.#needManager();
-    const { address, secret, purpose } = parseToken(token);
+    const { address, secret, purpose, fingerprint } = parseToken(token);
     if (purpose !== "adopt") throw coreError("auth.unauthenticated", "the token lets its bearer join the node, not adopt it");
-    return this.#adoptions.dial({ address }, secret, options);
+    return this.#adoptions.dial(dialOf(address, fingerprint), secret, options);
   }
 
   /** Adopts a node that waits for approval. @throws {MetanodeError} tree.not_managed, node.unreachable */
@@ -277,8 +296,9 @@ export class Tree {
 
   /** Hands a child, with all that is below it, on to the node that made a token of purpose `join`. */
   transfer(idOrName: string, to: { id: string; token: string }): Promise<Released> {
-    const { address, secret } = parseToken(to.token);
-    return this.#adoptions.transfer(this.children.need(idOrName), { id: to.id, dial: { address }, secret });
+    const { address, secret, fingerprint } = parseToken(to.token);
+    const dial = dialOf(address, fingerprint);
+    return this.#adoptions.transfer(this.children.need(idOrName), { id: to.id, dial, secret });
   }
 
   /** Sends a message to every node of this subtree that is meant. @throws {MetanodeError} message.invalid, config.invalid */
@@ -336,8 +356,57 @@ export class Tree {
   }
 
   async #listen(address: string, advertise?: string): Promise<void> {
-    this.#server = await this.means.transport.listen(address, (channel) => void this.#door.admit(channel));
+    const needsTls = this.#tls === "auto" ? !isLocal(address) : this.#tls;
+    const tls = needsTls ? await this.#certificates.open() : undefined;
+    tls?.onChange(() => this.#tellRenew());
+    this.#server = await this.means.transport.listen(address, (channel) => void this.#door.admit(channel), tls);
     this.#advertised = advertise ?? this.#server.address;
+  }
+
+  /** Begins with a new authority; whoever has dialled this node gets a new certificate over its link, and no link ends. */
+  async rotateAuthority(): Promise<void> {
+    await this.#needAuthority().rotate();
+  }
+
+  /** Trusts the newest authority alone: a node that has not been here since the last rotation has to come with a token. */
+  retireAuthority(): void {
+    this.#needAuthority().retire();
+  }
+
+  #needAuthority(): Authority {
+    const { authority } = this.#certificates;
+    if (authority !== undefined) return authority;
+    throw coreError("call.unsupported", "this node has plain links, so there is no authority");
+  }
+
+  /** Everybody who has dialled this node is to get a certificate of the authority that signs now. */
+  #tellRenew(): void {
+    for (const { link, record } of this.children.list()) if (record.dial === undefined) link?.tell(STEP.renew, {});
+    const { link, ownership } = this.#upward;
+    if (link !== undefined && ownership.owner?.dial === undefined) link.tell(STEP.renew, {});
+  }
+
+  /** Gets a certificate for a link that was dialled from here, and keeps it. What fails is tried again with the next link. */
+  async #enrol(link: NodeLink, dial: Dial, isForced = false): Promise<void> {
+    try {
+      const next = await this.#certificates.enrol(link, dial, isForced);
+      if (next === undefined) return;
+      if (link.peer.role === "parent") this.#upward.ownership.setDial(next);
+      else {
+        const child = this.children.get(link.peer.id);
+        if (child !== undefined) this.children.put({ ...child.record, dial: next });
+      }
+      this.#report("enrolled", `got a certificate of ${link.peer.name}`);
+    } catch (error) {
+      this.#report("refused", `no certificate came from ${link.peer.name}: ${(error as Error).message}`);
+    }
+  }
+
+  /** The node at the other end wants this one to come for a new certificate. */
+  async #renew(link: NodeLink): Promise<void> {
+    const isParent = link.peer.role === "parent";
+    const dial = isParent ? this.#upward.ownership.owner?.dial : this.children.get(link.peer.id)?.record.dial;
+    if (dial !== undefined) await this.#enrol(link, dial, true);
   }
 
   #managed(): Child[] {
@@ -366,6 +435,8 @@ export class Tree {
   }
 
   #step(link: NodeLink, { type, data }: Message, context: IncomingContext): unknown {
+    if (type === STEP.enrol) return this.#certificates.issue(link, data as { publicKey: string });
+    if (type === STEP.renew) return this.#renew(link);
     if (link.peer.role === "parent") {
       switch (type) {
         case STEP.attach:
@@ -454,7 +525,7 @@ export class Tree {
     this.changed();
   }
 
-  #report(kind: "maintenance" | "overdue" | "suspect", text: string): void {
+  #report(kind: "maintenance" | "overdue" | "suspect" | "enrolled" | "refused", text: string): void {
     this.means.report({ kind, node: this.id, path: this.path, epoch: this.#upward.ownership.epoch, text });
   }
 
@@ -493,4 +564,13 @@ export class Tree {
       return undefined;
     }
   }
+}
+
+function dialOf(address: string, fingerprint: string | undefined): Dial {
+  return { address, ...(fingerprint === undefined ? {} : { trust: { fingerprint } }) };
+}
+
+/** Whether only this machine can dial an address. */
+function isLocal(address: string): boolean {
+  return address.startsWith("unix:") || /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(address) || !address.includes(":");
 }

@@ -56,6 +56,8 @@ export interface UpwardParts {
   readonly card: () => NodeCard;
   /** The place changed: the children have to hear of it. */
   readonly onPlaced: () => void;
+  /** A link stands that was dialled from here: it may want a certificate. */
+  readonly onDialled: (link: NodeLink, dial: Dial) => void;
 }
 
 export class Upward {
@@ -187,7 +189,7 @@ export class Upward {
     const { means, links } = this.#parts;
     const next = await callOn(means, { ...to.dial, purpose: "move", secret: to.secret }, links);
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#dials.set(next, to.dial);
+    this.#dials.set(next, { ...to.dial, trust: next.trust });
     this.#handing = { link: next, resolve };
     const timer = means.clock.setTimer(means.times.stepMs * 2, resolve);
     await promise;
@@ -233,6 +235,8 @@ export class Upward {
     this.#redial.stop();
     this.#move(place);
     if (previous !== undefined && previous !== link) this.#leave(previous);
+    const dial = this.#dials.get(link);
+    if (dial !== undefined) this.#parts.onDialled(link, dial);
   }
 
   /** Ends the link with a manager that is no longer one, or has a newer link; the one that lost the node is told. */
@@ -317,7 +321,7 @@ export class Upward {
     try {
       const link = await callOn(means, { ...dial, purpose, secret }, links);
       this.#joinFailure = undefined;
-      this.#dials.set(link, dial);
+      this.#dials.set(link, { ...dial, trust: link.trust });
       return await new Promise<boolean>((resolve) => {
         if (link.session.isClosed) resolve(false);
         else this.#fates.set(link, resolve);

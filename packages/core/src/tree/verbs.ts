@@ -33,6 +33,7 @@ export const TREE = {
   control: "metanode.tree.control",
   maintain: "metanode.tree.maintain",
   audit: "metanode.tree.audit",
+  authority: "metanode.tree.authority",
 } as const;
 
 /** Fields that every verb takes. */
@@ -182,6 +183,14 @@ function aboutChildren(tree: Tree, operations: Operations, add: Add): void {
       operations.run({ ...rest, verb: "members", target: `${desired.length} nodes` }, (operation) =>
         reconcile(tree, desired, { drainMs, operation }),
       ),
+  );
+  add<{ action: "rotate" | "retire" }>(TREE.authority, ["action"], ({ action, ...rest }) =>
+    operations.run({ ...rest, verb: `authority.${action}`, target: tree.path }, async () => {
+      if (action === "rotate") await tree.rotateAuthority();
+      else if (action === "retire") tree.retireAuthority();
+      else throw coreError("message.invalid", `action is ${String(action)}, expected rotate or retire`);
+      return { action };
+    }),
   );
   add<{ limit?: number }>(TREE.audit, ["limit"], ({ limit }) => tree.audit.list(limit));
 }

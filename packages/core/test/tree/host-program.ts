@@ -105,6 +105,8 @@ async function obey({ verb, name = "", args = [] }: Order): Promise<unknown> {
       return (await hosted.module.tree.token({ purpose: first })).text;
     case "join":
       return hosted.module.tree.join(first);
+    case "failure":
+      return hosted.module.tree.upward.joinFailure && toWire(hosted.module.tree.upward.joinFailure);
     case "describe":
       return hosted.node.call({ type: TREE.describe });
     case "seen":

@@ -6,8 +6,7 @@ import { Batch } from "../record/batch.ts";
 import { RunLineage } from "../record/lineage.ts";
 import { needService, type Services } from "../stage/built-in.ts";
 import type { Action, Stage, StageHost } from "../stage/stage.ts";
-import { nearFailure, readAnswer, type StageKey, WORK_TYPE, workMessage } from "./placed-wire.ts";
-import { isOfNode } from "./stage-worker.ts";
+import { isOfNode, nearFailure, readAnswer, type StageKey, WORK_TYPE, workMessage } from "./placed-wire.ts";
 
 /*
  * A stage whose work is done on another node.

@@ -1,4 +1,5 @@
 import { createMessage, fromWire, type Message, toWire, type WireError } from "@metanode/core";
+import { codeOf } from "@metanode/core/internal";
 import { streamError } from "../errors.ts";
 import type { GraphNode } from "../graph/form.ts";
 import type { Batch, Content } from "../record/batch.ts";
@@ -102,3 +103,16 @@ export function nearFailure({ index, attempts, error, stderr }: FarFailure, batc
     ...(stderr === undefined ? {} : { stderr }),
   };
 }
+
+/** Whether an error says that the other node, and not the work, is at fault. */
+export function isOfNode(error: unknown): boolean {
+  const code = codeOf(error) ?? "";
+  return code.startsWith("node.") || code.startsWith("tree.") || OF_NODE.has(code);
+}
+
+const OF_NODE: ReadonlySet<string> = new Set([
+  "resource.not_found",
+  "message.unknown_type",
+  "call.deadline",
+  "call.resource_exhausted",
+]);

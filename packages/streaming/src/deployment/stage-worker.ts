@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { Clock, Message, Timer } from "@metanode/core";
-import { codeOf } from "@metanode/core/internal";
 import { streamError } from "../errors.ts";
 import type { Content } from "../record/batch.ts";
 import { Batch } from "../record/batch.ts";
@@ -169,16 +168,3 @@ class WorkingStage {
     return "done";
   }
 }
-
-/** Whether an error says that the other node, and not the work, is at fault. */
-export function isOfNode(error: unknown): boolean {
-  const code = codeOf(error) ?? "";
-  return code.startsWith("node.") || code.startsWith("tree.") || OF_NODE.has(code);
-}
-
-const OF_NODE: ReadonlySet<string> = new Set([
-  "resource.not_found",
-  "message.unknown_type",
-  "call.deadline",
-  "call.resource_exhausted",
-]);

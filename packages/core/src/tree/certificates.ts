@@ -1,0 +1,92 @@
+import { coreError } from "../errors.ts";
+import { Authority, type AuthorityRecord, expiresMs } from "../trust/authority.ts";
+import type { Trust } from "../trust/meet.ts";
+import type { TreeMeans } from "./means.ts";
+import { type NodeLink, STEP } from "./node-link.ts";
+import type { Dial } from "./ownership.ts";
+
+/*
+ * Certificates of links.
+ *
+ * E1. A node that has got a certificate is not let in without it, whatever key it shows; one that shows another authority's, or that of
+ *     another node, is not let in at all.
+ * E2. A certificate is renewed over the link that stands, long before it ends, and whenever the other side says so; no link ends for it.
+ */
+
+const AUTHORITY = "authority";
+const ISSUED = "issued/";
+/** A certificate is renewed when less than this is left of it. */
+const RENEW_MS = 10 * 24 * 3_600_000;
+
+/** A public key that wants a certificate, and the certificate with all authorities that are trusted. */
+interface EnrolStep {
+  readonly publicKey: string;
+}
+interface Enrolled {
+  readonly certificate: string;
+  readonly bundle: string;
+}
+
+export class Certificates {
+  readonly #means: TreeMeans;
+  readonly #issued = new Set<string>();
+  #record: AuthorityRecord | undefined;
+  #authority: Authority | undefined;
+
+  constructor(means: TreeMeans, records: ReadonlyMap<string, unknown>) {
+    this.#means = means;
+    this.#record = records.get(AUTHORITY) as AuthorityRecord | undefined;
+    for (const key of records.keys()) if (key.startsWith(ISSUED)) this.#issued.add(key.slice(ISSUED.length));
+  }
+
+  /** Of this node, once it listens with certificates. */
+  get authority(): Authority | undefined {
+    return this.#authority;
+  }
+
+  async open(): Promise<Authority> {
+    const { identity, clock, store } = this.#means;
+    const keep = { record: this.#record, put: (record: AuthorityRecord) => store.put(AUTHORITY, record) };
+    this.#authority ??= await Authority.open(identity.id, clock, keep);
+    return this.#authority;
+  }
+
+  /** Whether a visitor is whom it says it is. @throws {MetanodeError} auth.unauthenticated */
+  check(id: string, certificate: Uint8Array | undefined, isNew: boolean): void {
+    if (this.#authority === undefined) return;
+    if (certificate !== undefined) {
+      const shown = this.#authority.verify(certificate);
+      if (shown !== id)
+        throw coreError("auth.unauthenticated", `the certificate is that of ${shown}, and the visitor says it is ${id}`);
+    } else if (!isNew && this.#issued.has(id)) {
+      throw coreError("auth.unauthenticated", "the visitor has a certificate of this node and does not show it");
+    }
+  }
+
+  /** The other side of a link asks for a certificate. @throws {MetanodeError} auth.denied, call.unsupported */
+  async issue(link: NodeLink, { publicKey }: EnrolStep): Promise<Enrolled> {
+    if (this.#authority === undefined)
+      throw coreError("call.unsupported", "this node has plain links, so it issues no certificates");
+    if (!link.isEstablished) throw coreError("auth.denied", "certificates are for nodes that were adopted");
+    const certificate = await this.#authority.issue(link.peer.id, publicKey);
+    if (!this.#issued.has(link.peer.id)) {
+      this.#means.store.put(ISSUED + link.peer.id, true);
+      this.#issued.add(link.peer.id);
+    }
+    return { certificate, bundle: this.#authority.bundle };
+  }
+
+  /** Gets a certificate over a link that was dialled from here, if there is need; gives how to dial from now on. */
+  async enrol(link: NodeLink, dial: Dial, isForced = false): Promise<Dial | undefined> {
+    const trust = link.trust;
+    if (trust === undefined) return undefined; // a plain link
+    const { clock } = this.#means;
+    if (!isForced && trust.cert !== undefined && expiresMs(trust.cert) - clock.now() > RENEW_MS) return undefined;
+    const { makeKeys } = await import("../trust/issue.ts");
+    const { privateKey, publicKey } = await makeKeys();
+    const { certificate, bundle } = (await link.request(STEP.enrol, { publicKey } satisfies EnrolStep)) as Enrolled;
+    const next: Trust = { bundle, cert: certificate, key: privateKey };
+    link.trust = next;
+    return { ...dial, trust: next };
+  }
+}
