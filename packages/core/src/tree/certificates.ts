@@ -8,13 +8,13 @@ import type { Dial } from "./ownership.ts";
 /*
  * Certificates of links.
  *
- * E1. A node that has got a certificate is not let in without it, whatever key it shows; one that shows another authority's, or that of
- *     another node, is not let in at all.
+ * E1. A node that has shown its certificate once is not let in without it, whatever key it has; one that shows another authority's, or
+ *     that of another node, is not let in at all. (Not from the issue on: the certificate may never have arrived.)
  * E2. A certificate is renewed over the link that stands, long before it ends, and whenever the other side says so; no link ends for it.
  */
 
 const AUTHORITY = "authority";
-const ISSUED = "issued/";
+const SHOWN = "shown/";
 /** A certificate is renewed when less than this is left of it. */
 const RENEW_MS = 10 * 24 * 3_600_000;
 
@@ -29,14 +29,14 @@ interface Enrolled {
 
 export class Certificates {
   readonly #means: TreeMeans;
-  readonly #issued = new Set<string>();
+  readonly #shown = new Set<string>();
   #record: AuthorityRecord | undefined;
   #authority: Authority | undefined;
 
   constructor(means: TreeMeans, records: ReadonlyMap<string, unknown>) {
     this.#means = means;
     this.#record = records.get(AUTHORITY) as AuthorityRecord | undefined;
-    for (const key of records.keys()) if (key.startsWith(ISSUED)) this.#issued.add(key.slice(ISSUED.length));
+    for (const key of records.keys()) if (key.startsWith(SHOWN)) this.#shown.add(key.slice(SHOWN.length));
   }
 
   /** Of this node, once it listens with certificates. */
@@ -58,7 +58,10 @@ export class Certificates {
       const shown = this.#authority.verify(certificate);
       if (shown !== id)
         throw coreError("auth.unauthenticated", `the certificate is that of ${shown}, and the visitor says it is ${id}`);
-    } else if (!isNew && this.#issued.has(id)) {
+      if (this.#shown.has(id)) return;
+      this.#means.store.put(SHOWN + id, true);
+      this.#shown.add(id);
+    } else if (!isNew && this.#shown.has(id)) {
       throw coreError("auth.unauthenticated", "the visitor has a certificate of this node and does not show it");
     }
   }
@@ -68,12 +71,7 @@ export class Certificates {
     if (this.#authority === undefined)
       throw coreError("call.unsupported", "this node has plain links, so it issues no certificates");
     if (!link.isEstablished) throw coreError("auth.denied", "certificates are for nodes that were adopted");
-    const certificate = await this.#authority.issue(link.peer.id, publicKey);
-    if (!this.#issued.has(link.peer.id)) {
-      this.#means.store.put(ISSUED + link.peer.id, true);
-      this.#issued.add(link.peer.id);
-    }
-    return { certificate, bundle: this.#authority.bundle };
+    return { certificate: await this.#authority.issue(link.peer.id, publicKey), bundle: this.#authority.bundle };
   }
 
   /** Gets a certificate over a link that was dialled from here, if there is need; gives how to dial from now on. */

@@ -46,7 +46,8 @@ describe("links with certificates", () => {
     await leaf.host.ask("join", "leaf", token);
     await expect.poll(() => stateOf(leaf)).toBe("owned");
     const stored = (): string => readFileSync(join(leafFolder, "tree", "self.json"), "utf8");
-    await expect.poll(stored).toContain("BEGIN CERTIFICATE");
+    await expect.poll(stored).toContain("BEGIN PRIVATE KEY");
+    await expect.poll(() => childState(root)).toBe("managed");
     expect(await root.send("/root/leaf", "echo")).toMatchObject({ name: "leaf" });
     // Started again it has no token, and needs none.
     await leaf.host.kill();
@@ -65,7 +66,7 @@ describe("links with certificates", () => {
       readdirSync(join(rootFolder, "tree"))
         .filter((name) => name.startsWith("child"))
         .join();
-    await expect.poll(() => readFileSync(join(rootFolder, "tree", records()), "utf8")).toContain("BEGIN CERTIFICATE");
+    await expect.poll(() => readFileSync(join(rootFolder, "tree", records()), "utf8")).toContain("BEGIN PRIVATE KEY");
     await root.host.kill();
     await expect.poll(() => stateOf(leaf)).toBe("orphaned");
     const back = await node("root", { folder: rootFolder });
@@ -98,8 +99,12 @@ describe("links with certificates", () => {
     const leaf = await node("leaf", { folder: leafFolder });
     await leaf.enlist(root);
     const file = join(leafFolder, "tree", "self.json");
-    await expect.poll(() => readFileSync(file, "utf8")).toContain("BEGIN CERTIFICATE");
+    await expect.poll(() => readFileSync(file, "utf8")).toContain("BEGIN PRIVATE KEY");
+    // It comes back once with its certificate; from then on nobody does without.
     await leaf.host.kill();
+    const again = await node("leaf", { folder: leafFolder });
+    await expect.poll(() => stateOf(again), { timeout: 10_000 }).toBe("owned");
+    await again.host.kill();
     const stolen = JSON.parse(readFileSync(file, "utf8")) as { owner: { dial: { trust: { cert?: string; key?: string } } } };
     delete stolen.owner.dial.trust.cert;
     delete stolen.owner.dial.trust.key;
