@@ -14,7 +14,7 @@ const text = (page: string): string => readFileSync(join(ROOT, page), "utf8");
 
 /** Pages that people follow step by step: without a command they would not be that. */
 const isToFollow = (page: string): boolean =>
-  /^docs\/(how-to\/.+|tutorial|processors|actors|workflows|streams|operations)\.md$/.test(page);
+  /^docs\/(how-to\/.+|tutorial|processors|actors|workflows|streams|tree|operations)\.md$/.test(page);
 
 describe("the commands in the documentation", () => {
   const withCommands = pages.filter((page) => isToFollow(page) || blocksOf(text(page)).some(({ language }) => language === "sh"));
