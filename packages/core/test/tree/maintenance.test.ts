@@ -92,7 +92,7 @@ describe("maintenance", () => {
     expect(two.name).toBe("w1");
   });
 
-  test("M-52, M-55: every worker is stopped and started anew under load, without a failed request; a for-all counts it as skipped", async () => {
+  test("M-52, M-55, C7-5: every worker is stopped and started anew under load, without a failed request; a for-all counts it as skipped", async () => {
     const { root, nodes } = await workers(3);
     await expect.poll(async () => (await root.describe()).children.every(({ card }) => card?.types.includes("job@1"))).toBe(true);
     await root.load({ type: "job" }, 300);

@@ -74,10 +74,12 @@ describe("closure and tree", () => {
     expect(await codeFrom(root.call({ type: "echo", hops: 100, extensions: { target: bottom } }))).toBe("call.hop_limit");
   });
 
-  test("M-03, M-32: a tree of 8 x 8 x 8 gives 585 results, each once", async () => {
+  test("M-03, M-32, C7-2: a tree grows to 8 x 8 x 8 under traffic without an error, and gives 585 results, each once", async () => {
     const hosts = await processes(3);
     const root = await (hosts[0] as HostProcess).node({ name: "root" });
+    await root.load({ type: "echo" }, 100);
     await grow(root, hosts, { fanOut: 8, depth: 3, spec: { heartbeatMs: 5_000 } });
+    expect((await root.unload()).errors).toEqual({});
     const { tally, outcomes } = await root.all({ type: "echo" });
     expect(tally.ok).toBe(585);
     expect(new Set(outcomes.map(({ id }) => id)).size).toBe(585);
@@ -243,7 +245,7 @@ describe("adoption and release", () => {
     expect(await long).toBe("child");
   });
 
-  test("M-42: scaling is adopting and releasing: 3, 6, 2 workers under load, without an error", async () => {
+  test("M-42, C7-3: scaling is adopting and releasing: 3, 6, 2 workers under load, without an error", async () => {
     const hosts = await processes(3);
     const root = await (hosts[0] as HostProcess).node({ name: "root" });
     const workers = await Promise.all(
@@ -260,7 +262,7 @@ describe("adoption and release", () => {
     expect(Object.keys(answered).sort()).toEqual(["w0", "w1", "w2", "w3", "w4", "w5"]);
   });
 
-  test("M-43: a subtree of 50 nodes moves under traffic: never two managers, its work uninterrupted", async () => {
+  test("M-43, C7-4: a subtree of 50 nodes moves under traffic: never two managers, its work uninterrupted", async () => {
     const hosts = await processes(3);
     const [first, second, third] = hosts as [HostProcess, HostProcess, HostProcess];
     const root = await first.node({ name: "root" });
