@@ -76,6 +76,18 @@ const stream = createRoute({
   validateSearch: search("stage", "edge"),
   component: lazyRouteComponent(() => import("./screens/stream.tsx"), "Stream"),
 });
+const tree = createRoute({
+  ...at,
+  path: "/tree",
+  validateSearch: search("view", "where"),
+  component: lazyRouteComponent(() => import("./screens/tree.tsx"), "Tree"),
+});
+const treeNode = createRoute({
+  ...at,
+  path: "/tree/node",
+  validateSearch: search("path"),
+  component: lazyRouteComponent(() => import("./screens/tree-node.tsx"), "TreeNodeScreen"),
+});
 const messages = createRoute({
   ...at,
   path: "/messages",
@@ -125,6 +137,8 @@ export const router = createRouter({
     streams,
     draw,
     stream,
+    tree,
+    treeNode,
     messages,
     send,
     trace,

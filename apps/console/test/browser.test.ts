@@ -3,7 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath, goTo, keepPicture, npmStart, openBrowser, type Started, seriousFaults, watchedPage } from "./browser.ts";
+import {
+  chromiumPath,
+  goTo,
+  keepPicture,
+  npmStart,
+  openBrowser,
+  type Started,
+  seriousFaults,
+  startAgent,
+  watchedPage,
+} from "./browser.ts";
 
 /**
  * What a newcomer does, in a real browser: `npm start`, open the address that it prints, and find the way to each of the
@@ -69,6 +79,63 @@ describe.skipIf(chromiumPath() === undefined)("a newcomer with a browser", () =>
     expect(serious).toEqual([]);
     expect(faults).toEqual([]);
   });
+
+  test.each(WIDTHS)(
+    "manages another node: token, message for all, maintenance, release, $width pixels wide",
+    { timeout: 120_000 },
+    async (viewport) => {
+      await using context = await browser.newContext({ viewport, reducedMotion: "reduce" });
+      const { page, faults } = await watchedPage(context);
+      page.setDefaultTimeout(30_000);
+      const serious: string[] = [];
+      const look = async (name: string): Promise<void> => {
+        serious.push(...(await seriousFaults(page)).map((fault) => `${name}: ${fault}`));
+        await keepPicture(page, name);
+      };
+      const name = `agent${viewport.width}`;
+      await page.goto(started.consoleUrl);
+      await page.getByRole("heading", { name: "lockfile-audit", level: 1 }).waitFor();
+      await goTo(page, "Tree");
+      await page.getByRole("heading", { name: "Tree", level: 1 }).waitFor();
+      await look("tree-alone");
+      await page.getByRole("button", { name: "Make a token …" }).click();
+      await page.getByRole("button", { name: "Make", exact: true }).click();
+      const command = (await page.getByRole("dialog").locator("pre").textContent()) ?? "";
+      using _agent = startAgent(name, /mnt1\.\S+/.exec(command)?.[0] ?? "", join(folder, name));
+      await page.keyboard.press("Escape");
+      const row = page.getByRole("table").getByRole("row").filter({ hasText: name });
+      await row.getByText("managed").waitFor();
+      await look("tree");
+
+      await page.getByRole("link", { name: "For all" }).click();
+      await page.getByLabel("Which nodes").fill(`place=${name}`);
+      await page.getByRole("button", { name: "Who would be asked" }).click();
+      await page.getByText("1 nodes would be asked").waitFor();
+      await page.getByRole("button", { name: "Send to all" }).click();
+      await page.getByText("1 of 1; policy all is met").waitFor();
+      await look("tree-all");
+
+      await page
+        .getByRole("table")
+        .getByRole("link", { name: new RegExp(name) })
+        .click();
+      await page.getByRole("heading", { name: `/lockfile-audit/${name}`, level: 1 }).waitFor();
+      await page.getByRole("button", { name: "Maintenance …" }).click();
+      await page.getByLabel("Reason").fill("new disk");
+      await page.getByRole("button", { name: "Begin" }).click();
+      await page.getByText("In maintenance: drained").waitFor();
+      await look("tree-node");
+      await page.getByRole("button", { name: "End maintenance" }).click();
+      await page.getByRole("button", { name: "Maintenance …" }).waitFor();
+      await page.getByRole("button", { name: "Release …" }).click();
+      await page.getByLabel(`Type ${name} to go on`).fill(name);
+      await page.getByRole("button", { name: "Release", exact: true }).click();
+      await page.getByRole("heading", { name: "Tree", level: 1 }).waitFor();
+      await expect.poll(() => row.count()).toBe(0);
+      expect(serious).toEqual([]);
+      expect(faults).toEqual([]);
+    },
+  );
 
   test("is asked for a token where there is none, and let in by the right one only", async () => {
     await using context = await browser.newContext();

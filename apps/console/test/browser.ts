@@ -53,6 +53,17 @@ export async function npmStart(data: string): Promise<Started> {
   throw new Error(`npm start ended and has said: ${said.join("\n")}`);
 }
 
+/** An agent that joins with a token, in a process of its own; ends with the block. */
+export function startAgent(name: string, token: string, data: string): Disposable {
+  const program = join(ROOT, "apps/cli/bin/metanode.js");
+  const child = spawn(process.execPath, [program, "agent", "--name", name, "--data", data, "--label", `place=${name}`], {
+    cwd: ROOT,
+    stdio: "ignore",
+    env: { ...process.env, METANODE_AGENT_TOKEN: token },
+  });
+  return { [Symbol.dispose]: () => void child.kill("SIGTERM") };
+}
+
 /** A page, and what went wrong in it: nothing is expected to. */
 export interface Watched {
   readonly page: Page;

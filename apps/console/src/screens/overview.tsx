@@ -143,7 +143,8 @@ function attentionOf(found: {
   const list: Attention[] = [];
   for (const [module, { status, reasons }] of Object.entries(found.health)) {
     if (status !== "ok") {
-      const to = { processors: "/processors", actors: "/actors", nature: "/workflows", streams: "/streams" }[module] ?? "/";
+      const to =
+        { processors: "/processors", actors: "/actors", nature: "/workflows", streams: "/streams", tree: "/tree" }[module] ?? "/";
       list.push({ key: module, title: `${module} is ${status}`, text: reasons.join("; "), to, link: `See ${module}` });
     }
   }

@@ -5,6 +5,7 @@ export const screens = [
   { text: "Actors", to: "/actors" },
   { text: "Workflows", to: "/workflows" },
   { text: "Streams", to: "/streams" },
+  { text: "Tree", to: "/tree" },
   { text: "Messages", to: "/messages" },
   { text: "Dead letters", to: "/dead-letters" },
   { text: "Access", to: "/access" },
