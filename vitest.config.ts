@@ -9,5 +9,7 @@ export default defineConfig({
     // Faults are made on purpose here, with real processes: what a test waits for has a limit of its own, and this is the last one.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is waited for comes from other processes; on a busy machine a second is nothing.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

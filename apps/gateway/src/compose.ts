@@ -22,6 +22,7 @@ import { loadActors } from "./actors.ts";
 import type { ConfigValues, GatewayConfig } from "./config/types.ts";
 import { resolveConfig } from "./config.ts";
 import type { Api } from "./http/context.ts";
+import { version } from "./http/manifest.ts";
 import { createServer } from "./http/server.ts";
 import { CALLBACK_PATH } from "./http/workflows/callbacks.ts";
 import { type StreamsModule, streamsModule } from "./streams/module.ts";
@@ -127,6 +128,7 @@ function oidcOf({ auth: { oidc } }: ConfigValues): OidcOptions | undefined {
 
 function treeOptionsOf({ tree: { listen, advertise, join, labels, maxInMaintenance } }: ConfigValues): TreeModuleOptions {
   return {
+    version,
     labels,
     ...(listen === undefined ? {} : { listen }),
     ...(advertise === undefined ? {} : { advertise }),

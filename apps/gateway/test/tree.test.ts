@@ -118,6 +118,11 @@ describe("the tree over HTTP", () => {
     expect((await ask("POST", "/tree/maintenance", { node: "/root/eu", on: false })).status).toBe(200);
   });
 
+  test("M-73: the metrics say in which state the nodes below are", async () => {
+    const response = await fetch(`${subject.gateway.url}/metrics`);
+    expect(await response.text()).toContain('metanode_tree_children{state="managed"} 2');
+  });
+
   test("labels, a move and a release", async () => {
     expect((await ask("POST", "/tree/labels", { node: "/root/eu", set: { rack: "r1" }, remove: ["region"] })).body).toEqual({
       rack: "r1",

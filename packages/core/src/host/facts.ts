@@ -26,8 +26,6 @@ export interface HostFacts {
     readonly limitBytes?: number;
   };
   readonly disks: readonly DiskFacts[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly labelsRevision: number;
   /** Those that the options name; none where the system has no /proc. */
   readonly processes: readonly ProcessFacts[];
 }
@@ -74,11 +72,9 @@ export interface FactsScope {
   readonly folder: string;
   /** Names of programs. */
   readonly processes: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly labelsRevision: number;
 }
 
-export async function readFacts({ folder, processes, labels, labelsRevision }: FactsScope): Promise<HostFacts> {
+export async function readFacts({ folder, processes }: FactsScope): Promise<HostFacts> {
   const cpus = os.cpus();
   const [oneMinute = 0, fiveMinutes = 0, quarter = 0] = os.loadavg();
   const [memory, disks, found] = await Promise.all([
@@ -97,8 +93,6 @@ export async function readFacts({ folder, processes, labels, labelsRevision }: F
     load: [oneMinute, fiveMinutes, quarter],
     memory,
     disks,
-    labels,
-    labelsRevision,
     processes: found,
   };
 }

@@ -12,7 +12,7 @@ export interface HostAttempt {
   readonly atMs: number;
   readonly caller: string;
   readonly verb: HostVerb;
-  /** A path, the name of a unit, or a command with its secrets hidden; empty for facts and labels. */
+  /** A path, the name of a unit, or a command with its secrets hidden; empty for facts. */
   readonly target: string;
   /** Whether the rules let it through. */
   readonly allowed: boolean;

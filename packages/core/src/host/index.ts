@@ -1,6 +1,6 @@
 /**
- * Management of a node's host as ordinary messages, published as `@metanode/core/host`: facts, programs, files, units, logs
- * and labels. A node has it where its options name the module, and does what the rules allow.
+ * Management of a node's host as ordinary messages, published as `@metanode/core/host`: facts, programs, files, units and
+ * logs. A node has it where its options name the module, and does what the rules allow.
  *
  * ```ts
  * const host = hostControl({ rules: [{ verbs: ["exec"], paths: ["uptime"], callers: ["role:admin"] }] });
@@ -13,7 +13,6 @@
 export type { ExecEnd, ExecInput, ExecItem } from "./exec.ts";
 export { type DiskFacts, type HostFacts, hostId } from "./facts.ts";
 export { type HostAttempt, LOCAL_CALLER } from "./gate.ts";
-export type { HostLabels, LabelsInput } from "./labels.ts";
 export type { LogItem } from "./lines.ts";
 export { type HostModule, hostControl } from "./module.ts";
 export type { HostControlOptions, HostUnit } from "./options.ts";

@@ -6,7 +6,6 @@ import type { Registration } from "../router/router.ts";
 import { exec, Runs } from "./exec.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { Gate } from "./gate.ts";
-import { type HostLabels, LabelStore } from "./labels.ts";
 import { hostMember } from "./member.ts";
 import { type HostControlOptions, type ResolvedHostControl, resolveHostControl } from "./options.ts";
 import { Pushes } from "./push.ts";
@@ -18,18 +17,13 @@ import { handlersOf } from "./verbs.ts";
 
 /** The module that lets others manage the host of the node, as far as its rules allow. */
 export interface HostModule extends NodeModule {
-  /** Lives from the start of the node to its stop, like all below. @throws {MetanodeError} node.closed – outside of that */
-  labels(): HostLabels;
-  /** Calls back after every edit of the labels, until the returned function is called. It must not throw. */
-  onChange(listener: (labels: HostLabels) => void): () => void;
-  /** What `metanode.host.facts` answers. */
+  /** What `metanode.host.facts` answers. @throws {MetanodeError} node.closed – the node does not run */
   facts(): Promise<HostFacts>;
 }
 
 /** What lives from start to stop. */
 interface Running {
   readonly node: ModuleHost;
-  readonly labels: LabelStore;
   readonly units: Units;
   readonly runs: Runs;
   /** Ends whoever follows a log. */
@@ -48,18 +42,9 @@ class HostControl implements HostModule {
     this.#options = resolveHostControl(options);
   }
 
-  labels(): HostLabels {
-    return this.#alive().labels.current;
-  }
-
-  onChange(listener: (labels: HostLabels) => void): () => void {
-    return this.#alive().labels.onChange(listener);
-  }
-
   facts(): Promise<HostFacts> {
-    const { node, labels } = this.#alive();
-    const { labels: all, revision } = labels.current;
-    return readFacts({ folder: node.folder, processes: this.#options.processes, labels: all, labelsRevision: revision });
+    const { node } = this.#alive();
+    return readFacts({ folder: node.folder, processes: this.#options.processes });
   }
 
   async start(node: ModuleHost): Promise<void> {
@@ -74,13 +59,11 @@ class HostControl implements HostModule {
     };
     const systemd = existsSync(this.#options.systemdFolder) ? new Systemd(clock, runs.groups) : undefined;
     const units = new Units(this.#options.units, means, systemd);
-    const labels = new LabelStore(node.folder);
     const [closing, stopping] = [new AbortController(), new AbortController()];
     const handlers = handlersOf({
       gate: new Gate({ rules: this.#options.rules, clock, logger, audit: this.#options.audit }),
       clock,
       facts: () => this.facts(),
-      labels,
       units,
       pushes: new Pushes(),
       exec: (input, target, context) => exec(input, target, { context, clock, runs, stopping: stopping.signal }),
@@ -95,7 +78,7 @@ class HostControl implements HostModule {
         streaming: STREAMING.has(verb),
       }),
     );
-    this.#running = { node, labels, units, runs, closing, stopping, routes };
+    this.#running = { node, units, runs, closing, stopping, routes };
     await units.startAll();
   }
 
@@ -141,7 +124,7 @@ class HostControl implements HostModule {
 }
 
 /**
- * Management of the host as messages `metanode.host.<verb>`: facts, exec, push, pull, unit, log, labels. A node without the
+ * Management of the host as messages `metanode.host.<verb>`: facts, exec, push, pull, unit, log. A node without the
  * module has no such types. What no rule allows is denied with `auth.denied`, and every attempt is written down.
  *
  * Who asks is the extension attribute `caller` of the message (`role:admin`, or the path of a node), `local` without one. It

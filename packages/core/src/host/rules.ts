@@ -12,9 +12,9 @@ import { compileGlob, type Glob, plainPrefix } from "./glob.ts";
  */
 
 /** What can be asked of a host: one word for each message type `metanode.host.<verb>`. */
-export type HostVerb = "facts" | "exec" | "push" | "pull" | "unit" | "log" | "labels";
+export type HostVerb = "facts" | "exec" | "push" | "pull" | "unit" | "log";
 
-export const HOST_VERBS: readonly HostVerb[] = ["facts", "exec", "push", "pull", "unit", "log", "labels"];
+export const HOST_VERBS: readonly HostVerb[] = ["facts", "exec", "push", "pull", "unit", "log"];
 
 /** Allows or denies some verbs to some callers. */
 export interface HostRule {

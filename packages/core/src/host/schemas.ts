@@ -1,4 +1,3 @@
-import { LABEL_NAME, LABEL_VALUE } from "./labels.ts";
 import { UNIT_NAME } from "./options.ts";
 import { MAX_CHUNK_BYTES } from "./pull.ts";
 import type { HostVerb } from "./rules.ts";
@@ -52,31 +51,16 @@ export const INPUT_SCHEMAS: Readonly<Record<HostVerb, object>> = {
     ...object({ path, unit, lines: { type: "integer", minimum: 0, maximum: 10_000 }, follow: { type: "boolean" } }),
     oneOf: [{ required: ["path"] }, { required: ["unit"] }],
   },
-  labels: {
-    anyOf: [
-      { type: "null" },
-      object({
-        set: {
-          type: "object",
-          propertyNames: { pattern: LABEL_NAME },
-          additionalProperties: { type: "string", pattern: LABEL_VALUE },
-        },
-        remove: { type: "array", items: { type: "string" } },
-        revision: whole,
-      }),
-    ],
-  },
 };
 
 /** What the types are for, in one line. */
 export const DESCRIPTIONS: Readonly<Record<HostVerb, string>> = {
-  facts: "What the host is and how it does: system, memory, disks, load, labels, processes of interest",
+  facts: "What the host is and how it does: system, memory, disks, load, processes of interest",
   exec: "Runs a program; what it writes comes while it runs, how it ended comes last",
   push: "Writes a file, one chunk a message; it takes its place when it is complete and its checksum is right",
   pull: "Reads a file in chunks with checksums",
   unit: "Starts, stops or restarts a unit of the host, or tells how it does",
   log: "The last lines of a file or of a unit, and with follow those that come",
-  labels: "Reads and edits the labels of the node",
 };
 
 /** The verbs that answer with a stream. */

@@ -4,7 +4,6 @@ import type { Message } from "../message/message.ts";
 import type { ExecInput, ExecItem } from "./exec.ts";
 import type { HostFacts } from "./facts.ts";
 import type { Gate } from "./gate.ts";
-import type { HostLabels, LabelStore, LabelsInput } from "./labels.ts";
 import type { LogItem } from "./lines.ts";
 import { fileLog } from "./log-file.ts";
 import { onceOver } from "./over.ts";
@@ -36,7 +35,6 @@ export interface VerbMeans {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly facts: () => Promise<HostFacts>;
-  readonly labels: LabelStore;
   readonly units: Units;
   readonly pushes: Pushes;
   readonly exec: (input: ExecInput, target: ProgramTarget, context: CallContext) => AsyncIterable<ExecItem>;
@@ -50,7 +48,7 @@ const DEFAULT_LINES = 100;
 
 /** One handler for each verb; each goes through the gate. Payloads fit their schemas here. */
 export function handlersOf(means: VerbMeans): Readonly<Record<HostVerb, VerbHandler>> {
-  const { gate, labels, units, pushes } = means;
+  const { gate, units, pushes } = means;
   return {
     facts: (message, context): Promise<HostFacts> =>
       gate.call({ verb: "facts", message, context, shown: "", target: () => undefined }, means.facts),
@@ -79,11 +77,6 @@ export function handlersOf(means: VerbMeans): Readonly<Record<HostVerb, VerbHand
       return gate.call(request, () => units.act(unit, action));
     },
     log: (message, context): AsyncIterable<LogItem> => logOf(means, message, context),
-    labels: (message, context): Promise<HostLabels> => {
-      const input = (message.data ?? {}) as LabelsInput;
-      const shown = [...Object.keys(input.set ?? {}), ...(input.remove ?? [])].join(" ");
-      return gate.call({ verb: "labels", message, context, shown, target: () => undefined }, () => labels.edit(input));
-    },
   };
 }
 

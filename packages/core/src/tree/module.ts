@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { arch, availableParallelism, hostname, platform, totalmem } from "node:os";
 import { join } from "node:path";
+import { Gauge, type Registry } from "prom-client";
 import { coreError } from "../errors.ts";
 import { hostId } from "../host/facts.ts";
 import { dialLink, openLinkServer } from "../link/grpc.ts";
@@ -120,6 +121,7 @@ class TreeOfNode implements TreeModule {
     });
     this.#tree = tree;
     this.#verbs = registerVerbs(tree);
+    expose(host.metrics, tree);
     await tree.start(listen === undefined ? undefined : { address: listen, advertise });
     const isOwned = tree.upward.ownership.owner !== undefined;
     if (token !== undefined && !isOwned) tree.join(token, address);
@@ -157,6 +159,28 @@ class TreeOfNode implements TreeModule {
     host.journal.add({ kind: "tree", what: path || node, type: kind, member: node });
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+/** Metrics: `metanode_tree_children{state}`, `metanode_tree_epoch`. */
+function expose(metrics: Registry, tree: Tree): void {
+  new Gauge({
+    name: "metanode_tree_children",
+    help: "Nodes that this one manages directly, by state.",
+    labelNames: ["state"],
+    registers: [metrics],
+    collect() {
+      this.reset();
+      for (const child of tree.children.list()) this.inc({ state: child.condition });
+    },
+  });
+  new Gauge({
+    name: "metanode_tree_epoch",
+    help: "Grows each time that this node is adopted.",
+    registers: [metrics],
+    collect() {
+      this.set(tree.upward.ownership.epoch);
+    },
+  });
 }
 
 /** What selectors may go by of the host, and what does not change. */

@@ -8,7 +8,7 @@ import { createNode } from "../../src/node/node.ts";
 import { openHostNode, run, script, testFolder } from "../fixtures/host-control.ts";
 import { errorOf } from "../fixtures/until.ts";
 
-const VERBS = ["facts", "exec", "push", "pull", "unit", "log", "labels"] as const;
+const VERBS = ["facts", "exec", "push", "pull", "unit", "log"] as const;
 
 /** The least that each verb takes; none of them does harm. */
 const DATA: Readonly<Record<string, unknown>> = {
@@ -18,7 +18,6 @@ const DATA: Readonly<Record<string, unknown>> = {
   pull: { path: "/no/such/folder/x" },
   unit: { unit: "web", action: "status" },
   log: { path: "/no/such/folder/x" },
-  labels: {},
 };
 
 describe("M-65: who may do what", () => {

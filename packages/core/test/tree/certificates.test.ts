@@ -3,18 +3,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { TREE } from "../../src/tree/index.ts";
 import { formatToken, parseToken } from "../../src/tree/tokens.ts";
-import { HostProcess, type NodeSpec, type RemoteNode } from "./cluster.ts";
+import { HostPool, type HostProcess, type NodeSpec, type RemoteNode } from "./cluster.ts";
 
-const started: HostProcess[] = [];
+const pool = new HostPool();
 const folders: string[] = [];
 
 async function host(): Promise<HostProcess> {
-  const process = await HostProcess.start();
-  started.push(process);
-  return process;
+  return (await pool.take(1))[0] as HostProcess;
 }
 
 function folder(): string {
@@ -32,8 +30,10 @@ const stateOf = async (one: RemoteNode): Promise<string> => (await one.describe(
 const childState = async (one: RemoteNode): Promise<string | undefined> => (await one.describe()).children[0]?.state;
 
 afterEach(async () => {
-  await Promise.all(started.splice(0).map((one) => one.kill()));
+  await pool.giveBack();
   for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+
+  afterAll(() => pool.end());
 });
 
 describe("links with certificates", () => {

@@ -61,8 +61,8 @@ export class HostProcess implements AsyncDisposable {
     return new HostProcess(child);
   }
 
-  get pid(): number {
-    return this.#child.pid as number;
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   ask<T>(verb: string, name?: string, ...args: readonly unknown[]): Promise<T> {
@@ -84,7 +84,7 @@ export class HostProcess implements AsyncDisposable {
 
   /** Kills it at once, as a machine that loses its power. */
   async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!this.isAlive) return;
     const gone = once(this.#child, "exit");
     this.#child.kill("SIGKILL");
     await gone;
@@ -92,6 +92,37 @@ export class HostProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+  }
+}
+
+/** Processes that serve one test after the other: to start one takes longer than most tests do. */
+export class HostPool {
+  readonly #idle: HostProcess[] = [];
+  #taken: HostProcess[] = [];
+
+  /** Processes without nodes. A test may kill or stop them. */
+  async take(count: number): Promise<HostProcess[]> {
+    const found = this.#idle.splice(0, count);
+    const made = await Promise.all(Array.from({ length: count - found.length }, () => HostProcess.start()));
+    this.#taken.push(...found, ...made);
+    return [...found, ...made];
+  }
+
+  /** After a test: whoever still lives is emptied and kept. */
+  async giveBack(): Promise<void> {
+    const taken = this.#taken.splice(0);
+    await Promise.all(
+      taken.map(async (host) => {
+        if (!host.isAlive) return;
+        host.signal("SIGCONT");
+        await host.ask("reset");
+        this.#idle.push(host);
+      }),
+    );
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([...this.#idle, ...this.#taken].map((host) => host.kill()));
   }
 }
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { Outcome } from "../../src/member/member.ts";
 import { policy as policies, verdictOf } from "../../src/member/policy.ts";
 import type { NodeCard } from "../../src/tree/card.ts";
@@ -8,14 +8,12 @@ import { FOLDS, folding, foldNamed } from "../../src/tree/fold.ts";
 import { policyNamed } from "../../src/tree/for-all.ts";
 import type { VisitFrame } from "../../src/tree/frames.ts";
 import { type ForAllEvent, parseSelector, TREE } from "../../src/tree/index.ts";
-import { grow, HostProcess, type RemoteNode } from "./cluster.ts";
+import { grow, HostPool, type HostProcess, type RemoteNode } from "./cluster.ts";
 
-const started: HostProcess[] = [];
+const pool = new HostPool();
 
-async function processes(count: number): Promise<HostProcess[]> {
-  const hosts = await Promise.all(Array.from({ length: count }, () => HostProcess.start()));
-  started.push(...hosts);
-  return hosts;
+function processes(count: number): Promise<HostProcess[]> {
+  return pool.take(count);
 }
 
 /** A root with `fanOut` children, and as many below each, spread over processes. */
@@ -31,8 +29,10 @@ async function tree(options: {
 }
 
 afterEach(async () => {
-  await Promise.all(started.splice(0).map((host) => host.kill()));
+  await pool.giveBack();
 });
+
+afterAll(() => pool.end());
 
 const outcomesOf = (events: readonly ForAllEvent[]): Extract<ForAllEvent, { kind: "outcome" }>[] =>
   events.filter((event) => event.kind === "outcome");

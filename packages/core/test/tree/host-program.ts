@@ -125,8 +125,12 @@ async function obey({ verb, name = "", args = [] }: Order): Promise<unknown> {
       await hosted.node.close();
       nodes.delete(name);
       return undefined;
-    case "memory":
-      return process.memoryUsage().rss;
+    case "reset":
+      for (const state of loads.values()) state.stop = true;
+      loads.clear();
+      await Promise.all([...nodes.values()].map(({ node }) => node.close()));
+      nodes.clear();
+      return undefined;
     default:
       throw new Error(`no verb ${String(verb)}`);
   }

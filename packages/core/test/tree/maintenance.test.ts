@@ -2,24 +2,24 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { createNode } from "../../src/index.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { TREE, type TreeEvent, treeModule } from "../../src/tree/index.ts";
-import { HostProcess, type RemoteNode } from "./cluster.ts";
+import { HostPool, type HostProcess, type RemoteNode } from "./cluster.ts";
 
-const started: HostProcess[] = [];
+const pool = new HostPool();
 const folders: string[] = [];
 
-async function processes(count: number): Promise<HostProcess[]> {
-  const hosts = await Promise.all(Array.from({ length: count }, () => HostProcess.start()));
-  started.push(...hosts);
-  return hosts;
+function processes(count: number): Promise<HostProcess[]> {
+  return pool.take(count);
 }
 
 afterEach(async () => {
-  await Promise.all(started.splice(0).map((host) => host.kill()));
+  await pool.giveBack();
   for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+
+  afterAll(() => pool.end());
 });
 
 interface Maintained {
@@ -71,6 +71,18 @@ describe("maintenance", () => {
     await maintain(root, { subtree: "/root/a", on: false });
     expect([await stateOf("/root/a"), await stateOf("/root/a/b")]).toEqual([undefined, undefined]);
     await expect(maintain(root, { node: "/root/a", member: "nobody" })).rejects.toMatchObject({ code: "resource.not_found" });
+  });
+
+  test("M-66: several nodes on a host: maintenance of the host is that of all of them", async () => {
+    const { root, nodes } = await workers(2);
+    const facts = (await nodes[0]?.describe())?.card.facts;
+    const where = `fact.host="${facts?.host}"`;
+    expect((await root.all({ type: TREE.ping, where })).tally.ok).toBe(3);
+    await maintain(root, { host: facts?.host, reason: "a new kernel" });
+    for (const node of [root, ...nodes])
+      expect((await node.describe()).card.maintenance).toMatchObject({ reason: "a new kernel" });
+    await maintain(root, { host: facts?.host, on: false });
+    expect((await root.all({ type: "echo" })).tally).toMatchObject({ ok: 3, skipped: 0 });
   });
 
   test("M-51: what was taken ends, what comes late is told how long and who else; drained is told then", async () => {

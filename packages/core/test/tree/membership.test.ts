@@ -1,18 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { hasCode } from "../../src/errors.ts";
 import { TREE } from "../../src/tree/index.ts";
-import { grow, HostProcess, type RemoteNode } from "./cluster.ts";
+import { grow, HostPool, type HostProcess, type RemoteNode } from "./cluster.ts";
 
-const started: HostProcess[] = [];
+const pool = new HostPool();
 const folders: string[] = [];
 
-async function processes(count: number): Promise<HostProcess[]> {
-  const hosts = await Promise.all(Array.from({ length: count }, () => HostProcess.start()));
-  started.push(...hosts);
-  return hosts;
+function processes(count: number): Promise<HostProcess[]> {
+  return pool.take(count);
 }
 
 /** Nodes, each in a process of its own. */
@@ -35,8 +33,10 @@ const codeFrom = async (work: Promise<unknown>): Promise<string | undefined> =>
   );
 
 afterEach(async () => {
-  await Promise.all(started.splice(0).map((host) => host.kill()));
+  await pool.giveBack();
   for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+
+  afterAll(() => pool.end());
 });
 
 describe("closure and tree", () => {
