@@ -48,6 +48,7 @@ const LOCAL = [
   "explain",
   "completion",
   "version",
+  "agent",
 ];
 
 /** Words that a command accepts where nothing of the sort need exist. */
@@ -62,18 +63,23 @@ const WORDS: Readonly<Record<string, string>> = {
   "[settings]": "{}",
   "[command...]": "true",
   "<meta>": "B:test/thing:1",
+  "<state>": "on",
+  "<action>": "start",
+  "<labels...>": "a=b",
 };
 const FILES: Readonly<Record<string, string>> = {
   "meta plan": fixture("shop.flow.ts"),
   "meta apply": fixture("shop.flow.ts"),
   "action upload": fixture("text.ts"),
+  "host push": fixture("text.ts"),
+  "host pull": "-",
 };
 const EXTRA: Readonly<Record<string, readonly string[]>> = { "token create": ["--role", "viewer"] };
 
 /** A whole command line of a command, with --yes where it asks. */
 function lineOf({ path, arguments: args = [], options = [] }: CommandSpec): readonly string[] {
   const wordOf = ({ usage }: ArgumentSpec): string =>
-    usage === "<file>" ? (FILES[path] ?? '{"name":"numbers"}') : (WORDS[usage] ?? "1");
+    usage === "<file>" || usage === "<local>" ? (FILES[path] ?? '{"name":"numbers"}') : (WORDS[usage] ?? "1");
   const yes = options.some(({ flags }) => flags.includes("--yes")) ? ["--yes"] : [];
   return [...path.split(" "), ...(EXTRA[path] ?? []), ...yes, ...args.map(wordOf)];
 }

@@ -115,6 +115,8 @@ const METRICS = [
   "metanode_messages_total counter type",
   "metanode_processor_restarts_total counter processor",
   "metanode_ready gauge ",
+  "metanode_tree_children gauge ",
+  "metanode_tree_epoch gauge ",
 ];
 
 describe("the metrics", () => {

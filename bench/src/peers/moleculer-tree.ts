@@ -72,9 +72,11 @@ export const moleculerTree: Contender = {
     await importPeer("moleculer");
     await importPeer("nats");
     const { samplers, close } = treeSamplers((count) => openBrokers(count));
+    // Every broker hears of every other: a thousand of them are not all up after six minutes on two cores.
+    const { "forall.1000": _all, "heartbeat.1000": _heartbeat, ...fitting } = samplers;
     return {
-      samplers: { ...samplers, "child.memory": memoryPerNode },
-      note: "over one NATS server with local discovery, heartbeat 10 s; for all = a call to each node by id",
+      samplers: { ...fitting, "child.memory": memoryPerNode },
+      note: "over one NATS server with local discovery, heartbeat 10 s; for all = a call to each node by id; a thousand brokers do not come up in six minutes on two cores",
       close,
     };
   },

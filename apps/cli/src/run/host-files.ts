@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { open, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, stat } from "node:fs/promises";
 import { coreError } from "@metanode/core/errors";
 import { orderNode, streamNode } from "../api/tree.ts";
 import type { Invocation } from "../invocation.ts";
@@ -55,8 +55,10 @@ export async function pull(invocation: Invocation): Promise<void> {
   const [node, path, local] = [invocation.arg(0), invocation.arg(1), invocation.arg(2)];
   const { output } = invocation;
   const client = await invocation.client();
-  const file = local === "-" ? undefined : await open(local, "w");
   const whole = createHash("sha256");
+  // What is there stays until the whole file has come.
+  const part = `${local}.part`;
+  let file: FileHandle | undefined;
   let end: { readonly bytes: number; readonly sha256: string } | undefined;
   try {
     for await (const item of streamNode<PullItem>(client, { node, type: "metanode.host.pull", data: { path } })) {
@@ -66,16 +68,22 @@ export async function pull(invocation: Invocation): Promise<void> {
       }
       const bytes = Buffer.from(item.data, "base64");
       whole.update(bytes);
-      if (file === undefined) output.raw(bytes);
-      else await file.write(bytes, 0, bytes.length, item.offset);
+      if (local === "-") output.raw(bytes);
+      else {
+        file ??= await open(part, "w");
+        await file.write(bytes, 0, bytes.length, item.offset);
+      }
       output.progress(`${item.offset + bytes.length} bytes`);
     }
+    if (local !== "-" && end?.bytes === 0) file = await open(part, "w");
   } finally {
     await file?.close();
     output.endProgress();
   }
   const sha256 = whole.digest("hex");
   if (end?.sha256 !== sha256) throw coreError("message.invalid", `what came is not what ${path} holds; pull it again`);
+  if (local === "-") return;
+  await rename(part, local);
   const view = { node, path, local, bytes: end.bytes, sha256 };
-  if (file !== undefined) await output.show(view, () => `${local}  ${view.bytes} bytes  sha256 ${sha256}`);
+  await output.show(view, () => `${local}  ${view.bytes} bytes  sha256 ${sha256}`);
 }

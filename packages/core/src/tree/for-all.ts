@@ -93,6 +93,8 @@ export interface ForAllParts {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly visit: (ask: VisitAsk, context: CallContext) => AsyncIterable<VisitFrame[]>;
+  /** It is over, one way or the other. */
+  readonly onEnd: (run: ForAll) => void;
 }
 
 function hasPlan({ batch, parallel, canary, maxFailures }: ForAllRequest): boolean {
@@ -205,6 +207,7 @@ export class ForAll {
       signal?.removeEventListener("abort", onAbort);
       this.cancel();
       await working;
+      this.#parts.onEnd(this);
     }
   }
 
@@ -254,6 +257,7 @@ export class ForAll {
     const { reduce, caller, traceparent } = this.request;
     const ask: VisitAsk = {
       operation: this.operation,
+      isOnce: this.request.operation !== undefined,
       type,
       version,
       data,

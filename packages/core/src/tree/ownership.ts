@@ -155,8 +155,8 @@ export class Ownership {
     return next;
   }
 
-  /** Lets another adopt the node although its owner is there. @throws {MetanodeError} as {@link check} */
-  handOver(heir: string, epoch: number): void {
+  /** Lets another adopt the node although its owner is there; `undefined` takes that back. @throws {MetanodeError} as {@link check} */
+  handOver(heir: string | undefined, epoch: number): void {
     this.check(epoch);
     this.#save({ ...this.#stored, heir });
   }

@@ -304,7 +304,12 @@ export class Tree {
   /** Sends a message to every node of this subtree that is meant. @throws {MetanodeError} message.invalid, config.invalid */
   all(request: ForAllRequest, deadlineMs?: number): ForAll {
     const { clock, newId } = this.means;
-    const parts = { clock, newId, visit: (ask: VisitAsk, context: CallContext) => this.#visitor.visit(ask, context) };
+    const parts = {
+      clock,
+      newId,
+      visit: (ask: VisitAsk, context: CallContext) => this.#visitor.visit(ask, context),
+      onEnd: ({ operation }: ForAll) => void this.#running.delete(operation),
+    };
     const run = new ForAll(request, parts, deadlineMs);
     this.#running.set(run.operation, run);
     return run;
@@ -315,11 +320,6 @@ export class Tree {
     const run = this.#running.get(operation);
     if (run === undefined) throw coreError("resource.not_found", `no for-all ${operation} runs now`);
     return run;
-  }
-
-  /** A for-all has ended. */
-  ended(run: ForAll): void {
-    this.#running.delete(run.operation);
   }
 
   /** Something that the manager goes by has changed. */

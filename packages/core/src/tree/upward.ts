@@ -182,20 +182,28 @@ export class Upward {
     this.#move(place);
   }
 
-  /** Lets the manager hand this node on. Resolves when the new one has adopted it. */
+  /** Lets the manager hand this node on. Resolves when the new one has adopted it; else the node stays where it was. */
   async transfer(link: NodeLink, { epoch, to }: TransferStep): Promise<void> {
     this.#commanded(link);
     this.ownership.handOver(to.id, epoch);
+    try {
+      await this.#handOn(to);
+    } finally {
+      if (this.ownership.epoch === epoch) this.ownership.handOver(undefined, epoch);
+    }
+  }
+
+  async #handOn({ id, dial, secret }: TransferStep["to"]): Promise<void> {
     const { means, links } = this.#parts;
-    const next = await callOn(means, { ...to.dial, purpose: "move", secret: to.secret }, links);
+    const next = await callOn(means, { ...dial, purpose: "move", secret }, links);
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#dials.set(next, { ...to.dial, trust: next.trust });
+    this.#dials.set(next, { ...dial, trust: next.trust });
     this.#handing = { link: next, resolve };
     const timer = means.clock.setTimer(means.times.stepMs * 2, resolve);
     await promise;
     timer.cancel();
     this.#handing = undefined;
-    if (this.ownership.owner?.id === to.id) return;
+    if (this.ownership.owner?.id === id) return;
     next.session.close();
     throw coreError("state.conflict", "the new manager did not adopt the node; it stays where it was");
   }

@@ -310,16 +310,22 @@ async function move(tree: Tree, { node, to, deadlineMs }: { node: string; to: st
   return moved;
 }
 
-/** Runs a for-all and writes down who asked for it and what it came to. */
+/** Types that ask and change nothing: nobody has to know later who did. */
+const QUESTIONS: ReadonlySet<string> = new Set([TREE.ping, TREE.describe, "metanode.host.facts"]);
+
+/** Runs a for-all and writes down who asked for it and what it came to, unless it is but a question. */
 async function* forAll(
   tree: Tree,
   { request, deadlineMs, signal }: { request: ForAllRequest & Common; deadlineMs: number; signal: AbortSignal | undefined },
 ): AsyncGenerator<unknown> {
   const run = tree.all(request, deadlineMs);
-  const { clock } = tree.means;
+  if (request.dryRun === true || QUESTIONS.has(request.type)) {
+    yield* run.run(signal);
+    return;
+  }
   const { operation } = run;
   const target = `${request.type} where ${request.where || "every node"}`;
-  const entry = { operation, atMs: clock.now(), caller: request.caller ?? "local", verb: "all", target };
+  const entry = { operation, atMs: tree.means.clock.now(), caller: request.caller ?? "local", verb: "all", target };
   tree.audit.put(entry);
   let ok = false;
   let answer: unknown;
@@ -332,7 +338,6 @@ async function* forAll(
       yield event;
     }
   } finally {
-    tree.ended(run);
     tree.audit.put({ ...entry, ok, ...(answer === undefined ? {} : { answer }) });
   }
 }

@@ -19,8 +19,9 @@ import { parseSelector, type Selector } from "./selector.ts";
 
 /** What is asked. Passed on from level to level as it is, save `depth`. */
 export interface VisitAsk {
-  /** Of the whole visit; a node does what it asks once. */
   readonly operation: string;
+  /** The caller has named the operation: a node that has done it does it not again, and gives what it gave. */
+  readonly isOnce: boolean;
   readonly type: string;
   readonly version?: string | undefined;
   readonly data?: unknown;
@@ -114,6 +115,7 @@ export class Visitor {
   }
 
   #once(ask: VisitAsk, context: CallContext): Promise<unknown> {
+    if (!ask.isOnce) return this.#parts.handle(ask, context);
     const known = this.#done.get(ask.operation);
     if (known !== undefined) return known;
     const running = this.#parts.handle(ask, context);
