@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import * as grpc from "@grpc/grpc-js";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { codeOf, coreError, errorRow, MetanodeError } from "../errors.ts";
@@ -5,6 +6,17 @@ import { protoFolder } from "../message/proto-root.ts";
 import type { Channel, ChannelEvents, Shown } from "./channel.ts";
 import { decodeBatch, encodeBatch } from "./codec.ts";
 import type { Frame } from "./frames.ts";
+import {
+  type ClientTls,
+  clientCredentials,
+  countFailures,
+  listenersOf,
+  type ServerTls,
+  serverCredentials,
+  shownBy,
+} from "./tls.ts";
+
+export type { ClientTls, ServerTls };
 
 /** Largest batch that is read, in bytes; a longer one ends the link with `processor.protocol`. */
 export const MAX_BATCH_BYTES = 64 * 1024 * 1024;
@@ -118,22 +130,10 @@ export type LinkAddress = string;
 export interface LinkServer {
   /** Where it listens: with the port that was found, if it was asked to find one (port 0). */
   readonly address: LinkAddress;
+  /** Connections that were ended because TLS could not begin on them: what came was something else. Absent over plain links. */
+  readonly failedHandshakes?: number | undefined;
   /** Ends every channel and stops listening. Idempotent. */
   close(): Promise<void>;
-}
-
-/** How a server shows itself, and whom it believes; both may change while it runs. */
-export interface ServerTls {
-  readonly server: { readonly cert: string; readonly key: string };
-  readonly bundle: string;
-  onChange(listener: () => void): () => void;
-}
-
-/** How a dialler knows the server, and shows itself. */
-export interface ClientTls {
-  readonly bundle: string;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
 }
 
 /**
@@ -150,7 +150,7 @@ export async function openLinkServer(
   const channels = new Set<GrpcChannel>();
   server.addService({ Attach: attachMethod() } as never, {
     Attach(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
-      const shown = tls === undefined ? undefined : { certificate: call.getAuthContext()?.sslPeerCertificate?.raw };
+      const shown = tls === undefined ? undefined : shownBy(call);
       const channel = new GrpcChannel(call, (error) => call.emit("error", toStatus(error)), shown);
       channels.add(channel);
       const ended = (error?: MetanodeError): void => {
@@ -169,44 +169,33 @@ export async function openLinkServer(
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(
       address,
-      tls === undefined ? grpc.ServerCredentials.createInsecure() : credentialsOf(tls),
+      tls === undefined ? grpc.ServerCredentials.createInsecure() : serverCredentials(tls),
       (error, bound) => {
         if (error) reject(coreError("node.port_in_use", `cannot listen on ${address}: ${error.message}`, { cause: error }));
         else resolve(bound);
       },
     );
   });
+  const failures = tls === undefined ? undefined : countFailures(server);
   return {
+    get failedHandshakes() {
+      return failures?.();
+    },
     address: address.startsWith("unix:") ? address : address.replace(/:0$/, `:${port}`),
     async close() {
       for (const channel of channels) channel.close();
-      await new Promise<void>((resolve) => {
-        server.tryShutdown(() => resolve());
-        server.forceShutdown();
-      });
+      await shutDown(server);
     },
   };
 }
 
-/** Certificates that can be replaced while the server runs; a client need not show one, but none of another authority counts. */
-function credentialsOf(tls: ServerTls): grpc.ServerCredentials {
-  const stops = new Map<unknown, () => void>();
-  const follow = (listener: unknown, tell: () => void): void => {
-    stops.set(listener, tls.onChange(tell));
-    queueMicrotask(tell); // the server listens to what changes only after this
-  };
-  const forget = (listener: unknown): void => {
-    stops.get(listener)?.();
-    stops.delete(listener);
-  };
-  const provider: grpc.experimental.CertificateProvider = {
-    addCaCertificateListener: (listener) => follow(listener, () => listener({ caCertificate: Buffer.from(tls.bundle) })),
-    removeCaCertificateListener: forget,
-    addIdentityCertificateListener: (listener) =>
-      follow(listener, () => listener({ certificate: Buffer.from(tls.server.cert), privateKey: Buffer.from(tls.server.key) })),
-    removeIdentityCertificateListener: forget,
-  };
-  return grpc.experimental.createCertificateProviderServerCredentials(provider, provider, false);
+/** grpc-js waits for ever for a session that broke just before, such as one of whoever spoke TLS to a plain link; its listener ends. */
+async function shutDown(server: grpc.Server): Promise<void> {
+  const listeners = listenersOf(server);
+  const gone = listeners.map((listener) => once(listener, "close"));
+  const orderly = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  server.forceShutdown();
+  await (listeners.length === 0 ? orderly : Promise.race([orderly, Promise.all(gone)]));
 }
 
 /** Dials a link. Never throws: a failure is told to the channel's listener. */
@@ -222,18 +211,6 @@ export function dialLink(address: LinkAddress, tls?: ClientTls): Channel {
   });
   call.on("end", () => undefined); // the status tells
   return channel;
-}
-
-/** A node is known by its authority, not by the name of the machine that it is on. */
-function clientCredentials(tls: ClientTls | undefined): grpc.ChannelCredentials {
-  if (tls === undefined) return grpc.credentials.createInsecure();
-  const own = tls.cert !== undefined && tls.key !== undefined;
-  return grpc.credentials.createSsl(
-    Buffer.from(tls.bundle),
-    own ? Buffer.from(tls.key ?? "") : null,
-    own ? Buffer.from(tls.cert ?? "") : null,
-    { checkServerIdentity: () => undefined },
-  );
 }
 
 function toStatus(error: MetanodeError): Partial<grpc.StatusObject> {

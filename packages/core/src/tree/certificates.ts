@@ -1,5 +1,6 @@
 import { coreError } from "../errors.ts";
-import { Authority, type AuthorityRecord, expiresMs } from "../trust/authority.ts";
+import { Authority, type AuthorityRecord } from "../trust/authority.ts";
+import { expiresMs, wallMs } from "../trust/certificate.ts";
 import type { Trust } from "../trust/meet.ts";
 import type { TreeMeans } from "./means.ts";
 import { type NodeLink, STEP } from "./node-link.ts";
@@ -10,7 +11,8 @@ import type { Dial } from "./ownership.ts";
  *
  * E1. A node that has shown its certificate once is not let in without it, whatever key it has; one that shows another authority's, or
  *     that of another node, is not let in at all. (Not from the issue on: the certificate may never have arrived.)
- * E2. A certificate is renewed over the link that stands, long before it ends, and whenever the other side says so; no link ends for it.
+ * E2. A certificate is renewed over the link that stands, long before it ends, and whenever the other side says so; no link ends for it. Who was
+ *     away when the authority changed is told with its next link.
  */
 
 const AUTHORITY = "authority";
@@ -45,8 +47,15 @@ export class Certificates {
   }
 
   async open(): Promise<Authority> {
-    const { identity, clock, store } = this.#means;
-    const keep = { record: this.#record, put: (record: AuthorityRecord) => store.put(AUTHORITY, record) };
+    const { identity, clock, store, report } = this.#means;
+    const keep = {
+      record: this.#record,
+      put: (record: AuthorityRecord) => store.put(AUTHORITY, record),
+      onFailure: ({ message }: Error) => {
+        const text = `the node's own certificate could not be renewed, which is tried again within the hour: ${message}`;
+        report({ kind: "refused", node: identity.id, path: "", epoch: 0, text });
+      },
+    };
     this.#authority ??= await Authority.open(identity.id, clock, keep);
     return this.#authority;
   }
@@ -66,6 +75,15 @@ export class Certificates {
     }
   }
 
+  /** Whether a visitor that was let in should come for a new certificate. */
+  isOutdated(certificate: Uint8Array | undefined): boolean {
+    return certificate !== undefined && (this.#authority?.isOutdated(certificate) ?? false);
+  }
+
+  close(): void {
+    this.#authority?.close();
+  }
+
   /** The other side of a link asks for a certificate. @throws {MetanodeError} auth.denied, call.unsupported */
   async issue(link: NodeLink, { publicKey }: EnrolStep): Promise<Enrolled> {
     if (this.#authority === undefined)
@@ -79,7 +97,7 @@ export class Certificates {
     const trust = link.trust;
     if (trust === undefined) return undefined; // a plain link
     const { clock } = this.#means;
-    if (!isForced && trust.cert !== undefined && expiresMs(trust.cert) - clock.now() > RENEW_MS) return undefined;
+    if (!isForced && trust.cert !== undefined && expiresMs(trust.cert) - wallMs(clock) > RENEW_MS) return undefined;
     const { makeKeys } = await import("../trust/issue.ts");
     const { privateKey, publicKey } = await makeKeys();
     const { certificate, bundle } = (await link.request(STEP.enrol, { publicKey } satisfies EnrolStep)) as Enrolled;

@@ -164,7 +164,7 @@ export class Children {
 
   #establish({ link, record }: Child): void {
     if (link === undefined || link.isEstablished) return;
-    link.isEstablished = true;
+    link.establish();
     if (record.dial !== undefined) this.#parts.onDialled(link, record.dial);
   }
 

@@ -56,6 +56,7 @@ export class Door {
       const { id, name, purpose } = visitor as Visitor;
       const role = purpose === "adopt" || purpose === "attach-parent" ? "parent" : "child";
       const link = new NodeLink(next, { id, name, role }, { means, owner: links, concurrency: greeting.concurrency });
+      link.isOutdated = this.#parts.certificates.isOutdated(channel.shown?.certificate);
       await this.#go(visitor as Visitor, link);
     } catch (error) {
       const { message } = error as MetanodeError;

@@ -69,8 +69,9 @@ export class NodeLink {
   readonly session: Session;
   readonly #means: TreeMeans;
   #isRetiring = false;
-  /** Whether the two are manager and child, or were when it began to retire. */
-  isEstablished = false;
+  #isEstablished = false;
+  /** Of a link that was dialled from there: the other side shows a certificate of an authority that is to be retired. */
+  isOutdated = false;
   /** Of a link that was dialled from here: how the other side is known. */
   trust: Trust | undefined;
 
@@ -86,6 +87,18 @@ export class NodeLink {
       handler: (message, context) => parts.owner.receive(this, message, context),
       onClosed: (error) => parts.owner.closed(this, error),
     });
+  }
+
+  /** Whether the two are manager and child, or were when it began to retire. */
+  get isEstablished(): boolean {
+    return this.#isEstablished;
+  }
+
+  /** The two are manager and child. Who was away when the authority changed hears of it now. Idempotent. */
+  establish(): void {
+    if (this.#isEstablished) return;
+    this.#isEstablished = true;
+    if (this.isOutdated) this.tell(STEP.renew, {});
   }
 
   /** One step, answered by the neighbour itself. @throws {MetanodeError} what it refuses with; node.unreachable, call.deadline */

@@ -29,7 +29,7 @@ export interface TokenText {
   readonly address: string;
   readonly secret: string;
   readonly purpose: TokenPurpose;
-  /** Of the authority of the node that listens (SHA-256 of its key, base64url); absent over plain links. */
+  /** Of the authority of the node that listens: SHA-256 of its key, base64url, during its change two, with a dot between; absent over plain links. */
   readonly fingerprint?: string | undefined;
 }
 

@@ -2,6 +2,7 @@ import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import { CALL_MODE } from "../link/frames.ts";
 import type { LinkServer } from "../link/grpc.ts";
 import type { IncomingContext } from "../link/incoming.ts";
+import { requiresTls } from "../link/tls.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
 import { isOfPlatform, isOrder } from "../message/orders.ts";
@@ -208,6 +209,7 @@ export class Tree {
     for (const run of this.#running.values()) run.cancel();
     this.#upward.stop();
     this.children.stop();
+    this.#certificates.close();
     await this.#server?.close();
   }
 
@@ -356,10 +358,12 @@ export class Tree {
   }
 
   async #listen(address: string, advertise?: string): Promise<void> {
-    const needsTls = this.#tls === "auto" ? !isLocal(address) : this.#tls;
+    // A transport that cannot meet anybody knows no certificates.
+    const { transport } = this.means;
+    const needsTls = this.#tls === "auto" ? transport.meet !== undefined && requiresTls(address) : this.#tls;
     const tls = needsTls ? await this.#certificates.open() : undefined;
     tls?.onChange(() => this.#tellRenew());
-    this.#server = await this.means.transport.listen(address, (channel) => void this.#door.admit(channel), tls);
+    this.#server = await transport.listen(address, (channel) => void this.#door.admit(channel), tls);
     this.#advertised = advertise ?? this.#server.address;
   }
 
@@ -568,9 +572,4 @@ export class Tree {
 
 function dialOf(address: string, fingerprint: string | undefined): Dial {
   return { address, ...(fingerprint === undefined ? {} : { trust: { fingerprint } }) };
-}
-
-/** Whether only this machine can dial an address. */
-function isLocal(address: string): boolean {
-  return address.startsWith("unix:") || /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(address) || !address.includes(":");
 }

@@ -236,7 +236,7 @@ export class Upward {
   #settle(link: NodeLink, place: Place): void {
     const previous = this.#link;
     this.#link = link;
-    link.isEstablished = true;
+    link.establish();
     this.#decide(link, true);
     this.ownership.attached();
     this.#lease?.cancel();

@@ -1,6 +1,7 @@
 import "reflect-metadata"; // what the library below is built on wants it first
 import { randomBytes, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { type CertificateUse, USE_IDS, uriOf } from "./certificate.ts";
 
 /*
  * Makes keys and certificates. Loaded only where one is made: a node that has its certificates never does.
@@ -32,13 +33,16 @@ export async function makeKeys(): Promise<{ privateKey: string; publicKey: strin
   return { privateKey: x509.PemConverter.encode(priv, "PRIVATE KEY"), publicKey: x509.PemConverter.encode(pub, "PUBLIC KEY") };
 }
 
-/** A certificate that signs others, and no further authorities. */
+/**
+ * A certificate that signs others, and no further authorities. No two have the same name, whatever `name` is: TLS looks for the one
+ * that signed a certificate by its name, and would try the wrong one while two are trusted.
+ */
 export async function makeAuthority(name: string, validity: Validity): Promise<Credential> {
   const { privateKey, publicKey } = await makeKeys();
   const keys = { privateKey: await readPrivate(privateKey), publicKey: await readPublic(publicKey) };
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
-    name: `CN=${name}`,
+    name: [{ CN: [`${name} ${randomBytes(8).toString("hex")}`] }],
     ...datesOf(validity),
     signingAlgorithm: ALGORITHM,
     keys: keys as never,
@@ -50,10 +54,10 @@ export async function makeAuthority(name: string, validity: Validity): Promise<C
   return { cert: certificate.toString("pem"), key: privateKey };
 }
 
-/** A certificate for a node's key, good for both ends of a link. Its name is the authority's to say. */
+/** A certificate for a node's key, good for one end of a link. Its name is the authority's to say. */
 export async function makeCertificate(
   authority: Credential,
-  node: { id: string; publicKey: string },
+  node: { id: string; publicKey: string; use: CertificateUse },
   validity: Validity,
 ): Promise<string> {
   const issuer = new x509.X509Certificate(authority.cert);
@@ -67,8 +71,8 @@ export async function makeCertificate(
     signingKey: (await readPrivate(authority.key)) as never,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth, x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension([{ type: "url", value: `metanode:node:${node.id}` }]),
+      new x509.ExtendedKeyUsageExtension([USE_IDS[node.use]]),
+      new x509.SubjectAlternativeNameExtension([{ type: "url", value: uriOf(node.id) }]),
     ],
   });
   return certificate.toString("pem");

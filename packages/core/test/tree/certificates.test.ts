@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { TREE } from "../../src/tree/index.ts";
 import { formatToken, parseToken } from "../../src/tree/tokens.ts";
+import { Authority } from "../../src/trust/authority.ts";
+import type { Trust } from "../../src/trust/meet.ts";
 import { HostPool, type HostProcess, type NodeSpec, type RemoteNode } from "./cluster.ts";
 
 const pool = new HostPool();
@@ -27,6 +30,12 @@ async function node(name: string, more: Partial<NodeSpec> = {}): Promise<RemoteN
 }
 
 const stateOf = async (one: RemoteNode): Promise<string> => (await one.describe()).state;
+/** How a node dials its manager, as it keeps it. */
+function readTrust(path: string): Trust {
+  const { owner } = JSON.parse(readFileSync(join(path, "tree", "self.json"), "utf8")) as { owner: { dial: { trust: Trust } } };
+  return owner.dial.trust;
+}
+
 const childState = async (one: RemoteNode): Promise<string | undefined> => (await one.describe()).children[0]?.state;
 
 afterEach(async () => {
@@ -108,7 +117,7 @@ describe("links with certificates", () => {
     const stolen = JSON.parse(readFileSync(file, "utf8")) as { owner: { dial: { trust: { cert?: string; key?: string } } } };
     delete stolen.owner.dial.trust.cert;
     delete stolen.owner.dial.trust.key;
-    (await import("node:fs")).writeFileSync(file, JSON.stringify(stolen));
+    writeFileSync(file, JSON.stringify(stolen));
     const thief = await node("leaf", { folder: leafFolder });
     await expect
       .poll(() => thief.host.ask("failure", "leaf"), { timeout: 10_000 })
@@ -149,6 +158,51 @@ describe("links with certificates", () => {
     const back = await node("leaf0", { folder: kept[0] ?? "", types: ["job"] });
     await expect.poll(() => stateOf(back), { timeout: 10_000 }).toBe("owned");
     expect(await root.send("/root/leaf0", "job")).toMatchObject({ name: "leaf0" });
+  });
+
+  test("M-70: a node that was away when the authority changed comes back, and gets a certificate of the new one then", async () => {
+    const path = folder();
+    const root = await node("root");
+    const leaf = await node("leaf", { folder: path });
+    await leaf.enlist(root);
+    const trust = (): Trust => readTrust(path);
+    await expect.poll(() => trust().cert).toBeDefined();
+    const before = trust();
+    await leaf.host.kill();
+    await expect.poll(() => childState(root)).toBe("unreachable");
+    await root.call({ type: TREE.authority, data: { action: "rotate" } });
+    const back = await node("leaf", { folder: path });
+    await expect.poll(() => stateOf(back), { timeout: 10_000 }).toBe("owned");
+    await expect.poll(() => trust().cert, { timeout: 10_000 }).not.toBe(before.cert);
+    await root.call({ type: TREE.authority, data: { action: "retire" } });
+    await expect.poll(() => trust().bundle.split("BEGIN CERTIFICATE").length - 1, { timeout: 10_000 }).toBe(1);
+    await back.host.kill();
+    const again = await node("leaf", { folder: path });
+    await expect.poll(() => stateOf(again), { timeout: 10_000 }).toBe("owned");
+    expect(await root.send("/root/leaf", "echo")).toMatchObject({ name: "leaf" });
+  });
+
+  test("E1: whoever shows a certificate of another authority is not let in, whatever key it has, also for the first time", async () => {
+    const path = folder();
+    const root = await node("root");
+    const leaf = await node("leaf", { folder: path });
+    await leaf.enlist(root);
+    await expect.poll(() => readTrust(path).cert).toBeDefined();
+    await leaf.host.kill();
+    const other = await Authority.open("other", systemClock, { record: undefined, put: () => undefined });
+    const { makeKeys } = await import("../../src/trust/issue.ts");
+    const { privateKey, publicKey } = await makeKeys();
+    const cert = await other.issue(leaf.id, publicKey);
+    other.close();
+    const file = join(path, "tree", "self.json");
+    const stolen = JSON.parse(readFileSync(file, "utf8")) as { owner: { dial: { trust: Trust } } };
+    stolen.owner.dial.trust = { ...stolen.owner.dial.trust, cert, key: privateKey };
+    writeFileSync(file, JSON.stringify(stolen));
+    const thief = await node("leaf", { folder: path });
+    await expect
+      .poll(() => thief.host.ask("failure", "leaf"), { timeout: 10_000 })
+      .toMatchObject({ code: "auth.unauthenticated", message: expect.stringContaining("was not issued by this node") });
+    expect(await childState(root)).toBe("unreachable");
   });
 
   test("what is kept is readable for its owner only, and holds no secret of a token", async () => {
