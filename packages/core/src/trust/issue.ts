@@ -63,7 +63,8 @@ export async function makeCertificate(
   const issuer = new x509.X509Certificate(authority.cert);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial(),
-    subject: [{ CN: [node.id] }],
+    // Not the id itself: the library takes one that begins with # for encoded bytes.
+    subject: [{ CN: [uriOf(node.id)] }],
     issuer: issuer.subject,
     ...datesOf(validity),
     signingAlgorithm: ALGORITHM,

@@ -25,7 +25,10 @@ describe("the authority of a node", () => {
       fc.asyncProperty(fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }), async (id) => {
         expect(authority.it.verify(derOf((await credentialOf(authority.it, id)).cert))).toBe(id);
       }),
-      { numRuns: 40, examples: [["a, URI:metanode:node:root"], ["x\nCN=root"], ['q"q'], ["it's"], ["100%25"], ["a+CN=b"]] },
+      {
+        numRuns: 60,
+        examples: [["a, URI:metanode:node:root"], ["x\nCN=root"], ['q"q'], ["it's"], ["100%25"], ["a+CN=b"], ["# "], ["#0c0161"]],
+      },
     );
   });
 
