@@ -8,6 +8,7 @@ import { Session } from "../link/session.ts";
 import { createMessage, type Message } from "../message/message.ts";
 import type { Acquaintance, Trust } from "../trust/meet.ts";
 import type { TreeMeans } from "./means.ts";
+import type { Dial } from "./ownership.ts";
 
 /** How long a link that is to end may take, in steps; how often it is looked at; and how long it may be silent, in beats. */
 const RETIRING_STEPS = 2;
@@ -63,6 +64,14 @@ export interface LinkOwner {
   closed(link: NodeLink, error?: MetanodeError): void;
 }
 
+interface NodeLinkParts {
+  readonly means: TreeMeans;
+  readonly owner: LinkOwner;
+  readonly concurrency: number;
+  /** Absent where the other side dialled. */
+  readonly dialled?: { readonly address: string; readonly trust: Trust | undefined };
+}
+
 /** A session with a neighbour. */
 export class NodeLink {
   readonly peer: NodePeer;
@@ -74,9 +83,13 @@ export class NodeLink {
   isOutdated = false;
   /** Of a link that was dialled from here: how the other side is known. */
   trust: Trust | undefined;
+  readonly #address: string | undefined;
 
-  constructor(channel: Channel, peer: NodePeer, parts: { means: TreeMeans; owner: LinkOwner; concurrency: number }) {
+  constructor(channel: Channel, peer: NodePeer, parts: NodeLinkParts) {
     this.peer = peer;
+    // Before the session, which may take the first step of the other side at once.
+    this.#address = parts.dialled?.address;
+    this.trust = parts.dialled?.trust;
     this.#means = parts.means;
     this.session = new Session({
       channel,
@@ -87,6 +100,11 @@ export class NodeLink {
       handler: (message, context) => parts.owner.receive(this, message, context),
       onClosed: (error) => parts.owner.closed(this, error),
     });
+  }
+
+  /** How this side gets to the other one again; absent where the other side dialled. */
+  get dial(): Dial | undefined {
+    return this.#address === undefined ? undefined : { address: this.#address, trust: this.trust };
   }
 
   /** Whether the two are manager and child, or were when it began to retire. */
@@ -181,9 +199,8 @@ export async function callOn(means: TreeMeans, calling: Calling, owner: LinkOwne
   );
   const isUpward = calling.purpose !== "adopt" && calling.purpose !== "attach-parent";
   const peer: NodePeer = { id: greeting.nodeId ?? "", name: greeting.node, role: isUpward ? "parent" : "child" };
-  const link = new NodeLink(channel, peer, { means, owner, concurrency: greeting.concurrency });
-  link.trust = trust;
-  return link;
+  const dialled = { address: calling.address, trust };
+  return new NodeLink(channel, peer, { means, owner, concurrency: greeting.concurrency, dialled });
 }
 
 /** What is known of the node: from before, or by meeting it now. */

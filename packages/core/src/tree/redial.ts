@@ -8,7 +8,8 @@ const LONGEST = 10;
  * Tries again until it is told to stop: at once, then after pauses that double.
  *
  * R1. At most one attempt at a time.
- * R2. After `stop` no attempt begins; what one brings home that was under way is the attempt's to drop.
+ * R2. A `start` while an attempt is under way counts: what that attempt brings home may be lost already when it ends.
+ * R3. After `stop` no attempt begins; what one brings home that was under way is the attempt's to drop.
  */
 export class Redial {
   readonly #means: TreeMeans;
@@ -16,6 +17,7 @@ export class Redial {
   #timer: Timer | undefined;
   #isStopped = true;
   #isBusy = false;
+  #isAskedAgain = false;
   #failures = 0;
 
   /** `attempt` gives true when no more is needed for now; what it throws counts as false. */
@@ -30,11 +32,13 @@ export class Redial {
 
   start(): void {
     this.#isStopped = false;
-    if (this.#timer === undefined && !this.#isBusy) void this.#try();
+    if (this.#isBusy) this.#isAskedAgain = true;
+    else if (this.#timer === undefined) void this.#try();
   }
 
   stop(): void {
     this.#isStopped = true;
+    this.#isAskedAgain = false;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#failures = 0;
@@ -42,9 +46,10 @@ export class Redial {
 
   async #try(): Promise<void> {
     this.#isBusy = true;
+    this.#isAskedAgain = false;
     const isDone = await this.#attempt().catch(() => false);
     this.#isBusy = false;
-    if (isDone) {
+    if (isDone && !this.#isAskedAgain) {
       this.stop();
       return;
     }

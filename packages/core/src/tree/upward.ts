@@ -72,9 +72,8 @@ export class Upward {
   /** The link over which another is about to adopt this node, with the present manager's leave. */
   #handing: { readonly link: NodeLink; resolve(): void } | undefined;
   /** How links were dialled from here: what an adoption over one of them keeps, to dial again. */
-  readonly #dials = new WeakMap<NodeLink, Dial>();
   /** Whoever waits for what becomes of a link that was dialled: the manager's, or nothing. */
-  readonly #fates = new Map<NodeLink, (isManagers: boolean) => void>();
+  readonly #fates = new WeakMap<NodeLink, PromiseWithResolvers<boolean>>();
   #place: Place;
   #lease: Timer | undefined;
 
@@ -154,7 +153,7 @@ export class Upward {
     if (holds.isHeld) throw holds.busy();
     const before = this.ownership.owner;
     const wasHeard = this.#link !== undefined;
-    const dial = this.#dials.get(link);
+    const { dial } = link;
     const owner = this.ownership.adopt({ ...step, ...(dial ? { dial } : {}) }, means.clock.now());
     this.#joining = undefined;
     this.#joinFailure = undefined;
@@ -196,8 +195,8 @@ export class Upward {
   async #handOn({ id, dial, secret }: TransferStep["to"]): Promise<void> {
     const { means, links } = this.#parts;
     const next = await callOn(means, { ...dial, purpose: "move", secret }, links);
+    if (this.ownership.owner?.id === id) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#dials.set(next, { ...dial, trust: next.trust });
     this.#handing = { link: next, resolve };
     const timer = means.clock.setTimer(means.times.stepMs * 2, resolve);
     await promise;
@@ -220,8 +219,7 @@ export class Upward {
 
   /** A link has ended. */
   closed(link: NodeLink, error?: MetanodeError): void {
-    this.#dials.delete(link);
-    this.#decide(link, false);
+    this.#fateOf(link).resolve(false);
     if (error !== undefined && this.#link === undefined) this.#joinFailure = error;
     if (this.#handing?.link === link) this.#handing.resolve();
     if (link !== this.#link) return;
@@ -237,14 +235,13 @@ export class Upward {
     const previous = this.#link;
     this.#link = link;
     link.establish();
-    this.#decide(link, true);
+    this.#fateOf(link).resolve(true);
     this.ownership.attached();
     this.#lease?.cancel();
     this.#redial.stop();
     this.#move(place);
     if (previous !== undefined && previous !== link) this.#leave(previous);
-    const dial = this.#dials.get(link);
-    if (dial !== undefined) this.#parts.onDialled(link, dial);
+    if (link.dial !== undefined) this.#parts.onDialled(link, link.dial);
   }
 
   /** Ends the link with a manager that is no longer one, or has a newer link; the one that lost the node is told. */
@@ -329,20 +326,21 @@ export class Upward {
     try {
       const link = await callOn(means, { ...dial, purpose, secret }, links);
       this.#joinFailure = undefined;
-      this.#dials.set(link, { ...dial, trust: link.trust });
-      return await new Promise<boolean>((resolve) => {
-        if (link.session.isClosed) resolve(false);
-        else this.#fates.set(link, resolve);
-      });
+      return await this.#fateOf(link).promise;
     } catch (error) {
       this.#joinFailure = error as MetanodeError;
       return false;
     }
   }
 
-  #decide(link: NodeLink, isManagers: boolean): void {
-    this.#fates.get(link)?.(isManagers);
-    this.#fates.delete(link);
+  /** What comes of a link: whether it is the manager's. Often that is known before whoever dialled asks. */
+  #fateOf(link: NodeLink): PromiseWithResolvers<boolean> {
+    let fate = this.#fates.get(link);
+    if (fate === undefined) {
+      fate = Promise.withResolvers<boolean>();
+      this.#fates.set(link, fate);
+    }
+    return fate;
   }
 
   #report(kind: TreeEvent["kind"], text: string): void {
