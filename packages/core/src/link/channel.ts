@@ -16,7 +16,7 @@ export interface Shown {
 
 /**
  * Carries frames between two sides, in order, neither losing nor doubling one while it is open.
- * Implementations: gRPC (`grpc-client.ts`, `grpc-server.ts`) and memory.
+ * Implementations: gRPC, memory, and NATS. `transportConformance` holds them against each other.
  */
 export interface Channel {
   /** Absent over links without certificates. */
@@ -83,4 +83,9 @@ export function createMemoryChannel(): [Channel, Channel] {
   left.join(right);
   right.join(left);
   return [left, right];
+}
+
+/** What dialling is answered with where there is nothing to dial. */
+export function endedChannel(error: MetanodeError): Channel {
+  return { listen: (events) => events.onClosed(error), send: () => undefined, close: () => undefined };
 }

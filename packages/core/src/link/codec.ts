@@ -1,8 +1,8 @@
 import type protobuf from "protobufjs";
-import { coreError } from "../errors.ts";
+import { coreError, type MetanodeError } from "../errors.ts";
 import { loadProto } from "../message/proto-root.ts";
 import { BatchWriter } from "./batch-writer.ts";
-import type { Frame } from "./frames.ts";
+import { type FailureBody, type Frame, toFailure } from "./frames.ts";
 
 let types: { batch: protobuf.Type; frame: protobuf.Type } | undefined;
 
@@ -30,14 +30,34 @@ export function encodeBatch(frames: readonly Frame[]): Buffer {
   return writer.finish();
 }
 
+/** What a batch holds: frames, and after them the error for which the link ends. */
+export interface Batch {
+  readonly frames: Frame[];
+  readonly end?: FailureBody | null;
+}
+
+/** The batch of whoever ends a link for `error`. */
+export function encodeEnd(error: MetanodeError): Buffer {
+  return Buffer.from(
+    linkTypes()
+      .batch.encode({ end: toFailure(error) })
+      .finish(),
+  );
+}
+
 /**
- * The frames of one batch.
+ * What one batch holds.
  * @throws {MetanodeError} processor.protocol – truncated or foreign bytes.
  */
-export function decodeBatch(bytes: Uint8Array): Frame[] {
+export function readBatch(bytes: Uint8Array): Batch {
   try {
-    return (linkTypes().batch.decode(bytes) as unknown as { frames: Frame[] }).frames;
+    return linkTypes().batch.decode(bytes) as unknown as Batch;
   } catch (cause) {
     throw coreError("processor.protocol", `the bytes are no metanode.v1.Batch: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** The frames of one batch, in the middle of a link. @throws {MetanodeError} processor.protocol */
+export function decodeBatch(bytes: Uint8Array): Frame[] {
+  return readBatch(bytes).frames;
 }

@@ -1,11 +1,12 @@
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { codeOf, coreError, errorRow, MetanodeError } from "../errors.ts";
 import { protoFolder } from "../message/proto-root.ts";
-import type { Channel, ChannelEvents, Shown } from "./channel.ts";
-import { decodeBatch, encodeBatch } from "./codec.ts";
-import type { Frame } from "./frames.ts";
+import { type Channel, type ChannelEvents, endedChannel, type Shown } from "./channel.ts";
+import { type Batch, encodeBatch, encodeEnd, readBatch } from "./codec.ts";
+import { type Frame, fromFailure } from "./frames.ts";
 import {
   type ClientTls,
   clientCredentials,
@@ -23,6 +24,9 @@ export const MAX_BATCH_BYTES = 64 * 1024 * 1024;
 
 /** The trailer that carries the stable code of the error that ended a link. */
 const CODE_TRAILER = "metanode-code";
+
+/** How long the other side has to hear that a link ends before its connection is cut. */
+const FAREWELL_MS = 500;
 
 const FLOW_WINDOW_BYTES = 4 * 1024 * 1024;
 
@@ -84,15 +88,19 @@ class GrpcChannel implements Channel {
 
   #receive(bytes: Buffer): void {
     if (this.#closed) return;
-    let frames: Frame[];
+    let batch: Batch;
     try {
-      frames = decodeBatch(bytes);
+      batch = readBatch(bytes);
     } catch (error) {
       this.close(error as MetanodeError);
       return;
     }
-    if (this.#events) this.#events.onFrames(frames);
-    else this.#early.push(frames);
+    const { frames, end } = batch;
+    if (frames.length > 0) {
+      if (this.#events) this.#events.onFrames(frames);
+      else this.#early.push(frames);
+    }
+    if (end) this.ended(fromFailure(end, "link"));
   }
 
   listen(events: ChannelEvents): void {
@@ -159,10 +167,13 @@ export async function openLinkServer(
       };
       call.on("error", (error: Error) => ended(fromStatus(error)));
       call.on("cancelled", () => ended(coreError("processor.protocol", "the other side cut the stream")));
-      call.on("end", () => {
-        ended();
-        call.end();
-      });
+      // A connection that breaks also ends the stream, and only then tells that it was cut.
+      call.on("end", () =>
+        setImmediate(() => {
+          ended();
+          call.end();
+        }),
+      );
       onChannel(channel);
     },
   });
@@ -184,26 +195,37 @@ export async function openLinkServer(
     address: address.startsWith("unix:") ? address : address.replace(/:0$/, `:${port}`),
     async close() {
       for (const channel of channels) channel.close();
-      await shutDown(server);
+      await shutDown(server, channels.size === 0 ? 0 : FAREWELL_MS);
     },
   };
 }
 
 /** grpc-js waits for ever for a session that broke just before, such as one of whoever spoke TLS to a plain link; its listener ends. */
-async function shutDown(server: grpc.Server): Promise<void> {
+async function shutDown(server: grpc.Server, patienceMs: number): Promise<void> {
   const listeners = listenersOf(server);
   const gone = listeners.map((listener) => once(listener, "close"));
   const orderly = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  if (patienceMs > 0) await Promise.race([orderly, sleep(patienceMs, undefined, { ref: false })]);
   server.forceShutdown();
   await (listeners.length === 0 ? orderly : Promise.race([orderly, Promise.all(gone)]));
 }
 
 /** Dials a link. Never throws: a failure is told to the channel's listener. */
 export function dialLink(address: LinkAddress, tls?: ClientTls): Channel {
-  const client = new grpc.Client(address, clientCredentials(tls), tls === undefined ? CHANNEL_OPTIONS : SECURE_OPTIONS);
+  let client: grpc.Client;
+  try {
+    client = new grpc.Client(address, clientCredentials(tls), tls === undefined ? CHANNEL_OPTIONS : SECURE_OPTIONS);
+  } catch (cause) {
+    return endedChannel(coreError("config.invalid", `${JSON.stringify(address)} is no address of a link`, { cause }));
+  }
   const method = attachMethod();
   const call = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
-  const channel = new GrpcChannel(call, () => call.cancel());
+  const channel = new GrpcChannel(call, (error) => {
+    call.write(encodeEnd(error));
+    call.end();
+    // Who does not read its end within this time is cut off.
+    setTimeout(() => call.cancel(), FAREWELL_MS).unref();
+  });
   call.on("error", (error: Error) => channel.ended(fromStatus(error)));
   call.on("status", (status: grpc.StatusObject) => {
     channel.ended(status.code === grpc.status.OK ? undefined : fromStatus(status));

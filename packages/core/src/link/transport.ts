@@ -1,0 +1,84 @@
+import { coreError } from "../errors.ts";
+import { type Channel, createMemoryChannel } from "./channel.ts";
+import type { LinkAddress, LinkServer } from "./grpc.ts";
+
+export type { Channel, ChannelEvents } from "./channel.ts";
+export type { LinkAddress, LinkServer };
+
+/**
+ * Makes channels between processes. Whoever implements it runs `transportConformance` of `@metanode/core/testing/transport`.
+ *
+ * T1. While a channel is open its frames arrive in the order of sending, none lost and none doubled. A channel that can no longer
+ *     keep that ends, so what has arrived is always the beginning of what was sent.
+ * T2. What was sent before an orderly close arrives before the other side hears of the close.
+ * T3. An error that is given to `close` is told to the other side, with its code.
+ * T4. The end of either process, or of the network between them, is told by `onClosed` within a bounded time, on each side that is
+ *     left. `onClosed` is told once, and never together with silence: a call over the channel never waits for ever.
+ * T5. `dial` never throws: what is wrong, a bad address too, is told by `onClosed`. Where nobody listens that is `node.unreachable`.
+ * T6. A reader that is slow, or that stands still, costs its writer the memory of what its sessions gave to `send`, which their credits
+ *     bound, and nothing else; what lies between the two is bounded by the transport.
+ * T7. An address is listened on once at a time; a second `listen` is `node.port_in_use`. It is free again after the close.
+ */
+export interface LinkTransport {
+  /**
+   * Calls `onChannel` for each link that is dialled, and resolves when it can be.
+   * @throws {MetanodeError} node.port_in_use – the address is taken; config.invalid – it is none
+   */
+  listen(address: LinkAddress, onChannel: (channel: Channel) => void): Promise<LinkServer>;
+  /** A channel that can be sent to at once, also while the link is still being made (T5). */
+  dial(address: LinkAddress): Channel;
+}
+
+class MemoryTransport implements LinkTransport {
+  readonly #listening = new Map<LinkAddress, (channel: Channel) => void>();
+
+  async listen(address: LinkAddress, onChannel: (channel: Channel) => void): Promise<LinkServer> {
+    if (this.#listening.has(address)) throw coreError("node.port_in_use", `somebody listens on ${address} already`);
+    const channels = new Set<Channel>();
+    const own = (channel: Channel): void => {
+      const kept = remembering(channel, channels);
+      onChannel(kept);
+    };
+    this.#listening.set(address, own);
+    return {
+      address,
+      close: async () => {
+        if (this.#listening.get(address) === own) this.#listening.delete(address);
+        for (const channel of channels) channel.close();
+      },
+    };
+  }
+
+  dial(address: LinkAddress): Channel {
+    const [dialling, listening] = createMemoryChannel();
+    const onChannel = this.#listening.get(address);
+    setImmediate(() => {
+      if (onChannel !== undefined && this.#listening.get(address) === onChannel) onChannel(listening);
+      else dialling.close(coreError("node.unreachable", `nobody listens on ${address}`));
+    });
+    return dialling;
+  }
+}
+
+/** A channel that stands in `open` until it has ended. */
+function remembering(channel: Channel, open: Set<Channel>): Channel {
+  const kept: Channel = {
+    listen: (events) =>
+      channel.listen({
+        onFrames: (frames) => events.onFrames(frames),
+        onClosed: (error) => {
+          open.delete(kept);
+          events.onClosed(error);
+        },
+      }),
+    send: (frames) => channel.send(frames),
+    close: (error) => channel.close(error),
+  };
+  open.add(kept);
+  return kept;
+}
+
+/** Links within this process, to names of any form. Each transport has a table of names of its own. */
+export function memoryTransport(): LinkTransport {
+  return new MemoryTransport();
+}

@@ -1,0 +1,4 @@
+import { transportConformance } from "../../src/testing/transport-conformance.ts";
+import { memoryHarness } from "./transports.ts";
+
+transportConformance({ name: "memory", open: memoryHarness });
