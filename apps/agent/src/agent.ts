@@ -24,7 +24,7 @@ export interface Agent extends AsyncDisposable {
 export async function openAgent(options: AgentOptions = {}): Promise<Agent> {
   const { logger, ...given } = options;
   const config = checkConfig(given);
-  const { name = nameOfHost(), data = ".metanode-agent", token, join, labels, version, listen, advertise } = config;
+  const { name = nameOfHost(), data = ".metanode-agent", token, join, labels, version, listen, advertise, nats } = config;
   const host = hostControl(config.host ?? {});
   const tree = treeModule({
     ...(token === undefined ? {} : { join: token }),
@@ -33,6 +33,7 @@ export async function openAgent(options: AgentOptions = {}): Promise<Agent> {
     ...(version === undefined ? {} : { version }),
     ...(listen === undefined ? {} : { listen }),
     ...(advertise === undefined ? {} : { advertise }),
+    ...(nats === undefined ? {} : { nats }),
   });
   const node = await createNode({
     name,

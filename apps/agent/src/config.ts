@@ -15,14 +15,16 @@ export interface AgentConfig {
   data?: string;
   /** A token of the node that is to manage it; of no meaning once it does. */
   token?: string;
-  /** That node's address, `host:port`. @default the one in the token; without a token the agent waits there for approval */
+  /** That node's address, `host:port` or `nats:<name>`. @default the one in the token; without a token the agent waits there for approval */
   join?: string;
   labels?: Readonly<Record<string, string>>;
   /** What the node runs, for selectors. @default "0" */
   version?: string;
-  /** Where to listen for nodes below this one, `host:port`. @default from the first token on, on loopback */
+  /** Where to listen for nodes below this one: `host:port`, or `nats:<name>`. @default from the first token on, on loopback */
   listen?: string;
   advertise?: string;
+  /** A server of NATS, `nats://host:port`, for addresses of the form `nats:<name>`. */
+  nats?: string;
   /** Started with the node. In a file, relative `file` and `cwd` are meant from the folder of that file. */
   processors?: readonly ProcessorSpec[];
   /** What may be done to the host; without rules nothing but looking at its facts. */
@@ -38,6 +40,7 @@ const KEYS: readonly string[] = [
   "version",
   "listen",
   "advertise",
+  "nats",
   "processors",
   "host",
 ];
@@ -55,7 +58,7 @@ export function nameOfHost(name: string = hostname()): string {
 /** Checks what was given. @throws {MetanodeError} config.invalid */
 export function checkConfig(config: AgentConfig): AgentConfig {
   rejectUnknownKeys("", config, KEYS);
-  for (const key of ["name", "data", "token", "join", "version", "listen", "advertise"] as const) {
+  for (const key of ["name", "data", "token", "join", "version", "listen", "advertise", "nats"] as const) {
     const value: unknown = config[key];
     if (value !== undefined && (typeof value !== "string" || value === "")) throw invalid(key, value, "a text");
   }

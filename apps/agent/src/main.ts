@@ -21,6 +21,7 @@ const FLAGS = {
   version: { type: "string" },
   listen: { type: "string" },
   advertise: { type: "string" },
+  nats: { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -35,9 +36,10 @@ const HELP = `Runs a node that another one manages, until it is told to stop (Ct
   --version <version>    of what it runs, for selectors
   --listen <host:port>   where nodes below this one dial it
   --advertise <host:port>  and the address that they dial, if it is another
+  --nats <url>           a server of NATS, for addresses of the form nats:<name>
   --help                 this text
 
-The token can also stand in METANODE_AGENT_TOKEN, where no list of processes shows it.
+The token can also stand in METANODE_AGENT_TOKEN, the server in METANODE_AGENT_NATS, where no list of processes shows it.
 
 Example: metanode agent --join 10.0.0.5:7401 --token mnt1.… --label region=eu
 `;
@@ -63,12 +65,20 @@ function labelsOf(given: readonly string[] | undefined): Record<string, string> 
 }
 
 async function configOf(flags: Flags): Promise<AgentConfig> {
-  const { config: file, label, help: _help, token = process.env.METANODE_AGENT_TOKEN, ...rest } = flags;
+  const {
+    config: file,
+    label,
+    help: _help,
+    token = process.env.METANODE_AGENT_TOKEN,
+    nats = process.env.METANODE_AGENT_NATS,
+    ...rest
+  } = flags;
   const labels = labelsOf(label);
   return {
     ...(file === undefined ? {} : await readConfig(file)),
     ...rest,
     ...(token === undefined ? {} : { token }),
+    ...(nats === undefined ? {} : { nats }),
     ...(labels === undefined ? {} : { labels }),
   };
 }

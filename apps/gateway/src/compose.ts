@@ -126,12 +126,13 @@ function oidcOf({ auth: { oidc } }: ConfigValues): OidcOptions | undefined {
   return issuer === undefined || audience === undefined ? undefined : { issuer, audience, ...roles };
 }
 
-function treeOptionsOf({ tree: { listen, advertise, join, labels, maxInMaintenance } }: ConfigValues): TreeModuleOptions {
+function treeOptionsOf({ tree: { listen, advertise, nats, join, labels, maxInMaintenance } }: ConfigValues): TreeModuleOptions {
   return {
     version,
     labels,
     ...(listen === undefined ? {} : { listen }),
     ...(advertise === undefined ? {} : { advertise }),
+    ...(nats === undefined ? {} : { nats }),
     ...(join === undefined ? {} : { join }),
     ...(maxInMaintenance === 0 ? {} : { maxInMaintenance }),
   };

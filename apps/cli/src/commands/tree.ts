@@ -153,6 +153,7 @@ export const treeCommands: readonly CommandSpec[] = [
       { flags: "--runs <version>", summary: "version of what it runs, for selectors" },
       { flags: "--listen <address>", summary: "where nodes below this one dial it, host:port" },
       { flags: "--advertise <address>", summary: "and the address that they dial, if it is another" },
+      { flags: "--nats <url>", summary: "a server of NATS, for addresses of the form nats:<name> (METANODE_AGENT_NATS)" },
     ],
     examples: [
       {

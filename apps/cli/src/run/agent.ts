@@ -34,6 +34,7 @@ function flagsOf(invocation: Invocation): string[] {
     ["--version", invocation.text("runs")],
     ["--listen", invocation.text("listen")],
     ["--advertise", invocation.text("advertise")],
+    ["--nats", invocation.text("nats")],
   ];
   const labels = Object.entries(invocation.pairs("label") ?? {}).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
   return [...given.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])), ...labels];

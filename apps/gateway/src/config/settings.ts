@@ -206,17 +206,26 @@ const streams: readonly Setting[] = [
   flag({ path: "streams.compatToken", expected: "true or false", defaultValue: true }),
 ];
 
-const HOST_PORT = /^[^\s/]+:\d{1,5}$/;
+const LINK_ADDRESS = /^([^\s/]+:\d{1,5}|nats:[\w.-]+)$/;
 
 /** Other nodes. */
 const tree: readonly Setting[] = [
   {
-    ...text({ path: "tree.listen", expected: "host:port", defaultValue: undefined }, (value) => HOST_PORT.test(value)),
+    ...text({ path: "tree.listen", expected: "host:port or nats:<name>", defaultValue: undefined }, (value) =>
+      LINK_ADDRESS.test(value),
+    ),
     defaultText: "any free port of this machine's loopback, from the first token on",
   },
   {
-    ...text({ path: "tree.advertise", expected: "host:port", defaultValue: undefined }, (value) => HOST_PORT.test(value)),
+    ...text({ path: "tree.advertise", expected: "host:port or nats:<name>", defaultValue: undefined }, (value) =>
+      LINK_ADDRESS.test(value),
+    ),
     defaultText: "the address that it listens on",
+  },
+  {
+    ...text({ path: "tree.nats", expected: "nats://host:port", defaultValue: undefined }, isNatsUrl),
+    isSecret: true,
+    defaultText: "none: links go over gRPC",
   },
   {
     ...text({ path: "tree.join", expected: "a token of another node", defaultValue: undefined }, isSaid),
@@ -257,6 +266,10 @@ function checkRoles(value: unknown, place: Place): Readonly<Record<string, Role>
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   const isFitting = isObject && Object.values(value).every((one) => ROLES.some((role) => role === one));
   return isFitting ? Object.freeze({ ...(value as Record<string, Role>) }) : refuse(value, place);
+}
+
+function isNatsUrl(value: string): boolean {
+  return /^(nats|tls):\/\/[^\s/]+$/.test(value);
 }
 
 function isSaid(value: string): boolean {

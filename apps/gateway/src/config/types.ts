@@ -98,10 +98,12 @@ export interface GatewayConfig {
   };
   /** Other nodes: those that this one manages, and the one that manages it. */
   tree?: {
-    /** Where to listen for other nodes, `host:port`. @default from the first token on, any free port of this machine's loopback */
+    /** Where to listen for other nodes: `host:port`, or `nats:<name>` with `nats`. @default from the first token on, any free port of this machine's loopback */
     listen?: string | undefined;
     /** The address that other nodes dial, where it is not the one it listens on. */
     advertise?: string | undefined;
+    /** A server of NATS, `nats://host:port`, where nodes meet that cannot dial each other; see docs/tree.md. */
+    nats?: string | undefined;
     /** A token of the node that is to manage this one; of no meaning once it does. */
     join?: string | undefined;
     /** What selectors of nodes go by, such as `{"region": "eu"}`; those set at run time count from then on. @default {} */
@@ -192,6 +194,7 @@ export interface NatureValues {
 export interface TreeValues {
   readonly listen: string | undefined;
   readonly advertise: string | undefined;
+  readonly nats: string | undefined;
   readonly join: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly maxInMaintenance: number;

@@ -19,8 +19,9 @@ export { type ForAll, type ForAllEvent, type ForAllRequest, type ForAllResult, p
 export type { VisitStatus } from "./frames.ts";
 export type { MaintenanceHooks, MaintenanceRequest } from "./maintenance.ts";
 export type { NodeTransport, TreeEvent, TreeTimes } from "./means.ts";
-export { grpcTransport, type TreeModule, type TreeModuleOptions, treeModule } from "./module.ts";
+export { type TreeModule, type TreeModuleOptions, treeModule } from "./module.ts";
 export { parseSelector, type Selector } from "./selector.ts";
 export { formatToken, parseToken, type TokenInfo, type TokenPurpose } from "./tokens.ts";
+export { grpcTransport, withNats } from "./transports.ts";
 export type { Tree } from "./tree.ts";
 export { type ChildInfo, type NodeDescription, TREE } from "./verbs.ts";

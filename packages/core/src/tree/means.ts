@@ -1,20 +1,23 @@
 import type { Clock } from "../clock.ts";
 import type { Channel } from "../link/channel.ts";
-import type { LinkAddress, LinkServer, ServerTls } from "../link/grpc.ts";
+import type { ServerTls } from "../link/grpc.ts";
+import type { LinkAddress, LinkServer, LinkTransport } from "../link/transport.ts";
 import type { Random } from "../member/random.ts";
 import type { Router } from "../router/router.ts";
 import type { Acquaintance, Trust } from "../trust/meet.ts";
 import type { NodeIdentity } from "./card.ts";
 import type { TreeStore } from "./store.ts";
 
-/** Carries links between nodes. Implementations: gRPC, memory, and the network of the simulator. */
-export interface NodeTransport {
-  /** @throws {MetanodeError} node.port_in_use */
+/** Carries links between nodes. Implementations: gRPC, NATS, memory, and the network of the simulator. */
+export interface NodeTransport extends LinkTransport {
+  /** With `tls`, others than this machine can be let in. @throws {MetanodeError} node.port_in_use, config.invalid */
   listen(address: LinkAddress, onChannel: (channel: Channel) => void, tls?: ServerTls): Promise<LinkServer>;
-  /** Never throws: a failure is told to the channel's listener. With `trust`, a node of another authority is not spoken to. */
+  /** With `trust`, a node of another authority is not spoken to. */
   dial(address: LinkAddress, trust?: Trust): Channel;
   /** Finds the authority that a token names. @throws {MetanodeError} auth.unauthenticated, node.unreachable */
   meet?(address: LinkAddress, acquaintance: Acquaintance, timeoutMs: number): Promise<Trust>;
+  /** Whether a link there ought to have certificates. @default none has, for a transport that cannot meet anybody */
+  requiresTls?(address: LinkAddress): boolean;
 }
 
 /** Times of the tree, in milliseconds. */

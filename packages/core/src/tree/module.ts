@@ -4,19 +4,18 @@ import { join } from "node:path";
 import { Gauge, type Registry } from "prom-client";
 import { coreError } from "../errors.ts";
 import { hostId } from "../host/facts.ts";
-import { dialLink, openLinkServer } from "../link/grpc.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import { intWithin, rejectUnknownKeys } from "../options.ts";
 import type { Registration } from "../router/router.ts";
-import { meet } from "../trust/meet.ts";
 import type { MaintenanceHooks } from "./maintenance.ts";
 import { DEFAULT_TIMES, type NodeTransport, type TreeEvent, type TreeTimes } from "./means.ts";
 import { createMemoryTreeStore, openFileTreeStore } from "./store.ts";
+import { grpcTransport, withNats } from "./transports.ts";
 import { Tree } from "./tree.ts";
 import { registerVerbs } from "./verbs.ts";
 
 export interface TreeModuleOptions extends Partial<TreeTimes> {
-  /** Where to listen for other nodes, `host:port`. @default from the first token on, any free port of this machine's loopback */
+  /** Where to listen for other nodes: `host:port`, or `nats:<name>` with `nats`. @default from the first token on, any free port of this machine's loopback */
   listen?: string;
   /** Certificates on links: always, never, or where others than this machine can dial. @default "auto" */
   tls?: "auto" | boolean;
@@ -34,7 +33,9 @@ export interface TreeModuleOptions extends Partial<TreeTimes> {
   manages?: boolean;
   hooks?: MaintenanceHooks;
   maxInMaintenance?: number;
-  /** @default gRPC */
+  /** Servers of NATS, for addresses of the form `nats:<name>`: nodes that cannot dial each other meet there. */
+  nats?: string | readonly string[];
+  /** @default gRPC, and NATS where `nats` is given */
   transport?: NodeTransport;
 }
 
@@ -50,12 +51,10 @@ const KEYS = [
   "manages",
   "hooks",
   "maxInMaintenance",
+  "nats",
   "transport",
   ...Object.keys(DEFAULT_TIMES),
 ];
-
-/** Links over gRPC: plain, or with certificates. */
-export const grpcTransport: NodeTransport = { listen: openLinkServer, dial: dialLink, meet };
 
 /** The module that makes a node a part of a tree: to manage others, and to be managed. */
 export interface TreeModule extends NodeModule {
@@ -95,7 +94,7 @@ class TreeOfNode implements TreeModule {
   }
 
   async start(host: ModuleHost): Promise<void> {
-    const { listen, advertise, join: token, address, version = "0", transport = grpcTransport } = this.#options;
+    const { listen, advertise, join: token, address, version = "0" } = this.#options;
     const { labels, facts, manages, hooks, maxInMaintenance, tls } = this.#options;
     const ofHost = factsOfHost();
     const isKept = host.nodeId !== "memory";
@@ -106,7 +105,7 @@ class TreeOfNode implements TreeModule {
         random: Math.random,
         store: isKept ? openFileTreeStore(join(host.folder, "tree")) : createMemoryTreeStore(),
         router: host.router,
-        transport,
+        transport: await transportOf(this.#options),
         times: this.#times,
         newId: randomUUID,
         report: (event) => this.#report(host, event),
@@ -159,6 +158,13 @@ class TreeOfNode implements TreeModule {
     host.journal.add({ kind: "tree", what: path || node, type: kind, member: node });
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+async function transportOf({ transport, nats }: TreeModuleOptions): Promise<NodeTransport> {
+  if (transport !== undefined || nats === undefined) return transport ?? grpcTransport;
+  // Most nodes have no bus.
+  const { natsTransport } = await import("../link/nats.ts");
+  return withNats(natsTransport({ servers: nats }));
 }
 
 /** Metrics: `metanode_tree_children{state}`, `metanode_tree_epoch`. */

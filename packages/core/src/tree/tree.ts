@@ -2,7 +2,6 @@ import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import { CALL_MODE } from "../link/frames.ts";
 import type { LinkServer } from "../link/grpc.ts";
 import type { IncomingContext } from "../link/incoming.ts";
-import { requiresTls } from "../link/tls.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
 import { isOfPlatform, isOrder } from "../message/orders.ts";
@@ -358,9 +357,8 @@ export class Tree {
   }
 
   async #listen(address: string, advertise?: string): Promise<void> {
-    // A transport that cannot meet anybody knows no certificates.
     const { transport } = this.means;
-    const needsTls = this.#tls === "auto" ? transport.meet !== undefined && requiresTls(address) : this.#tls;
+    const needsTls = this.#tls === "auto" ? (transport.requiresTls?.(address) ?? false) : this.#tls;
     const tls = needsTls ? await this.#certificates.open() : undefined;
     tls?.onChange(() => this.#tellRenew());
     this.#server = await transport.listen(address, (channel) => void this.#door.admit(channel), tls);
