@@ -166,7 +166,7 @@ export async function openLinkServer(
         channel.ended(error);
       };
       call.on("error", (error: Error) => ended(fromStatus(error)));
-      call.on("cancelled", () => ended(coreError("processor.protocol", "the other side cut the stream")));
+      call.on("cancelled", () => ended(coreError("processor.protocol", "the connection was cut")));
       // A connection that breaks also ends the stream, and only then tells that it was cut.
       call.on("end", () =>
         setImmediate(() => {
