@@ -20,7 +20,8 @@ import type { ModuleHealth, NodeModule } from "./module.ts";
 import { createObservation, type Observation, type TypeStats } from "./observe.ts";
 
 /*
- * N1. Modules start in the order of composition; they drain and stop in the opposite order.
+ * N1. Modules start in the order of composition; they drain in the opposite order, and stop in that order when all have drained: what
+ *     one still has to say goes over the links of another.
  * N2. A start that fails stops what was started before, and leaves nothing behind but the data folder.
  * N3. Draining: durable deliveries stop first, then the modules finish; what the log holds waits for the next start.
  */
@@ -295,10 +296,9 @@ class RunningNode implements MetaNode {
     const deadlineMs = this.#clock.now() + graceMs;
     const leftMs = (): number => Math.max(0, deadlineMs - this.#clock.now());
     await attempt("durable deliveries", () => this.#durable.drain(leftMs()));
-    for (const module of this.#started.toReversed()) {
-      if (graceMs > 0) await attempt(module.name, () => module.drain(leftMs()));
-      await attempt(module.name, () => module.stop());
-    }
+    const modules = this.#started.toReversed();
+    if (graceMs > 0) for (const module of modules) await attempt(module.name, () => module.drain(leftMs()));
+    for (const module of modules) await attempt(module.name, () => module.stop());
     this.#started = [];
     await attempt("the log", () => this.log.close());
     this.#folder?.release();

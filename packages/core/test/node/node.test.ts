@@ -41,11 +41,11 @@ function recording(name: string, diary: string[], failAt?: string): NodeModule {
 }
 
 describe("the modules of a node", () => {
-  test("start in the order of composition, and drain and stop in the opposite order (N1)", async () => {
+  test("start in the order of composition, drain in the opposite order, and stop in that order when all have drained (N1)", async () => {
     const diary: string[] = [];
     const node = await startNode({ modules: [recording("a", diary), recording("b", diary)] });
     await node.drain();
-    expect(diary).toEqual(["a starts", "b starts", "b drains", "b stops", "a drains", "a stops"]);
+    expect(diary).toEqual(["a starts", "b starts", "b drains", "a drains", "b stops", "a stops"]);
     expect(node.state).toBe("closed");
     expect(await node.closed).toBeUndefined();
   });
