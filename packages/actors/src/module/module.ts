@@ -4,6 +4,7 @@ import { codeOf } from "@metanode/core/internal";
 import { bareReason, isClean, type Reason } from "../identity/index.ts";
 import { createKernel, type Kernel } from "../kernel/kernel.ts";
 import type { LogRecord } from "../log/index.ts";
+import type { Link } from "../remote/link.ts";
 import type { ActorShape } from "../runtime/typed.ts";
 import { levelOf, writeRecord } from "./logging.ts";
 import { ActorMember } from "./member.ts";
@@ -11,6 +12,7 @@ import { exposeMetrics } from "./metrics.ts";
 import { NodeActor, type RouterDoor } from "./node-actor.ts";
 import { type ActorsOptions, NODE_NAME, type ResolvedActors, resolveActors } from "./options.ts";
 import { Root, type RootInfo, RootRecord } from "./root.ts";
+import { TreeLinks } from "./tree-links.ts";
 
 /*
  * A1. The roots come before the routes: a message that is taken finds whoever can run.
@@ -24,6 +26,13 @@ export interface ActorsModule extends NodeModule {
   readonly kernel: Kernel;
   /** The configured actors, in their order. */
   roots(): RootInfo[];
+  /**
+   * Connects with the kernel of another node of the tree, named by its path or id; gives the kernel's name. Mail goes over the links
+   * of the tree. When the connection is lost, whoever watches something there is told, and this has to be called again, save for
+   * kernels that `nodes` names.
+   * @throws actor.no_route – this node is in no tree, or the other one is not found or has no actors; node.unreachable, actor.name_taken
+   */
+  connect(target: string): Promise<string>;
 }
 
 class Actors implements ActorsModule {
@@ -33,6 +42,7 @@ class Actors implements ActorsModule {
   readonly #retries = new Set<Timer>();
   readonly #reports = new Map<string, number>();
   #kernel: Kernel | undefined;
+  #links: TreeLinks | undefined;
   #bridge: NodeActor | undefined;
   #clock: Clock | undefined;
   #logger: ModuleHost["logger"] | undefined;
@@ -64,6 +74,11 @@ class Actors implements ActorsModule {
     }));
   }
 
+  async connect(target: string): Promise<string> {
+    const { kernel } = this;
+    return kernel.connect(await (this.#links as TreeLinks).dial(target));
+  }
+
   async start(host: ModuleHost): Promise<void> {
     this.#clock = host.clock;
     this.#logger = host.logger;
@@ -71,6 +86,7 @@ class Actors implements ActorsModule {
     const kernel = createKernel({
       name: `${host.node}@${this.#options.host ?? hostname()}`,
       clock: host.clock,
+      network: { ...this.#options.network, resolve: (node) => this.#wayTo(node) },
       log: { level: levelOf(host.logger.level), loggers: { node: (record) => this.#log(record) } },
     });
     this.#kernel = kernel;
@@ -79,6 +95,12 @@ class Actors implements ActorsModule {
       args: [this.#door(host), (bridge) => (this.#bridge = bridge)],
     });
     try {
+      this.#links = new TreeLinks({
+        router: host.router,
+        maxMessageBytes: host.maxMessageBytes,
+        accept: this.#options.acceptNodes ? (link) => kernel.connect(link) : undefined,
+        onRefused: (error) => host.logger.warn({ err: error }, "another kernel was not let in"),
+      });
       await this.#startApplications(kernel);
       for (const record of this.#records) await this.#startRoot(kernel, record);
       this.#register(host, kernel);
@@ -120,10 +142,17 @@ class Actors implements ActorsModule {
     for (const timer of this.#retries) timer.cancel();
     this.#retries.clear();
     await this.#kernel?.stop({ graceMs });
+    await this.#links?.close();
+    this.#links = undefined;
     for (const route of this.#routes) route.remove();
     this.#routes = [];
     this.#kernel = undefined;
     this.#bridge = undefined;
+  }
+
+  #wayTo(node: string): Promise<Link> | undefined {
+    const target = this.#options.nodes.get(node);
+    return target === undefined ? undefined : this.#links?.dial(target);
   }
 
   #register(host: ModuleHost, kernel: Kernel): void {

@@ -2,6 +2,7 @@ import { coreError, type MetanodeError } from "@metanode/core";
 import { intWithin, rejectUnknownKeys, textOf } from "@metanode/core/internal";
 import type { ApplicationSpec } from "../application/index.ts";
 import type { RestartStrategy } from "../behaviour/supervisor-spec.ts";
+import type { NetworkOptions } from "../remote/options.ts";
 import type { SpawnOptions } from "../runtime/spawn.ts";
 import type { ActorShape } from "../runtime/typed.ts";
 
@@ -56,6 +57,18 @@ export interface ActorsOptions<R extends Record<string, ActorShape> = Record<str
   applications?: readonly ApplicationSpec[];
   /** Spawned in this order, each registered by its key. */
   roots?: { readonly [K in keyof R]: RootSpec<R[K]> };
+  /**
+   * Kernels on other nodes of the tree, by name, `eu@host`, with the path or the id of the node: mail to their actors finds its way by
+   * itself. Others can be met with {@link ActorsModule.connect}. @default none
+   */
+  nodes?: Readonly<Record<string, string>>;
+  /**
+   * Whether kernels of other nodes of the tree may connect with this one: their actors can then send mail to those of this node, watch
+   * them and end them, whoever manages whom. @default whether `nodes` is given
+   */
+  acceptNodes?: boolean;
+  /** How the kernel meets others. */
+  network?: Omit<NetworkOptions, "resolve">;
   /** Message types, or patterns of them, with the actor that handles them: its name, or more than that. */
   handles?: { readonly [type: string]: string | HandleSpec };
 }
@@ -79,6 +92,9 @@ export type ResolvedHandle = HandleSpec & Required<Pick<HandleSpec, "mode" | "pa
 export interface ResolvedActors {
   readonly host: string | undefined;
   readonly applications: readonly ApplicationSpec[];
+  readonly nodes: ReadonlyMap<string, string>;
+  readonly acceptNodes: boolean;
+  readonly network: Omit<NetworkOptions, "resolve">;
   readonly roots: readonly ResolvedRoot[];
   readonly handles: readonly ResolvedHandle[];
 }
@@ -86,7 +102,7 @@ export interface ResolvedActors {
 /** The name of the actor that stands for the node. */
 export const NODE_NAME = "node";
 
-const KEYS = ["host", "applications", "roots", "handles"];
+const KEYS = ["host", "applications", "roots", "nodes", "acceptNodes", "network", "handles"];
 const ROOT_KEYS = ["actor", "args", "restart", "intensity", "periodMs", "retryMs", "options"];
 const SPAWN_KEYS = ["mailboxLimit", "priority", "leader", "env", "fallback", "initTimeoutMs", "logLevel"];
 const HANDLE_KEYS = ["actor", "mode", "pass", "version", "inputSchema", "outputSchema", "description", "ordered", "maxInFlight"];
@@ -97,7 +113,7 @@ const FORMS = ["message", "data"] as const;
 /** Checks the options of the module. @throws {MetanodeError} config.invalid – with the path of what is wrong. */
 export function resolveActors(given: ActorsOptions<never>): ResolvedActors {
   rejectUnknownKeys("actors", given, KEYS);
-  const { host, applications = [], roots = {}, handles = {} } = given as ActorsOptions;
+  const { host, applications = [], roots = {}, nodes = {}, acceptNodes, network = {}, handles = {} } = given as ActorsOptions;
   if (host !== undefined && (textOf("actors.host", host).includes("@") || host.length > 180)) {
     throw wrong("actors.host", host, "at most 180 characters without @");
   }
@@ -105,9 +121,21 @@ export function resolveActors(given: ActorsOptions<never>): ResolvedActors {
   return {
     host,
     applications,
+    nodes: resolveNodes(nodes),
+    acceptNodes: acceptNodes ?? Object.keys(nodes).length > 0,
+    network,
     roots: Object.entries(roots).map(([name, spec]) => resolveRoot(name, spec)),
     handles: Object.entries(handles).map(([type, spec]) => resolveHandle(type, spec)),
   };
+}
+
+function resolveNodes(nodes: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  for (const [kernel, target] of Object.entries(nodes)) {
+    const path = `actors.nodes.${kernel}`;
+    if (!/^[^@]+@[^@]+$/.test(kernel)) throw wrong("actors.nodes", kernel, "names of kernels, node@host");
+    textOf(path, target);
+  }
+  return new Map(Object.entries(nodes));
 }
 
 function resolveRoot(name: string, spec: RootSpec): ResolvedRoot {

@@ -6,6 +6,11 @@ export function isOrder(type: string): boolean {
   return isOfPlatform(type) && ORDERS.test(type);
 }
 
+/** Whether messages of a type go down the tree only: all of the platform's own, save mail between actors, which the receiver lets in or not. */
+export function flowsDown(type: string): boolean {
+  return isOfPlatform(type) && !type.startsWith("metanode.actors.");
+}
+
 /** Whether a message type is the platform's own: orders, and the work that nodes do for each other. */
 export function isOfPlatform(type: string): boolean {
   return type.startsWith("metanode.");

@@ -4,7 +4,7 @@ import type { LinkServer } from "../link/grpc.ts";
 import type { IncomingContext } from "../link/incoming.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
-import { isOfPlatform, isOrder } from "../message/orders.ts";
+import { flowsDown, isOrder } from "../message/orders.ts";
 import type { Authority } from "../trust/authority.ts";
 import { Adoptions, type AdoptOptions, type Released, type ReleaseOptions } from "./adoption.ts";
 import { Audit } from "./audit.ts";
@@ -431,7 +431,7 @@ export class Tree {
     const child = this.children.get(link.peer.id);
     const isKnown = child?.link === link && child.record.epoch > 0;
     if (!isKnown && !isEnding) throw coreError("auth.denied", "the node is not adopted yet");
-    if (isOfPlatform(message.type)) {
+    if (flowsDown(message.type)) {
       throw coreError("auth.denied", `a child may not send its manager ${message.type}; orders flow down the tree`);
     }
   }
