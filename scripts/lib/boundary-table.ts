@@ -53,8 +53,8 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
     log: ["errors", "clock", "options", "memory", "message"],
     processor: ["errors", "clock", "options", "message", "member", "link", "router", "log"],
     node: ["errors", "clock", "options", "message", "member", "link", "router", "log", "processor"],
-    tree: ["errors", "clock", "options", "message", "member", "link", "router", "node", "host", "trust"],
-    host: ["errors", "clock", "options", "message", "member", "router", "node"],
+    tree: ["errors", "clock", "options", "message", "member", "link", "router", "node", "trust"],
+    host: ["errors", "clock", "options", "message", "member", "router", "node", "tree"],
   },
   "packages/actors": {
     errors: [],

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { readFile, statfs } from "node:fs/promises";
 import * as os from "node:os";
+import { hostId } from "../node/host-id.ts";
 import { type ProcessFacts, processesNamed } from "./processes.ts";
 
 /** What a host is and how it does, at one moment. */
@@ -37,34 +36,6 @@ export interface DiskFacts {
   readonly freeBytes: number;
   /** What the node's user may still fill. */
   readonly availableBytes: number;
-}
-
-const MACHINE_ID = "/etc/machine-id";
-
-let knownHostId: string | undefined;
-
-/**
- * The stable id of this host (M-66): nodes on one host have the same. A hash, as systemd asks for, because the machine id
- * itself is to be kept secret; without one, of the host's name and its first network address.
- * @source https://www.freedesktop.org/software/systemd/man/machine-id.html
- */
-export function hostId(): string {
-  knownHostId ??= createHash("sha256").update(`metanode.host\n${identity()}`).digest("hex").slice(0, 32);
-  return knownHostId;
-}
-
-function identity(): string {
-  try {
-    const found = readFileSync(MACHINE_ID, "utf8").trim();
-    if (/^[0-9a-f]{32}$/.test(found)) return found;
-  } catch {
-    // Not a Linux, or a container without one.
-  }
-  const macs = Object.entries(os.networkInterfaces())
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, addresses]) => addresses ?? [])
-    .filter(({ internal, mac }) => !internal && mac !== "00:00:00:00:00:00");
-  return `${os.hostname()}\n${macs[0]?.mac ?? ""}`;
 }
 
 /** What the facts of a host are about besides the host itself. */

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { asMetanodeError, codeOf, coreError, type MetanodeError } from "../errors.ts";
 import type { CallContext } from "../message/context.ts";
 import type { Message } from "../message/message.ts";
+import type { NodeCard } from "../tree/card.ts";
 import { hostError } from "./host-error.ts";
 import type { HostVerb, Rules, Target } from "./rules.ts";
 
@@ -38,6 +39,8 @@ export interface Request<T extends Target | undefined> {
 
 export interface GateOptions {
   readonly rules: Rules;
+  /** What selectors of rules go by; undefined where the node is in no tree. */
+  readonly card: () => Promise<NodeCard | undefined>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly audit: ((attempt: HostAttempt) => void) | undefined;
@@ -98,7 +101,9 @@ class Attempt<T extends Target | undefined> {
   async admit(): Promise<T> {
     const { verb, shown, carries = [] } = this.#request;
     const target = await this.#request.target();
-    const { allowed, mayCarry } = this.#options.rules.decide(verb, this.#caller, target);
+    const { rules } = this.#options;
+    const card = rules.needsCard ? await this.#options.card() : undefined;
+    const { allowed, mayCarry } = rules.decide(verb, this.#caller, target, card);
     if (!allowed) {
       throw coreError(
         "auth.denied",

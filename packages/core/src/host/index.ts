@@ -10,8 +10,9 @@
  * ```
  */
 
+export { hostId } from "../node/host-id.ts";
 export type { ExecEnd, ExecInput, ExecItem } from "./exec.ts";
-export { type DiskFacts, type HostFacts, hostId } from "./facts.ts";
+export type { DiskFacts, HostFacts } from "./facts.ts";
 export { type HostAttempt, LOCAL_CALLER } from "./gate.ts";
 export type { LogItem } from "./lines.ts";
 export { type HostModule, hostControl } from "./module.ts";

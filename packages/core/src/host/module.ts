@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { wait } from "../clock.ts";
-import { coreError } from "../errors.ts";
+import { codeOf, coreError } from "../errors.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import type { Registration } from "../router/router.ts";
+import type { NodeCard } from "../tree/card.ts";
 import { exec, Runs } from "./exec.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { Gate } from "./gate.ts";
@@ -61,7 +62,7 @@ class HostControl implements HostModule {
     const units = new Units(this.#options.units, means, systemd);
     const [closing, stopping] = [new AbortController(), new AbortController()];
     const handlers = handlersOf({
-      gate: new Gate({ rules: this.#options.rules, clock, logger, audit: this.#options.audit }),
+      gate: new Gate({ rules: this.#options.rules, card: () => cardOf(node), clock, logger, audit: this.#options.audit }),
       clock,
       facts: () => this.facts(),
       units,
@@ -123,6 +124,16 @@ class HostControl implements HostModule {
   }
 }
 
+/** What the tree shows of this node, if it is in one. */
+async function cardOf({ router }: ModuleHost): Promise<NodeCard | undefined> {
+  try {
+    return ((await router.call({ type: "metanode.node.describe" })) as { card: NodeCard }).card;
+  } catch (error) {
+    if (codeOf(error) === "message.unknown_type") return undefined;
+    throw error;
+  }
+}
+
 /**
  * Management of the host as messages `metanode.host.<verb>`: facts, exec, push, pull, unit, log. A node without the
  * module has no such types. What no rule allows is denied with `auth.denied`, and every attempt is written down.
@@ -135,7 +146,7 @@ class HostControl implements HostModule {
  * hostControl({
  *   rules: [
  *     { verbs: ["exec"], paths: ["uptime", "/opt/shop/bin/*"], env: ["SHOP_*"], callers: ["role:{operator,admin}"] },
- *     { verbs: ["pull", "log"], paths: ["/var/log/**"], callers: ["role:*"] },
+ *     { verbs: ["pull", "log"], paths: ["/var/log/**"], callers: ["role:*"], where: "region=eu" },
  *   ],
  * })
  * ```

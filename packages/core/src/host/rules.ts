@@ -2,6 +2,8 @@ import { realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { coreError } from "../errors.ts";
 import { rejectUnknownKeys } from "../options.ts";
+import type { NodeCard } from "../tree/card.ts";
+import { parseSelector, type Selector } from "../tree/selector.ts";
 import { compileGlob, type Glob, plainPrefix } from "./glob.ts";
 
 /*
@@ -27,6 +29,11 @@ export interface HostRule {
   readonly paths?: readonly string[];
   /** Globs over the caller: `role:admin`, `/root/eu/*`; `*` stays within one segment of a path. @default anybody */
   readonly callers?: readonly string[];
+  /**
+   * Selector of the nodes that the rule is for, `region=eu & !canary=*`, as in messages for all: one file of rules can then serve many
+   * nodes. A node that is in no tree is none of those that may, and one of those that may not. @default every node
+   */
+  readonly where?: string;
   /**
    * Globs of the variables that the caller may set for a program: many a variable makes another program of the one that is
    * allowed. @default none where `paths` names programs, else any
@@ -56,6 +63,7 @@ const anything: Glob = () => true;
 interface CompiledRule {
   readonly verbs: ReadonlySet<HostVerb>;
   readonly callers: readonly Glob[] | undefined;
+  readonly where: Selector | undefined;
   readonly isAllowing: boolean;
   readonly mayCarry: Glob;
   /** Undefined where the rule is about anything. */
@@ -71,10 +79,17 @@ export class Rules {
     this.#rules = rules.map((rule, index) => compileRule(rule, `rules[${index}]`));
   }
 
-  decide(verb: HostVerb, caller: string, target: Target | undefined): Decision {
+  /** Whether the card of the node matters. */
+  get needsCard(): boolean {
+    return this.#rules.some(({ where }) => where !== undefined);
+  }
+
+  decide(verb: HostVerb, caller: string, target: Target | undefined, card?: NodeCard): Decision {
     for (const rule of this.#rules) {
       if (!rule.verbs.has(verb)) continue;
       if (rule.callers !== undefined && !rule.callers.some((fits) => fits(caller))) continue;
+      // In doubt it is denied: the rule of a node that is not known allows nothing, and denies.
+      if (rule.where !== undefined && (card === undefined ? rule.isAllowing : !rule.where.matches(card))) continue;
       if (rule.paths !== undefined && !isAbout(rule.paths, rule.isAllowing ? target?.places : target?.names)) continue;
       return { allowed: rule.isAllowing, mayCarry: rule.mayCarry };
     }
@@ -87,8 +102,8 @@ function isAbout(globs: readonly Glob[], texts: readonly string[] = []): boolean
 }
 
 function compileRule(rule: HostRule, path: string): CompiledRule {
-  rejectUnknownKeys(path, rule, ["verbs", "paths", "callers", "env", "effect"]);
-  const { verbs, paths, callers, env, effect = "allow" } = rule;
+  rejectUnknownKeys(path, rule, ["verbs", "paths", "callers", "where", "env", "effect"]);
+  const { verbs, paths, callers, where, env, effect = "allow" } = rule;
   const unknown = Array.isArray(verbs) ? verbs.find((verb) => !HOST_VERBS.includes(verb)) : verbs;
   if (!Array.isArray(verbs) || unknown !== undefined) throw wrong(`${path}.verbs`, unknown, `a list of ${HOST_VERBS.join(", ")}`);
   if (effect !== "allow" && effect !== "deny") throw wrong(`${path}.effect`, effect, "allow or deny");
@@ -99,6 +114,7 @@ function compileRule(rule: HostRule, path: string): CompiledRule {
   return {
     verbs: new Set(verbs),
     callers: globsOf(callers, `${path}.callers`)?.map((glob) => compileGlob(glob, `${path}.callers`)),
+    where: where === undefined ? undefined : selectorOf(where, `${path}.where`),
     isAllowing,
     mayCarry: names === undefined ? anything : (name) => names.some((fits) => fits(name)),
     paths: globsOf(paths, `${path}.paths`)?.flatMap((glob) => {
@@ -106,6 +122,15 @@ function compileRule(rule: HostRule, path: string): CompiledRule {
       return isAllowing ? [onDisk] : [onDisk, compileGlob(glob, `${path}.paths`)];
     }),
   };
+}
+
+function selectorOf(text: unknown, path: string): Selector {
+  if (typeof text !== "string" || text === "") throw wrong(path, text, "a selector of nodes, such as region=eu");
+  try {
+    return parseSelector(text);
+  } catch (cause) {
+    throw coreError("config.invalid", `${path}: ${(cause as Error).message}`, { cause, details: { path } });
+  }
 }
 
 function globsOf(given: unknown, path: string): readonly string[] | undefined {

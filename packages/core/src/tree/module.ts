@@ -3,7 +3,7 @@ import { arch, availableParallelism, hostname, platform, totalmem } from "node:o
 import { join } from "node:path";
 import { Gauge, type Registry } from "prom-client";
 import { coreError } from "../errors.ts";
-import { hostId } from "../host/facts.ts";
+import { hostId } from "../node/host-id.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import { intWithin, rejectUnknownKeys } from "../options.ts";
 import type { Registration } from "../router/router.ts";

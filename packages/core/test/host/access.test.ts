@@ -3,8 +3,11 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { pino } from "pino";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { codeOf } from "../../src/errors.ts";
 import { type HostRule, hostControl } from "../../src/host/index.ts";
+import type { NodeModule } from "../../src/node/module.ts";
 import { createNode } from "../../src/node/node.ts";
+import { TREE, treeModule } from "../../src/tree/index.ts";
 import { openHostNode, run, script, testFolder } from "../fixtures/host-control.ts";
 import { errorOf } from "../fixtures/until.ts";
 
@@ -51,6 +54,28 @@ describe("M-65: who may do what", () => {
       VERBS.map((verb) => [verb, caller ?? "local", (allowed as string[]).includes(verb)]),
     );
     for (const attempt of host.attempts) if (!attempt.allowed) expect(attempt.code).toBe("auth.denied");
+  });
+
+  test("M-65: a rule may be for nodes of a selector: it goes by the labels of the moment, and what is in no tree is denied", async () => {
+    const rules: HostRule[] = [
+      { verbs: ["exec"], where: "canary=*", effect: "deny" },
+      { verbs: ["exec"], where: "region=eu", paths: ["true"] },
+    ];
+    const open = async (modules: readonly NodeModule[]): Promise<(labels?: object) => Promise<unknown>> => {
+      const node = await createNode({ modules: [hostControl({ rules }), ...modules], logger: pino({ level: "silent" }) });
+      onTestFinished(() => node.close());
+      return async (labels) => {
+        if (labels !== undefined) await node.call({ type: TREE.labels, data: { set: labels } });
+        return node.call({ type: "metanode.host.exec", data: { argv: ["true"] } }).then(() => "done", codeOf);
+      };
+    };
+    const inTree = await open([treeModule({ labels: { region: "eu" } })]);
+    expect(await inTree()).toBe("done");
+    expect(await inTree({ region: "us" })).toBe("auth.denied");
+    expect(await inTree({ region: "eu" })).toBe("done");
+    expect(await inTree({ region: "eu", canary: "1" })).toBe("auth.denied");
+    expect(await (await open([]))()).toBe("auth.denied");
+    expect(() => hostControl({ rules: [{ verbs: ["exec"], where: "region=" }] })).toThrow(/rules\[0\]\.where/);
   });
 
   test("M-65: without rules everything is denied, facts alone excepted", async () => {
