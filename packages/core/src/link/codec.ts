@@ -14,12 +14,22 @@ function linkTypes(): { batch: protobuf.Type; frame: protobuf.Type } {
   return types;
 }
 
-/** Bytes of a batch per frame that are made room for at first; attributes take about 200. */
+/** Bytes of a batch per frame that are made room for at first, besides its payload; attributes take about 200. */
 const EXPECTED_FRAME_BYTES = 512;
+
+/** Room for a batch, payloads included: one that grows while it is written copies large payloads again and again. */
+function expectedBytes(frames: readonly Frame[]): number {
+  let bytes = frames.length * EXPECTED_FRAME_BYTES;
+  for (const { request, reply, item } of frames) {
+    const data = request?.message.data ?? reply?.data ?? item?.data;
+    bytes += data?.byteLength ?? 0;
+  }
+  return bytes;
+}
 
 /** Frames as the bytes of one `metanode.v1.Batch`. */
 export function encodeBatch(frames: readonly Frame[]): Buffer {
-  const writer = new BatchWriter(frames.length * EXPECTED_FRAME_BYTES);
+  const writer = new BatchWriter(expectedBytes(frames));
   for (const frame of frames) {
     const call = frame.call ?? 0;
     if (frame.request && frame.request.message.extensions === undefined) writer.request(call, frame.request);

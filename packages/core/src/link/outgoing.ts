@@ -124,12 +124,31 @@ export class OutgoingUnary extends OutgoingCall {
   }
 }
 
-/** A call whose answer is a stream. Holds at most one window of items. */
+/** Items that may come before any was seen, and so before it is known how large they are. */
+const FIRST_WINDOW = 16;
+/** Bytes of a streamed answer that should be under way at a time: items of 64 KiB come 16 at a time, small ones as many as the session takes. */
+const WINDOW_BYTES = 1024 * 1024;
+/** Below two, the sender would wait for every single credit. */
+const LEAST_WINDOW = 2;
+/** The mean size follows the last eight items or so. */
+const MEAN_ITEMS = 8;
+
+/** A call whose answer is a stream. Holds at most one window of items; the window is narrower for larger ones. */
 export class OutgoingStream extends OutgoingCall implements AsyncIterable<unknown> {
+  /** Items that the other side may send before it gets credit. */
+  readonly window: number;
   readonly #items: ReplyBody[] = [];
   #wake: (() => void) | undefined;
   #ended: { error: MetanodeError | undefined } | undefined;
-  #taken = 0;
+  /** Items that the other side may still send. */
+  #credit: number;
+  #meanBytes = 0;
+
+  constructor(options: OutgoingOptions) {
+    super(options);
+    this.window = Math.min(FIRST_WINDOW, options.session.streamWindow);
+    this.#credit = this.window;
+  }
 
   protected override ended(error: MetanodeError | undefined): void {
     this.#ended = { error };
@@ -137,13 +156,15 @@ export class OutgoingStream extends OutgoingCall implements AsyncIterable<unknow
   }
 
   override item(item: ReplyBody): void {
-    if (this.#items.length >= this.options.session.streamWindow) {
+    if (this.#credit <= 0) {
       this.withdraw(
         coreError("processor.protocol", `${this.options.session.peer} sent more items than it had credit for`),
         "protocol",
       );
       return;
     }
+    this.#credit--;
+    this.#meanBytes += ((item.data?.byteLength ?? 0) - this.#meanBytes) / MEAN_ITEMS;
     this.#items.push(item);
     this.#wake?.();
   }
@@ -170,13 +191,15 @@ export class OutgoingStream extends OutgoingCall implements AsyncIterable<unknow
     }
   }
 
-  /** Gives credit back in halves of the window: few frames, and the sender never runs dry while we keep up. */
+  /** Gives credit in halves of the window: few frames, and the sender never runs dry while we keep up. */
   #took(): void {
-    this.#taken++;
     const { session } = this.options;
-    if (this.#taken * 2 < session.streamWindow || this.isSettled) return;
-    session.send({ call: this.number, credit: { items: this.#taken } });
-    this.#taken = 0;
+    const bySize = Math.max(LEAST_WINDOW, Math.floor(WINDOW_BYTES / Math.max(1, this.#meanBytes)));
+    const window = Math.min(session.streamWindow, bySize);
+    const items = window - this.#credit - this.#items.length;
+    if (items * 2 < window || this.isSettled) return;
+    session.send({ call: this.number, credit: { items } });
+    this.#credit += items;
   }
 }
 

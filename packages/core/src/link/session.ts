@@ -31,7 +31,7 @@ export interface SessionOptions {
   maxIncoming?: number;
   /** Largest payload either way, in bytes. @default 4 MiB */
   maxMessageBytes?: number;
-  /** Items of a streamed answer that may be under way at a time. @default 64 */
+  /** Items of a streamed answer that may be under way at a time; fewer when they are large. @default 64 */
   streamWindow?: number;
   clock?: Clock;
   /** A call ended, so another may begin. */
@@ -244,7 +244,7 @@ export class Session implements OutgoingLine {
             message: wire,
             timeoutMs: leftMs > 0xffff_ffff ? 0 : Math.max(1, Math.ceil(leftMs)),
             mode,
-            window: mode === CALL_MODE.stream ? this.streamWindow : 0,
+            window: call instanceof OutgoingStream ? call.window : 0,
             attempt: context.attempt ?? 1,
           },
         },

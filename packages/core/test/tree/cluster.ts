@@ -78,6 +78,16 @@ export class HostProcess implements AsyncDisposable {
     return new RemoteNode(this, spec.name, { id, address });
   }
 
+  /** From now on its memory is watched, until {@link grown}. */
+  weigh(): Promise<void> {
+    return this.ask("weigh");
+  }
+
+  /** The greatest resident memory since, less that before, in megabytes. */
+  grown(): Promise<number> {
+    return this.ask("grown");
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
@@ -168,6 +178,20 @@ export class RemoteNode {
 
   async all(request: ForAllRequest): Promise<ForAllResult> {
     return (await this.events(request)).at(-1) as unknown as ForAllResult;
+  }
+
+  /** Calls for a stream of {@link byteItems}; {@link read} reads it, {@link leave} ends it early. */
+  open(target: string, items: number): Promise<void> {
+    return this.host.ask("open", this.name, { type: "bytes", data: items, extensions: { target } }, { timeoutMs: 600_000 });
+  }
+
+  /** Reads so many items more, or to the end; gives how many have been read so far. */
+  read(most = Number.POSITIVE_INFINITY): Promise<number> {
+    return this.host.ask("read", this.name, most);
+  }
+
+  leave(): Promise<void> {
+    return this.host.ask("leave", this.name);
   }
 
   describe(): Promise<NodeDescription> {

@@ -6,6 +6,7 @@ import { asMetanodeError, toWire } from "../../src/errors.ts";
 import { createNode, handlerMember, type MetaNode, wait } from "../../src/index.ts";
 import type { MessageInit } from "../../src/message/message.ts";
 import { TREE, type TreeModule, treeModule } from "../../src/tree/index.ts";
+import { ByteReader, byteItems, Scales } from "./byte-stream.ts";
 import type { NodeSpec, Order } from "./cluster.ts";
 
 interface Hosted {
@@ -15,6 +16,8 @@ interface Hosted {
 }
 
 const nodes = new Map<string, Hosted>();
+const readers = new Map<string, ByteReader>();
+const scales = new Scales();
 const loads = new Map<string, { stop: boolean; done: Promise<unknown> }>();
 
 /** What every node of the tests handles; each counts what it has handled. */
@@ -44,6 +47,7 @@ function register({ node, seen }: Hosted, types: readonly string[]): void {
   });
   add("number", () => count("number") && Number(node.name.replaceAll(/\D/g, "") || 1));
   add("trace", ({ traceparent }) => traceparent);
+  add("bytes", ({ data }) => byteItems(Number(data), (given) => seen.set("bytes", given)), true);
   for (const type of types) add(type, () => ({ name: node.name, count: count(type) }));
 }
 
@@ -101,6 +105,17 @@ async function obey({ verb, name = "", args = [] }: Order): Promise<unknown> {
       return hosted.node.call(first, second);
     case "stream":
       return gathered(hosted.node.stream(first, second));
+    case "open":
+      readers.set(name, new ByteReader(hosted.node.stream(first, second)));
+      return undefined;
+    case "read":
+      return readers.get(name)?.read(first);
+    case "leave":
+      return readers.get(name)?.leave();
+    case "weigh":
+      return scales.begin();
+    case "grown":
+      return scales.end();
     case "token":
       return (await hosted.module.tree.token({ purpose: first })).text;
     case "join":
