@@ -6,7 +6,7 @@ import { natureBench } from "./nature.ts";
 import { processorsBench } from "./processors.ts";
 import { startupBench } from "./startup.ts";
 import { streamingBench, tenGigabytesBench } from "./streaming.ts";
-import { treeBench } from "./tree.ts";
+import { treeBench, treeStreamBench } from "./tree.ts";
 
 /** Every bench that `npm run bench` knows, in the order in which they are listed. */
 export const benches: readonly Bench[] = [
@@ -17,6 +17,7 @@ export const benches: readonly Bench[] = [
   streamingBench,
   tenGigabytesBench,
   treeBench,
+  treeStreamBench,
   startupBench,
   consoleBench,
 ];
