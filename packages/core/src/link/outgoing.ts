@@ -126,8 +126,8 @@ export class OutgoingUnary extends OutgoingCall {
 
 /** Items that may come before any was seen, and so before it is known how large they are. */
 const FIRST_WINDOW = 16;
-/** Bytes of a streamed answer that should be under way at a time: items of 64 KiB come 16 at a time, small ones as many as the session takes. */
-const WINDOW_BYTES = 1024 * 1024;
+/** Bytes of a streamed answer that should be under way at a time: items of 64 KiB come 8 at a time, small ones as many as the session takes. */
+const WINDOW_BYTES = 512 * 1024;
 /** Below two, the sender would wait for every single credit. */
 const LEAST_WINDOW = 2;
 /** The mean size follows the last eight items or so. */
