@@ -12,7 +12,7 @@ import { type OutgoingCall, type OutgoingLine, OutgoingStream, OutgoingUnary } f
  *
  * S1. Every call that was begun ends exactly once: with the answer, its failure, its deadline, the caller's abort, or
  *     the end of the channel (`lostCode`).
- * S2. At most `concurrency` outgoing calls are open; more wait in order. A withdrawn call stays open for the credit,
+ * S2. At most `concurrency` outgoing calls are open; at most `maxWaiting` more wait in order, urgent ones first. A withdrawn call stays open for the credit,
  *     though not for its caller, until the other side has ended it.
  * S3. Frames leave in the order in which they were made, gathered into one batch per turn of the event loop.
  */
@@ -29,6 +29,10 @@ export interface SessionOptions {
   concurrency: number;
   /** Calls that are taken from the other side at a time; what comes beyond is refused. @default no limit */
   maxIncoming?: number;
+  /** Calls that may wait for credit; what comes beyond is refused with `call.resource_exhausted`. @default no limit */
+  maxWaiting?: number;
+  /** Calls that wait before all others, however many wait already, and in order among themselves. @default none */
+  isUrgent?: (message: Message) => boolean;
   /** Largest payload either way, in bytes. @default 4 MiB */
   maxMessageBytes?: number;
   /** Items of a streamed answer that may be under way at a time; fewer when they are large. @default 64 */
@@ -226,7 +230,24 @@ export class Session implements OutgoingLine {
     }
     if (!call.arm()) return;
     if (this.#open.size < this.#concurrency) this.#start(call);
-    else this.#waiting.push(call);
+    else this.#wait(call);
+  }
+
+  #wait(call: OutgoingCall): void {
+    const { isUrgent, maxWaiting = Number.POSITIVE_INFINITY } = this.#options;
+    const waiting = this.#waiting;
+    if (isUrgent?.(call.options.message)) {
+      const behind = waiting.findIndex((other) => !isUrgent(other.options.message));
+      waiting.splice(behind === -1 ? waiting.length : behind, 0, call);
+    } else if (waiting.length < maxWaiting) waiting.push(call);
+    else {
+      call.settle(
+        coreError("call.resource_exhausted", `${waiting.length} calls wait for ${this.peer} already; send more slowly`, {
+          retryAfterMs: 1_000,
+          details: { queued: waiting.length, limit: maxWaiting, dispatched: false },
+        }),
+      );
+    }
   }
 
   #start(call: OutgoingCall): void {

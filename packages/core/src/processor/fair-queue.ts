@@ -7,6 +7,13 @@ export class FairQueue<T> {
     return this.#size;
   }
 
+  /** Items that leave before one that is put into this lane now. */
+  ahead(lane: string): number {
+    const own = this.#lanes.get(lane);
+    const lanes = this.#lanes.size + (own === undefined ? 1 : 0);
+    return Math.min(this.#size, ((own?.size ?? 0) + 1) * lanes - 1);
+  }
+
   push(lane: string, item: T): void {
     let queue = this.#lanes.get(lane);
     if (queue === undefined) {

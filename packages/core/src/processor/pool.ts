@@ -1,5 +1,5 @@
 import { DeadlineQueue, Expiring } from "../clock.ts";
-import { coreError, type MetanodeError } from "../errors.ts";
+import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import type { Hello, TypeDeclaration } from "../link/frames.ts";
 import type { CallHandler } from "../link/incoming.ts";
 import { cancelled } from "../link/outgoing.ts";
@@ -12,6 +12,7 @@ import { typeKey } from "./author.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { LaunchContext } from "./launch.ts";
 import type { ResolvedProcessorSpec } from "./options.ts";
+import { Pace } from "./pace.ts";
 import { Slot, type SlotEvent, type SlotInfo } from "./slot.ts";
 
 /*
@@ -22,6 +23,8 @@ import { Slot, type SlotEvent, type SlotInfo } from "./slot.ts";
  *     the credit, for what is taken cannot be taken back: a slow type cannot starve another.
  * Q3. A call that waits is refused with processor.down as soon as no process can come any more, and at its deadline.
  * Q4. Replacing starts the new processes first; the old ones finish what they have.
+ * Q5. A call that would wait until its time is nearly up is refused when it comes, with call.resource_exhausted: what is asked
+ *     beyond what can be done takes nothing from what is done.
  */
 
 export interface PoolOptions {
@@ -47,6 +50,8 @@ export interface PoolInfo {
 
 /** The part of all credit that one of several types may hold. */
 const TYPE_SHARE = 0.75;
+/** The part of its time after which a call has to be answered by all that is known (Q5); the rest is for what is not known. */
+const TIME_SHARE = 0.75;
 
 class Waiting extends Expiring {
   readonly message: Message;
@@ -73,6 +78,9 @@ class Waiting extends Expiring {
   }
 }
 
+/** For whoever was refused because too many wait. */
+const RETRY_AFTER_MS = 1_000;
+
 const NOBODY: readonly Member[] = [];
 
 export class Pool implements Member {
@@ -83,6 +91,7 @@ export class Pool implements Member {
   #slots: Slot[] = [];
   #types = new Map<string, TypeDeclaration>();
   readonly #queue = new FairQueue<Waiting>();
+  readonly #pace = new Pace();
   readonly #deadlines: DeadlineQueue;
   readonly #typeInFlight = new Map<string, number>();
   #draining = false;
@@ -198,7 +207,12 @@ export class Pool implements Member {
     if (declared?.streaming) return gather(this.stream(message, context));
     const slot = this.#choose(message);
     if (slot !== undefined) return this.#count(message, slot.call(message, context));
-    return this.#wait(message, context, (free) => this.#count(message, free.call(message, context)));
+    return this.#wait(message, context, (free) => {
+      const answer = this.#count(message, free.call(message, context));
+      const ended = this.#paced();
+      answer.then(() => ended(), ended);
+      return answer;
+    });
   }
 
   async *stream(message: Message, context: CallContext): AsyncGenerator<unknown> {
@@ -213,11 +227,24 @@ export class Pool implements Member {
     };
     const slot = this.#choose(message);
     const { items } = slot === undefined ? await this.#wait(message, context, open) : open(slot);
+    const ended = slot === undefined ? this.#paced() : undefined;
     try {
       yield* items;
     } finally {
+      ended?.();
       this.#leave(message.type);
     }
+  }
+
+  /** A call that had waited begins; to be called when it is over. */
+  #paced(): (error?: unknown) => void {
+    const { clock } = this.#options.context;
+    const startMs = clock.now();
+    return (error) => {
+      const code = error === undefined ? undefined : codeOf(error);
+      const nowMs = clock.now();
+      this.#pace.ended(nowMs, nowMs - startMs, code !== "call.deadline" && code !== "call.cancelled");
+    };
   }
 
   /** The least busy process with credit, if the call need not wait behind others. */
@@ -229,19 +256,8 @@ export class Pool implements Member {
 
   #wait<T>(message: Message, context: CallContext, begin: (slot: Slot) => T | Promise<T>): Promise<T> {
     if (!this.#canCome()) return Promise.reject(this.#downError());
-    const { maxQueued } = this.spec;
-    if (this.#queue.size >= maxQueued) {
-      return Promise.reject(
-        coreError(
-          "call.resource_exhausted",
-          `${maxQueued} messages wait for processor ${this.id} already; send more slowly, or add processes`,
-          {
-            retryAfterMs: 1_000,
-            details: { processor: this.id, queued: this.#queue.size, limit: maxQueued },
-          },
-        ),
-      );
-    }
+    const refusal = this.#refusal(message, context);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const { signal } = context;
       if (signal?.aborted) {
@@ -254,10 +270,35 @@ export class Pool implements Member {
         waiting.onAbort = () => this.#refuse(waiting, cancelled(signal));
         signal.addEventListener("abort", waiting.onAbort, { once: true });
       }
+      if (this.#queue.size === 0) this.#pace.begin(this.#options.context.clock.now());
       this.#queue.push(waiting.lane, waiting);
       // There may be credit that those before it are not allowed to take: their type holds its share already (Q2).
       this.#dispatch();
     });
+  }
+
+  /** Why a call may not wait (Q1, Q5). */
+  #refusal({ type }: Message, { deadlineMs }: CallContext): MetanodeError | undefined {
+    const { maxQueued } = this.spec;
+    const queued = this.#queue.size;
+    const advice = "send more slowly, or add processes";
+    if (queued >= maxQueued) {
+      return coreError("call.resource_exhausted", `${maxQueued} messages wait for processor ${this.id} already; ${advice}`, {
+        retryAfterMs: RETRY_AFTER_MS,
+        details: { processor: this.id, queued, limit: maxQueued },
+      });
+    }
+    if (queued === 0 || deadlineMs >= Number.MAX_SAFE_INTEGER) return undefined;
+    const nowMs = this.#options.context.clock.now();
+    const answerMs = this.#pace.answerMs(this.#queue.ahead(type), nowMs);
+    const leftMs = deadlineMs - nowMs;
+    if (answerMs === undefined || answerMs <= leftMs * TIME_SHARE) return undefined;
+    const when = Number.isFinite(answerMs) ? `in some ${Math.ceil(answerMs)} ms` : "too late";
+    return coreError(
+      "call.resource_exhausted",
+      `${queued} messages wait for processor ${this.id}; this one would be answered ${when} and has ${Math.ceil(leftMs)} ms left; ${advice}`,
+      { retryAfterMs: RETRY_AFTER_MS, details: { processor: this.id, queued, limit: maxQueued } },
+    );
   }
 
   /** Called by a waiting call whose time is up. */

@@ -17,6 +17,8 @@ const SILENT_BEATS = 2;
 
 /** Calls that one side of a link may have open. */
 export const LINK_CONCURRENCY = 1_024;
+/** And calls that may wait there: a node that is slow costs its neighbours no more than that. What keeps the tree does not wait behind them. */
+const MAX_WAITING = 4_096;
 
 /**
  * Why one node dials another. `join`: to become its child, with a token. `move`: the same with the leave of its manager. `adopt`: to become its manager, with a token. `attach-child`
@@ -96,6 +98,8 @@ export class NodeLink {
       peer: peer.name,
       lostCode: "node.unreachable",
       concurrency: parts.concurrency,
+      maxWaiting: MAX_WAITING,
+      isUrgent: ({ type }) => type.startsWith(STEP_PREFIX),
       clock: parts.means.clock,
       handler: (message, context) => parts.owner.receive(this, message, context),
       onClosed: (error) => parts.owner.closed(this, error),

@@ -184,6 +184,22 @@ describe("the credit of a session", () => {
     raw.send({ call: raw.callNumber(1), reply: { data: bytes("3") } });
     expect(await third).toBe(3);
   });
+
+  test("lets so many wait and no more, but for urgent ones, which go first and in order", async () => {
+    const isUrgent = ({ type }: Message): boolean => type === "urgent";
+    const raw = openRaw({ concurrency: 1, maxWaiting: 2, isUrgent });
+    const call = (data: number, type?: string): Promise<unknown> => raw.session.call(messageOf(data, type), contextOf(raw.clock));
+    const taken = [call(1), call(2), call(3)];
+    expect(await errorOf(call(4))).toMatchObject({ code: "call.resource_exhausted", details: { queued: 2, limit: 2 } });
+    taken.push(call(5, "urgent"), call(6, "urgent"));
+    for (let n = 0; n < taken.length; n++) {
+      await settleLink();
+      raw.send({ call: raw.callNumber(n), reply: {} });
+    }
+    await Promise.all(taken);
+    const sent = raw.received.flatMap(({ request }) => (request ? [String(request.message.data)] : []));
+    expect(sent).toEqual(["1", "5", "6", "2", "3"]);
+  });
 });
 
 describe("a streamed call", () => {
@@ -215,6 +231,29 @@ describe("a streamed call", () => {
     expect(made).toBeLessThanOrEqual(10); // a window, the one that was read, and the one that waits for credit
     for (let n = 2; n <= 100; n++) expect((await iterator.next()).value).toBe(n);
     await iterator.return?.();
+  });
+
+  test("is held to fewer items at a time the larger they are, and to at least two", async () => {
+    for (const [bytes, most] of [
+      [10, 64],
+      [65_536, 8],
+      [4_000_000, 2],
+    ] as const) {
+      let made = 0;
+      const { clock, caller } = openPair(async function* () {
+        for (;;) {
+          made++;
+          yield new Uint8Array(bytes);
+        }
+      });
+      const iterator = caller.stream(messageOf(), contextOf(clock))[Symbol.asyncIterator]();
+      const READ = 200;
+      for (let n = 0; n < READ; n++) await iterator.next();
+      await settleLink();
+      expect(made - READ).toBeLessThanOrEqual(most + 1); // one more waits for credit
+      expect(made - READ).toBeGreaterThan(most / 2);
+      await iterator.return?.();
+    }
   });
 
   test("that its reader leaves runs the handler's finally blocks and frees the call", async () => {

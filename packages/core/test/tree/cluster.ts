@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { fromWire, type WireError } from "../../src/errors.ts";
 import type { MessageInit } from "../../src/message/message.ts";
+import type { ProcessorSpec } from "../../src/processor/options.ts";
 import type { CallOptions } from "../../src/router/router.ts";
 import {
   type ForAllEvent,
@@ -12,6 +13,7 @@ import {
   TREE,
   type TreeModuleOptions,
 } from "../../src/tree/index.ts";
+import type { Offer, Offered } from "./offered-load.ts";
 
 /** A node to be started; with a folder it can be started again as itself. */
 export interface NodeSpec extends Omit<TreeModuleOptions, "facts" | "hooks" | "transport"> {
@@ -19,6 +21,8 @@ export interface NodeSpec extends Omit<TreeModuleOptions, "facts" | "hooks" | "t
   /** Types that it handles besides the usual ones. */
   readonly types?: readonly string[];
   readonly folder?: string;
+  /** Programs of its own, each in a process. */
+  readonly processors?: readonly ProcessorSpec[];
 }
 
 export interface Order {
@@ -201,6 +205,11 @@ export class RemoteNode {
   /** How often it has handled each type. */
   seen(): Promise<Record<string, number>> {
     return this.host.ask("seen", this.name);
+  }
+
+  /** Calls as the offer says, from within its process. */
+  offer(init: MessageInit, options: CallOptions, offer: Offer): Promise<Offered> {
+    return this.host.ask("offer", this.name, { init, options, offer });
   }
 
   /** Sends a message so many times a second until {@link unload}. */

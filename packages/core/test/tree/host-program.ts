@@ -5,9 +5,12 @@ import { systemClock } from "../../src/clock.ts";
 import { asMetanodeError, toWire } from "../../src/errors.ts";
 import { createNode, handlerMember, type MetaNode, wait } from "../../src/index.ts";
 import type { MessageInit } from "../../src/message/message.ts";
+import { processors } from "../../src/node/processors.ts";
+import type { CallOptions } from "../../src/router/router.ts";
 import { TREE, type TreeModule, treeModule } from "../../src/tree/index.ts";
 import { ByteReader, byteItems, Scales } from "./byte-stream.ts";
 import type { NodeSpec, Order } from "./cluster.ts";
+import { type Offer, offerLoad } from "./offered-load.ts";
 
 interface Hosted {
   readonly node: MetaNode;
@@ -51,9 +54,14 @@ function register({ node, seen }: Hosted, types: readonly string[]): void {
   for (const type of types) add(type, () => ({ name: node.name, count: count(type) }));
 }
 
-async function start({ name, types = [], folder, ...options }: NodeSpec): Promise<unknown> {
+async function start({ name, types = [], folder, processors: specs = [], ...options }: NodeSpec): Promise<unknown> {
   const module = treeModule({ listen: "127.0.0.1:0", heartbeatMs: 500, ...options });
-  const node = await createNode({ name, modules: [module], logger: pino({ level: "silent" }), ...(folder ? { folder } : {}) });
+  const node = await createNode({
+    name,
+    modules: specs.length === 0 ? [module] : [module, processors(specs)],
+    logger: pino({ level: "silent" }),
+    ...(folder ? { folder } : {}),
+  });
   const hosted = { node, module, seen: new Map() };
   register(hosted, types);
   nodes.set(name, hosted);
@@ -130,6 +138,10 @@ async function obey({ verb, name = "", args = [] }: Order): Promise<unknown> {
       const state = { stop: false };
       loads.set(name, Object.assign(state, { done: load(hosted, first, second, state) }));
       return undefined;
+    }
+    case "offer": {
+      const { init, options, offer } = first as { init: MessageInit; options: CallOptions; offer: Offer };
+      return offerLoad(() => hosted.node.call({ ...init, id: randomUUID() }, options), offer);
     }
     case "unload": {
       const running = loads.get(name);
