@@ -24,4 +24,5 @@ export { parseSelector, type Selector } from "./selector.ts";
 export { formatToken, parseToken, type TokenInfo, type TokenPurpose } from "./tokens.ts";
 export { grpcTransport, withNats } from "./transports.ts";
 export type { Tree } from "./tree.ts";
+export type { UpgradeHook, UpgradeRequest } from "./upgrade.ts";
 export { type ChildInfo, type NodeDescription, TREE } from "./verbs.ts";

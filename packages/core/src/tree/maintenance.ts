@@ -5,6 +5,7 @@ import { isOrder } from "../message/orders.ts";
 import type { RouteInfo, Router } from "../router/router.ts";
 import type { Maintenance } from "./card.ts";
 import type { TreeStore } from "./store.ts";
+import type { UpgradeHook } from "./upgrade.ts";
 
 /*
  * Maintenance of a node, or of one of its members (a processor): active -> draining -> drained -> (down) -> verifying -> active.
@@ -31,6 +32,8 @@ export interface MaintenanceHooks {
   before?(): Promise<void> | void;
   drained?(): Promise<void> | void;
   after?(): Promise<void> | void;
+  /** How the node upgrades itself when its manager says so, on a bare host. @default it does not */
+  upgrade?: UpgradeHook;
 }
 
 export interface MaintenanceParts {

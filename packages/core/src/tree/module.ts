@@ -32,6 +32,8 @@ export interface TreeModuleOptions extends Partial<TreeTimes> {
   /** Whether it adopts others. @default true */
   manages?: boolean;
   hooks?: MaintenanceHooks;
+  /** Whether the node runs in a container, where it does not upgrade itself. @default what the host shows */
+  isContainer?: boolean;
   maxInMaintenance?: number;
   /** Servers of NATS, for addresses of the form `nats:<name>`: nodes that cannot dial each other meet there. */
   nats?: string | readonly string[];
@@ -50,6 +52,7 @@ const KEYS = [
   "version",
   "manages",
   "hooks",
+  "isContainer",
   "maxInMaintenance",
   "nats",
   "transport",
@@ -95,7 +98,7 @@ class TreeOfNode implements TreeModule {
 
   async start(host: ModuleHost): Promise<void> {
     const { listen, advertise, join: token, address, version = "0" } = this.#options;
-    const { labels, facts, manages, hooks, maxInMaintenance, tls } = this.#options;
+    const { labels, facts, manages, hooks, isContainer, maxInMaintenance, tls } = this.#options;
     const ofHost = factsOfHost();
     const isKept = host.nodeId !== "memory";
     const tree = new Tree({
@@ -116,6 +119,7 @@ class TreeOfNode implements TreeModule {
       facts: facts ?? (() => ofHost),
       ...(manages === undefined ? {} : { manages }),
       ...(hooks ? { hooks } : {}),
+      ...(isContainer === undefined ? {} : { isContainer }),
       ...(maxInMaintenance === undefined ? {} : { maxInMaintenance }),
     });
     this.#tree = tree;

@@ -22,6 +22,7 @@ import { type Dial, Ownership } from "./ownership.ts";
 import { CUT_BEATS, Pulse, SUSPECT_BEATS, type Watched } from "./pulse.ts";
 import { Routes } from "./routes.ts";
 import { formatToken, parseToken, TokenBook, type TokenOptions } from "./tokens.ts";
+import { type UpgradeRequest, upgrade } from "./upgrade.ts";
 import { type AdoptStep, type AttachStep, type MovedStep, type TransferStep, Upward } from "./upward.ts";
 import { type VisitAsk, Visitor } from "./visit.ts";
 
@@ -43,6 +44,8 @@ export interface TreeOptions {
   /** Whether it may adopt. @default true */
   readonly manages?: boolean;
   readonly hooks?: MaintenanceHooks;
+  /** Whether it runs in a container, where it does not upgrade itself. @default what the host shows */
+  readonly isContainer?: boolean;
   /** Children that may be in maintenance at a time. @default half of them, at least one */
   readonly maxInMaintenance?: number;
   /** Messages that are being handled on this node, orders left out. */
@@ -63,6 +66,8 @@ export class Tree {
   readonly maintenance: NodeMaintenance;
   readonly audit: Audit;
   readonly maxInMaintenance: number | undefined;
+  /** Upgrades the software of this node by the hook for it. @throws {MetanodeError} call.unsupported – in a container, or without a hook */
+  readonly upgrade: (request: UpgradeRequest) => Promise<unknown>;
   readonly #upward: Upward;
   readonly #adoptions: Adoptions;
   readonly #holds: Holds;
@@ -92,6 +97,7 @@ export class Tree {
     this.#manages = manages;
     this.#tls = options.tls ?? "auto";
     this.maxInMaintenance = options.maxInMaintenance;
+    this.upgrade = (request) => upgrade(request, { hook: options.hooks?.upgrade, isContainer: options.isContainer });
     const records = means.store.load();
     this.#labels = (records.get(LABELS) as Record<string, string> | undefined) ?? options.labels ?? {};
     this.#certificates = new Certificates(means, records);

@@ -19,6 +19,7 @@ export const TREE = {
   describe: "metanode.node.describe",
   labels: "metanode.node.labels",
   maintenance: "metanode.node.maintenance",
+  upgrade: "metanode.node.upgrade",
   join: "metanode.tree.join",
   token: "metanode.tree.token",
   tokens: "metanode.tree.tokens",
@@ -131,6 +132,9 @@ function aboutItself(tree: Tree, operations: Operations, add: Add): void {
       else tree.offer(textOf("address", address));
       return { state: tree.upward.state };
     }),
+  );
+  add<{ version?: string }>(TREE.upgrade, ["version"], ({ version, operation, caller }) =>
+    operations.run({ operation, caller, verb: "upgrade", target: tree.path }, () => tree.upgrade({ version, by: caller })),
   );
   add<MaintenanceRequest & { on?: boolean; waitMs?: number }>(
     TREE.maintenance,

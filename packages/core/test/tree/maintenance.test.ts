@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { createNode } from "../../src/index.ts";
+import { createNode, type MetaNode } from "../../src/index.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { TREE, type TreeEvent, treeModule } from "../../src/tree/index.ts";
+import { TREE, type TreeEvent, type TreeModuleOptions, treeModule } from "../../src/tree/index.ts";
+import { containerMark } from "../../src/tree/upgrade.ts";
 import { HostPool, type HostProcess, type RemoteNode } from "./cluster.ts";
 
 const pool = new HostPool();
@@ -199,6 +200,57 @@ describe("maintenance", () => {
     await node.call({ type: TREE.maintenance, data: { on: false } });
     expect(called).toEqual(["before", "drained", "after", "after"]);
     expect(module.tree.maintenance.node).toBeUndefined();
+  });
+
+  test("M-56: a node upgrades itself by its hook on a bare host, and in a container not at all", async () => {
+    const asked: unknown[] = [];
+    const upgrade = (request: unknown): string => {
+      asked.push(request);
+      return "2.0 is installed";
+    };
+    const logger = pino({ level: "silent" });
+    const rootModule = treeModule({ listen: "127.0.0.1:0", isContainer: false });
+    await using root = await createNode({ name: "root", modules: [rootModule], logger });
+    const of = async (name: string, options: TreeModuleOptions): Promise<MetaNode> => {
+      const node = await createNode({ name, modules: [treeModule({ listen: "127.0.0.1:0", ...options })], logger });
+      const { text: token } = (await node.call({ type: TREE.token, data: { purpose: "adopt" } })) as { text: string };
+      await root.call({ type: TREE.adopt, data: { token } });
+      return node;
+    };
+    const order = (target: string): Promise<unknown> =>
+      root.call({ type: TREE.upgrade, extensions: { target }, data: { version: "2.0", caller: "operator" } });
+    await using bare = await of("bare", { isContainer: false, hooks: { upgrade } });
+    await using plain = await of("plain", { isContainer: false });
+    await using pod = await of("pod", { isContainer: true, hooks: { upgrade } });
+
+    expect(await order("/root/bare")).toBe("2.0 is installed");
+    expect(asked).toEqual([{ version: "2.0", by: "operator" }]);
+    await expect(order("/root/plain")).rejects.toMatchObject({
+      code: "call.unsupported",
+      message: expect.stringMatching(/hooks\.upgrade/),
+    });
+    await expect(order("/root/pod")).rejects.toMatchObject({
+      code: "call.unsupported",
+      message: expect.stringMatching(/roll out a new image/),
+    });
+    const upwards = bare.call({ type: TREE.upgrade, extensions: { target: "/root" } });
+    await expect(upwards).rejects.toMatchObject({ code: "auth.denied" });
+    expect(asked).toHaveLength(1);
+
+    const written = async (node: MetaNode): Promise<unknown> =>
+      ((await node.call({ type: TREE.audit })) as { verb: string }[]).find(({ verb }) => verb === "upgrade");
+    expect(await written(bare)).toMatchObject({ caller: "operator", target: "/root/bare", ok: true });
+    expect(await written(plain)).toMatchObject({ ok: false, code: "call.unsupported" });
+    expect(await written(pod)).toMatchObject({ ok: false, code: "call.unsupported" });
+  });
+
+  test("M-56: that it runs in a container is seen by what engines and Kubernetes leave there", () => {
+    const on = (files: readonly string[], env: Record<string, string> = {}): string | undefined =>
+      containerMark({ exists: (path) => files.includes(path), env });
+    expect(on([])).toBeUndefined();
+    expect(on(["/.dockerenv"])).toBe("/.dockerenv");
+    expect(on(["/run/.containerenv"])).toBe("/run/.containerenv");
+    expect(on([], { KUBERNETES_SERVICE_HOST: "10.0.0.1" })).toBe("KUBERNETES_SERVICE_HOST");
   });
 
   test("M-58: no more at a time than the limit, unless it is forced, which is written down", async () => {
