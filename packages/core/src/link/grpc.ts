@@ -67,6 +67,9 @@ function asTheyAre(bytes: Buffer): Buffer {
   return bytes;
 }
 
+/** A batch from this size on is given back by hand. */
+const LARGE_BATCH_BYTES = 32 * 1024;
+
 type Stream = grpc.ServerDuplexStream<Buffer, Buffer> | grpc.ClientDuplexStream<Buffer, Buffer>;
 
 /** A channel over one gRPC stream, whichever end of it. */
@@ -112,7 +115,15 @@ class GrpcChannel implements Channel {
   }
 
   send(frames: readonly Frame[]): void {
-    if (!this.#closed) this.#stream.write(encodeBatch(frames));
+    if (this.#closed) return;
+    const bytes = encodeBatch(frames);
+    if (bytes.byteLength < LARGE_BATCH_BYTES) this.#stream.write(bytes);
+    else this.#stream.write(bytes, (error?: Error | null) => this.#written(bytes, error));
+  }
+
+  /** gRPC has copied it. Its memory is given back now: collections, which come when 64 MB wait for them, would fall behind. */
+  #written({ buffer }: Buffer, error?: Error | null): void {
+    if (!error && !this.#closed) (buffer as ArrayBuffer).transfer(0);
   }
 
   close(error?: MetanodeError): void {
