@@ -64,6 +64,12 @@ interface WaitOptions {
   timeoutMs: number;
 }
 
+/** Versions of the protocol that a side speaks, both ends included. */
+export interface VersionRange {
+  readonly min: number;
+  readonly max: number;
+}
+
 function firstFrame(channel: Channel, options: WaitOptions): Promise<Greeted<Frame>> {
   return new Promise((resolve, reject) => {
     const timer = options.clock.setTimer(options.timeoutMs, () => {
@@ -80,7 +86,7 @@ function firstFrame(channel: Channel, options: WaitOptions): Promise<Greeted<Fra
 }
 
 /**
- * The dialling side's half of the handshake.
+ * The dialling side's half of the handshake. A version that it has not offered ends the link.
  * @throws {MetanodeError} what the other side refused with: `protocol.version`, `auth.unauthenticated`, `processor.protocol` …
  */
 export async function greet(channel: Channel, hello: Hello, options: WaitOptions): Promise<Greeted<Welcome>> {
@@ -89,6 +95,15 @@ export async function greet(channel: Channel, hello: Hello, options: WaitOptions
   const welcome = greeting.welcome;
   if (!welcome) {
     const error = coreError("processor.protocol", "the first frame of the other side was no welcome");
+    channel.close(error);
+    throw error;
+  }
+  if (welcome.version < hello.versionMin || welcome.version > hello.versionMax) {
+    const error = coreError(
+      "protocol.version",
+      `the other side chose protocol version ${welcome.version} of ${hello.versionMin} to ${hello.versionMax}; use a library of a matching release`,
+      { details: { theirs: [welcome.version, welcome.version], ours: [hello.versionMin, hello.versionMax] } },
+    );
     channel.close(error);
     throw error;
   }
@@ -102,18 +117,18 @@ export async function greet(channel: Channel, hello: Hello, options: WaitOptions
 export async function receive(
   channel: Channel,
   admit: (hello: Hello) => Omit<Welcome, "version">,
-  options: WaitOptions,
+  { versions = PROTOCOL_VERSION, ...options }: WaitOptions & { versions?: VersionRange | undefined },
 ): Promise<Greeted<Hello>> {
   const { channel: next, greeting } = await firstFrame(channel, options);
   try {
     const { hello } = greeting;
     if (!hello) throw coreError("processor.protocol", "the first frame was no hello");
-    const version = Math.min(hello.versionMax, PROTOCOL_VERSION.max);
-    if (version < Math.max(hello.versionMin, PROTOCOL_VERSION.min)) {
+    const version = Math.min(hello.versionMax, versions.max);
+    if (version < Math.max(hello.versionMin, versions.min)) {
       throw coreError(
         "protocol.version",
-        `the other side speaks protocol versions ${hello.versionMin} to ${hello.versionMax}, this node ${PROTOCOL_VERSION.min} to ${PROTOCOL_VERSION.max}; use a library of a matching release`,
-        { details: { theirs: [hello.versionMin, hello.versionMax], ours: [PROTOCOL_VERSION.min, PROTOCOL_VERSION.max] } },
+        `the other side speaks protocol versions ${hello.versionMin} to ${hello.versionMax}, this node ${versions.min} to ${versions.max}; use a library of a matching release`,
+        { details: { theirs: [hello.versionMin, hello.versionMax], ours: [versions.min, versions.max] } },
       );
     }
     next.send([{ welcome: { ...admit(hello), version } }]);

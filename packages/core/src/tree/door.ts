@@ -51,7 +51,7 @@ export class Door {
           visitor = this.#check(hello, channel.shown?.certificate);
           return welcomeOf(means);
         },
-        { clock: means.clock, timeoutMs: means.times.stepMs },
+        { clock: means.clock, timeoutMs: means.times.stepMs, versions: means.transport.versions },
       );
       const { id, name, purpose } = visitor as Visitor;
       const role = purpose === "adopt" || purpose === "attach-parent" ? "parent" : "child";

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Channel } from "../link/channel.ts";
 import type { ServerTls } from "../link/grpc.ts";
+import type { VersionRange } from "../link/handshake.ts";
 import type { LinkAddress, LinkServer, LinkTransport } from "../link/transport.ts";
 import type { Random } from "../member/random.ts";
 import type { Router } from "../router/router.ts";
@@ -10,6 +11,8 @@ import type { TreeStore } from "./store.ts";
 
 /** Carries links between nodes. Implementations: gRPC, NATS, memory, and the network of the simulator. */
 export interface NodeTransport extends LinkTransport {
+  /** What it speaks. @default the versions of this release */
+  readonly versions?: VersionRange;
   /** With `tls`, others than this machine can be let in. @throws {MetanodeError} node.port_in_use, config.invalid */
   listen(address: LinkAddress, onChannel: (channel: Channel) => void, tls?: ServerTls): Promise<LinkServer>;
   /** With `trust`, a node of another authority is not spoken to. */

@@ -1,6 +1,6 @@
 import { coreError, type MetanodeError } from "../errors.ts";
 import type { Channel } from "../link/channel.ts";
-import { CALL_MODE } from "../link/frames.ts";
+import { CALL_MODE, PROTOCOL_VERSION } from "../link/frames.ts";
 import { MAX_BATCH_BYTES } from "../link/grpc.ts";
 import { greet } from "../link/handshake.ts";
 import type { IncomingContext } from "../link/incoming.ts";
@@ -186,11 +186,12 @@ export interface Calling {
 export async function callOn(means: TreeMeans, calling: Calling, owner: LinkOwner): Promise<NodeLink> {
   const { id, name, version } = means.identity;
   const trust = await trustOf(means, calling);
+  const { min, max } = means.transport.versions ?? PROTOCOL_VERSION;
   const { channel, greeting } = await greet(
     means.transport.dial(calling.address, trust),
     {
-      versionMin: 1,
-      versionMax: 1,
+      versionMin: min,
+      versionMax: max,
       secret: calling.secret,
       name,
       types: [],

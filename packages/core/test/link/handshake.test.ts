@@ -55,6 +55,23 @@ describe("a handshake", () => {
     expect(await greeted).toBe(isShared ? 1 : "protocol.version");
   });
 
+  test("in which the other side chooses a version that was not offered is ended: protocol.version with both", async () => {
+    const { dialling, listening, wait } = open();
+    listening.send([{ welcome: { ...welcome(), version: 2 } }]);
+    const error = await errorOf(greet(dialling, HELLO, wait));
+    expect(error).toMatchObject({ code: "protocol.version", details: { theirs: [2, 2], ours: [1, 1] } });
+  });
+
+  test("of a side that speaks other versions takes the newest of both", async () => {
+    const { dialling, listening, wait } = open();
+    const hello = { ...HELLO, versionMin: 2, versionMax: 5 };
+    const [{ greeting }] = await Promise.all([
+      greet(dialling, hello, wait),
+      receive(listening, welcome, { ...wait, versions: { min: 1, max: 3 } }),
+    ]);
+    expect(greeting.version).toBe(3);
+  });
+
   test("that is not admitted gives both sides the same error", async () => {
     const { dialling, listening, wait } = open();
     const refuse = () => {

@@ -13,6 +13,7 @@ import {
   TREE,
   type TreeModuleOptions,
 } from "../../src/tree/index.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Offer, Offered } from "./offered-load.ts";
 
 /** A node to be started; with a folder it can be started again as itself. */
@@ -21,6 +22,8 @@ export interface NodeSpec extends Omit<TreeModuleOptions, "facts" | "hooks" | "t
   /** Types that it handles besides the usual ones. */
   readonly types?: readonly string[];
   readonly folder?: string;
+  /** Of another release than this one. */
+  readonly dialect?: Dialect;
   /** Programs of its own, each in a process. */
   readonly processors?: readonly ProcessorSpec[];
 }

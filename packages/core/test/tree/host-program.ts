@@ -10,6 +10,7 @@ import type { CallOptions } from "../../src/router/router.ts";
 import { TREE, type TreeModule, treeModule } from "../../src/tree/index.ts";
 import { ByteReader, byteItems, Scales } from "./byte-stream.ts";
 import type { NodeSpec, Order } from "./cluster.ts";
+import { transportOf } from "./dialect.ts";
 import { type Offer, offerLoad } from "./offered-load.ts";
 
 interface Hosted {
@@ -54,8 +55,13 @@ function register({ node, seen }: Hosted, types: readonly string[]): void {
   for (const type of types) add(type, () => ({ name: node.name, count: count(type) }));
 }
 
-async function start({ name, types = [], folder, processors: specs = [], ...options }: NodeSpec): Promise<unknown> {
-  const module = treeModule({ listen: "127.0.0.1:0", heartbeatMs: 500, ...options });
+async function start({ name, types = [], folder, processors: specs = [], dialect, ...options }: NodeSpec): Promise<unknown> {
+  const module = treeModule({
+    listen: "127.0.0.1:0",
+    heartbeatMs: 500,
+    ...options,
+    ...(dialect ? { transport: transportOf(dialect) } : {}),
+  });
   const node = await createNode({
     name,
     modules: specs.length === 0 ? [module] : [module, processors(specs)],
