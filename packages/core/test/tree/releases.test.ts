@@ -67,6 +67,8 @@ describe.each(MATRIX)("nodes of two releases that follow each other", ({ manager
     const [root, leaf] = await pairOf(manager, child);
     await leaf.enlist(root);
     await expect.poll(async () => (await leaf.describe()).state, { timeout: 10_000 }).toBe("owned");
+    // Its manager may not have heard the answer yet.
+    await expect.poll(async () => (await root.describe()).children[0]?.state, { timeout: 10_000 }).toBe("managed");
     expect(await root.send("/root/leaf", "echo")).toMatchObject({ name: "leaf" });
     leaf.host.signal("SIGSTOP");
     await expect.poll(async () => (await root.describe()).children[0]?.state, { timeout: 15_000 }).toBe("unreachable");
