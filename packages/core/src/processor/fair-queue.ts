@@ -7,11 +7,9 @@ export class FairQueue<T> {
     return this.#size;
   }
 
-  /** Items that leave before one that is put into this lane now. */
-  ahead(lane: string): number {
-    const own = this.#lanes.get(lane);
-    const lanes = this.#lanes.size + (own === undefined ? 1 : 0);
-    return Math.min(this.#size, ((own?.size ?? 0) + 1) * lanes - 1);
+  /** Items of one lane. */
+  sizeOf(lane: string): number {
+    return this.#lanes.get(lane)?.size ?? 0;
   }
 
   push(lane: string, item: T): void {

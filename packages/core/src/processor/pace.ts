@@ -1,5 +1,5 @@
 /*
- * How fast a pool gets on with the calls that wait for it.
+ * How fast a pool gets on with the calls of one type that wait for it.
  *
  * A queue that is first in, first out, and longer than its callers wait, comes to nothing when more is asked than can be
  * done: whoever reaches its head has just no time left, is begun all the same and ends unanswered. So a call is better
@@ -11,11 +11,13 @@ const LEAST_ENDS = 4;
 /** A window is over when it was that long and had that many ends; what counts is this one and the one before. */
 const WINDOW_MS = 500;
 const WINDOW_ENDS = 32;
+/** What was known is still true when calls begin to wait again within so many milliseconds. */
+const KEEP_MS = 1_000;
 /** The mean time that a call takes follows the last calls, so many or so. */
 const MEAN_ENDS = 16;
 
 interface Window {
-  readonly sinceMs: number;
+  sinceMs: number;
   /** Calls that ended in it, and of those the ones that ended with an answer or an error of their own. */
   ended: number;
   done: number;
@@ -25,9 +27,21 @@ export class Pace {
   #window: Window | undefined;
   #before: Window | undefined;
   #serviceMs = 0;
+  #endedMs = 0;
 
-  /** Calls begin to wait; what was before says nothing about it. */
+  /** Milliseconds that a call takes once it has begun; 0 if that is not known. */
+  get serviceMs(): number {
+    return this.#serviceMs;
+  }
+
+  /** Calls begin to wait; the time in which none did does not count, and what was long before says nothing about it. */
   begin(nowMs: number): void {
+    const idleMs = nowMs - this.#endedMs;
+    if (this.#window !== undefined && idleMs < KEEP_MS) {
+      this.#window.sinceMs += idleMs;
+      if (this.#before !== undefined) this.#before.sinceMs += idleMs;
+      return;
+    }
     this.#window = { sinceMs: nowMs, ended: 0, done: 0 };
     this.#before = undefined;
     this.#serviceMs = 0;
@@ -37,6 +51,7 @@ export class Pace {
   ended(nowMs: number, tookMs: number, isDone: boolean): void {
     const window = this.#window;
     if (window === undefined) return;
+    this.#endedMs = nowMs;
     window.ended++;
     if (isDone) {
       window.done++;

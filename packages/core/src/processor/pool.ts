@@ -23,8 +23,8 @@ import { Slot, type SlotEvent, type SlotInfo } from "./slot.ts";
  *     the credit, for what is taken cannot be taken back: a slow type cannot starve another.
  * Q3. A call that waits is refused with processor.down as soon as no process can come any more, and at its deadline.
  * Q4. Replacing starts the new processes first; the old ones finish what they have.
- * Q5. A call that would wait until its time is nearly up is refused when it comes, with call.resource_exhausted: what is asked
- *     beyond what can be done takes nothing from what is done.
+ * Q5. A call that would wait until its time is nearly up is refused when it comes, with call.resource_exhausted, and so is one that
+ *     did wait so long while others wait behind it: what is asked beyond what can be done takes nothing from what is done.
  */
 
 export interface PoolOptions {
@@ -57,17 +57,20 @@ class Waiting extends Expiring {
   readonly message: Message;
   readonly context: CallContext;
   readonly lane: string;
+  /** When it began to wait. */
+  readonly sinceMs: number;
   readonly #pool: Pool;
   /** Begins the call on the process that came free. */
   readonly begin: (slot: Slot) => void;
   readonly reject: (error: MetanodeError) => void;
   onAbort: (() => void) | undefined;
 
-  constructor(pool: Pool, call: Pick<Waiting, "message" | "context" | "begin" | "reject">) {
+  constructor(pool: Pool, call: Pick<Waiting, "message" | "context" | "sinceMs" | "begin" | "reject">) {
     super();
     this.#pool = pool;
     this.lane = call.message.type;
     this.message = call.message;
+    this.sinceMs = call.sinceMs;
     this.context = call.context;
     this.begin = call.begin;
     this.reject = call.reject;
@@ -78,6 +81,9 @@ class Waiting extends Expiring {
   }
 }
 
+/** Less left than so many times what a call takes is too little, once a call is late. */
+const SERVICE_MARGIN = 4;
+const ADVICE = "send more slowly, or add processes";
 /** For whoever was refused because too many wait. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -91,7 +97,7 @@ export class Pool implements Member {
   #slots: Slot[] = [];
   #types = new Map<string, TypeDeclaration>();
   readonly #queue = new FairQueue<Waiting>();
-  readonly #pace = new Pace();
+  readonly #paces = new Map<string, Pace>();
   readonly #deadlines: DeadlineQueue;
   readonly #typeInFlight = new Map<string, number>();
   #draining = false;
@@ -209,7 +215,7 @@ export class Pool implements Member {
     if (slot !== undefined) return this.#count(message, slot.call(message, context));
     return this.#wait(message, context, (free) => {
       const answer = this.#count(message, free.call(message, context));
-      const ended = this.#paced();
+      const ended = this.#paced(message.type);
       answer.then(() => ended(), ended);
       return answer;
     });
@@ -227,7 +233,7 @@ export class Pool implements Member {
     };
     const slot = this.#choose(message);
     const { items } = slot === undefined ? await this.#wait(message, context, open) : open(slot);
-    const ended = slot === undefined ? this.#paced() : undefined;
+    const ended = slot === undefined ? this.#paced(message.type) : undefined;
     try {
       yield* items;
     } finally {
@@ -237,13 +243,13 @@ export class Pool implements Member {
   }
 
   /** A call that had waited begins; to be called when it is over. */
-  #paced(): (error?: unknown) => void {
+  #paced(type: string): (error?: unknown) => void {
     const { clock } = this.#options.context;
     const startMs = clock.now();
     return (error) => {
       const code = error === undefined ? undefined : codeOf(error);
       const nowMs = clock.now();
-      this.#pace.ended(nowMs, nowMs - startMs, code !== "call.deadline" && code !== "call.cancelled");
+      this.#paces.get(type)?.ended(nowMs, nowMs - startMs, code !== "call.deadline" && code !== "call.cancelled");
     };
   }
 
@@ -264,13 +270,19 @@ export class Pool implements Member {
         reject(cancelled(signal));
         return;
       }
-      const waiting = new Waiting(this, { message, context, begin: (slot) => resolve(begin(slot)), reject });
+      const waiting = new Waiting(this, {
+        message,
+        context,
+        sinceMs: this.#options.context.clock.now(),
+        begin: (slot) => resolve(begin(slot)),
+        reject,
+      });
       if (context.deadlineMs < Number.MAX_SAFE_INTEGER) this.#deadlines.add(waiting, context.deadlineMs);
       if (signal) {
         waiting.onAbort = () => this.#refuse(waiting, cancelled(signal));
         signal.addEventListener("abort", waiting.onAbort, { once: true });
       }
-      if (this.#queue.size === 0) this.#pace.begin(this.#options.context.clock.now());
+      if (this.#queue.sizeOf(waiting.lane) === 0) this.#paceOf(waiting.lane).begin(waiting.sinceMs);
       this.#queue.push(waiting.lane, waiting);
       // There may be credit that those before it are not allowed to take: their type holds its share already (Q2).
       this.#dispatch();
@@ -281,24 +293,48 @@ export class Pool implements Member {
   #refusal({ type }: Message, { deadlineMs }: CallContext): MetanodeError | undefined {
     const { maxQueued } = this.spec;
     const queued = this.#queue.size;
-    const advice = "send more slowly, or add processes";
     if (queued >= maxQueued) {
-      return coreError("call.resource_exhausted", `${maxQueued} messages wait for processor ${this.id} already; ${advice}`, {
+      return coreError("call.resource_exhausted", `${maxQueued} messages wait for processor ${this.id} already; ${ADVICE}`, {
         retryAfterMs: RETRY_AFTER_MS,
         details: { processor: this.id, queued, limit: maxQueued },
       });
     }
-    if (queued === 0 || deadlineMs >= Number.MAX_SAFE_INTEGER) return undefined;
+    const ahead = this.#queue.sizeOf(type);
+    if (ahead === 0 || deadlineMs >= Number.MAX_SAFE_INTEGER) return undefined;
     const nowMs = this.#options.context.clock.now();
-    const answerMs = this.#pace.answerMs(this.#queue.ahead(type), nowMs);
+    const answerMs = this.#paces.get(type)?.answerMs(ahead, nowMs);
     const leftMs = deadlineMs - nowMs;
     if (answerMs === undefined || answerMs <= leftMs * TIME_SHARE) return undefined;
     const when = Number.isFinite(answerMs) ? `in some ${Math.ceil(answerMs)} ms` : "too late";
     return coreError(
       "call.resource_exhausted",
-      `${queued} messages wait for processor ${this.id}; this one would be answered ${when} and has ${Math.ceil(leftMs)} ms left; ${advice}`,
+      `${queued} messages wait for processor ${this.id}; this one would be answered ${when} and has ${Math.ceil(leftMs)} ms left; ${ADVICE}`,
       { retryAfterMs: RETRY_AFTER_MS, details: { processor: this.id, queued, limit: maxQueued } },
     );
+  }
+
+  /** Why a call that has waited had better make room for those behind it, who have more time left (Q5). */
+  #lateness({ lane, sinceMs, context, message }: Waiting): MetanodeError | undefined {
+    const { deadlineMs } = context;
+    if (deadlineMs >= Number.MAX_SAFE_INTEGER || this.#queue.sizeOf(lane) === 0) return undefined;
+    const leftMs = deadlineMs - this.#options.context.clock.now();
+    const isLate = leftMs < (deadlineMs - sinceMs) * (1 - TIME_SHARE);
+    const serviceMs = this.#paces.get(lane)?.serviceMs ?? 0;
+    if (!isLate || leftMs >= serviceMs * SERVICE_MARGIN) return undefined;
+    return coreError(
+      "call.resource_exhausted",
+      `message ${message.id} (${lane}) waited for processor ${this.id} until it had ${Math.ceil(leftMs)} ms left, and such messages take some ${Math.ceil(serviceMs)} ms; ${ADVICE}`,
+      { retryAfterMs: RETRY_AFTER_MS, origin: [this.id], details: { processor: this.id, dispatched: false } },
+    );
+  }
+
+  #paceOf(type: string): Pace {
+    let pace = this.#paces.get(type);
+    if (pace === undefined) {
+      pace = new Pace();
+      this.#paces.set(type, pace);
+    }
+    return pace;
   }
 
   /** Called by a waiting call whose time is up. */
@@ -359,9 +395,10 @@ export class Pool implements Member {
       if (!this.#slots.some((slot) => slot.state === "ready")) break;
       const waiting = this.#queue.shift((lane) => this.#mayGo(lane));
       if (waiting === undefined) break;
-      const slot = this.#select(this.#slots, waiting.message, NOBODY) as Slot;
       this.#forget(waiting);
-      waiting.begin(slot);
+      const late = this.#lateness(waiting);
+      if (late === undefined) waiting.begin(this.#select(this.#slots, waiting.message, NOBODY) as Slot);
+      else waiting.reject(late);
     }
     if (this.#queue.size > 0 && !this.#canCome()) this.#refuseWaiting(this.#downError().message);
   }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { FairQueue } from "../../src/processor/fair-queue.ts";
 import { Pace } from "../../src/processor/pace.ts";
 
 /** Calls that end one after the other, each so long after the one before. */
@@ -42,25 +41,22 @@ describe("the pace of a pool", () => {
     expect(pace.answerMs(10, nowMs)).toBeCloseTo(40);
   });
 
-  test("is nought when callers give up and nothing is finished, until calls begin to wait anew", () => {
+  test("is nought when callers give up and nothing is finished, until calls begin to wait anew much later", () => {
     const pace = new Pace();
     pace.begin(0);
     const nowMs = finish(pace, 2_000, { fromMs: 0, everyMs: 1, isDone: false });
     expect(pace.answerMs(1, nowMs)).toBe(Number.POSITIVE_INFINITY);
-    pace.begin(nowMs);
-    expect(pace.answerMs(1, nowMs)).toBeUndefined();
+    pace.begin(nowMs + 500);
+    expect(pace.answerMs(1, nowMs + 500)).toBe(Number.POSITIVE_INFINITY);
+    pace.begin(nowMs + 5_000);
+    expect(pace.answerMs(1, nowMs + 5_000)).toBeUndefined();
   });
-});
 
-describe("those before a call in a fair queue", () => {
-  test("are as many as leave before it, where lanes take turns", () => {
-    const queue = new FairQueue<number>();
-    expect(queue.ahead("a")).toBe(0);
-    for (let n = 0; n < 10; n++) queue.push("a", n);
-    expect(queue.ahead("a")).toBe(10);
-    expect(queue.ahead("b")).toBe(1);
-    queue.push("b", 0);
-    expect(queue.ahead("b")).toBe(3);
-    expect(queue.ahead("a")).toBe(11);
+  test("is kept over a moment in which nothing waits, and that moment does not count", () => {
+    const pace = new Pace();
+    pace.begin(0);
+    const nowMs = finish(pace, 20, { fromMs: 0, everyMs: 10 });
+    pace.begin(nowMs + 900);
+    expect(pace.answerMs(50, nowMs + 900)).toBeCloseTo(520);
   });
 });

@@ -13,7 +13,7 @@ const TIMES = 10;
 const LEAST_SHARE = 0.8;
 const MOST_GROWTH = 100;
 /** What disturbs the machine disturbs a measurement; the node is judged by the best of so many. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 6;
 
 interface Attempt {
   readonly peak: number;
