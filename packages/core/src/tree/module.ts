@@ -32,6 +32,8 @@ export interface TreeModuleOptions extends Partial<TreeTimes> {
   version?: string;
   /** Whether it adopts others. @default true */
   manages?: boolean;
+  /** The name of the child that is to take this node's place when it is lost. */
+  standby?: string;
   hooks?: MaintenanceHooks;
   maxInMaintenance?: number;
   /** @default gRPC */
@@ -48,6 +50,7 @@ const KEYS = [
   "facts",
   "version",
   "manages",
+  "standby",
   "hooks",
   "maxInMaintenance",
   "transport",
@@ -96,7 +99,7 @@ class TreeOfNode implements TreeModule {
 
   async start(host: ModuleHost): Promise<void> {
     const { listen, advertise, join: token, address, version = "0", transport = grpcTransport } = this.#options;
-    const { labels, facts, manages, hooks, maxInMaintenance, tls } = this.#options;
+    const { labels, facts, manages, hooks, maxInMaintenance, tls, standby } = this.#options;
     const ofHost = factsOfHost();
     const isKept = host.nodeId !== "memory";
     const tree = new Tree({
@@ -116,6 +119,7 @@ class TreeOfNode implements TreeModule {
       ...(tls === undefined ? {} : { tls }),
       facts: facts ?? (() => ofHost),
       ...(manages === undefined ? {} : { manages }),
+      ...(standby === undefined ? {} : { standby }),
       ...(hooks ? { hooks } : {}),
       ...(maxInMaintenance === undefined ? {} : { maxInMaintenance }),
     });
@@ -137,6 +141,9 @@ class TreeOfNode implements TreeModule {
     const lost = tree.children.list().filter(({ record, sight }) => record.epoch > 0 && sight === "unreachable");
     if (lost.length > 0)
       reasons.push(`${lost.length} children cannot be reached: ${lost.map(({ record }) => record.name).join(", ")}`);
+    const { name, isReady, isFenced } = tree.standby.info;
+    if (isFenced) reasons.push(`${name} has taken the place of this node`);
+    else if (name !== undefined && !isReady) reasons.push(`${name} is to stand by for this node and is not ready`);
     if (tree.upward.state === "orphaned") reasons.push("the manager of this node cannot be reached");
     return { status: reasons.length === 0 ? "ok" : "degraded", reasons };
   }
@@ -154,7 +161,10 @@ class TreeOfNode implements TreeModule {
 
   #report(host: ModuleHost, event: TreeEvent): void {
     const { kind, node, path, epoch, text } = event;
-    const level = kind === "unreachable" || kind === "orphaned" || kind === "overdue" || kind === "refused" ? "warn" : "info";
+    const level =
+      kind === "unreachable" || kind === "orphaned" || kind === "overdue" || kind === "refused" || kind === "fenced"
+        ? "warn"
+        : "info";
     host.logger[level]({ kind, node, path, epoch }, text);
     host.journal.add({ kind: "tree", what: path || node, type: kind, member: node });
     for (const listener of this.#listeners) listener(event);

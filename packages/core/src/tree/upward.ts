@@ -4,8 +4,9 @@ import type { NodeCard } from "./card.ts";
 import type { Holds } from "./holds.ts";
 import type { TreeEvent, TreeMeans } from "./means.ts";
 import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
-import { type Adoption, type Dial, Ownership, type OwnershipState } from "./ownership.ts";
+import { type Adoption, type Dial, Ownership, type OwnershipState, type Successor } from "./ownership.ts";
 import { childPath, type NodePath } from "./path.ts";
+import { CUT_BEATS } from "./pulse.ts";
 import { Redial } from "./redial.ts";
 
 /*
@@ -14,6 +15,8 @@ import { Redial } from "./redial.ts";
  * U1. What a manager orders counts only over the link on which it attached or adopted, and only in the present epoch.
  * U2. A newer link with the same manager replaces the older one.
  * U3. Losing the manager changes nothing in what the node does, save that the lease begins to run.
+ * U4. When the lease is over, the node goes to the successor that its manager has named, and still looks for the manager: whoever adopts
+ *     it first is the next.
  */
 
 /** Where a node stands, as its manager tells it. */
@@ -27,13 +30,19 @@ export interface Place {
 export interface AttachStep {
   readonly epoch: number;
   readonly place: Place;
+  readonly successor?: Successor | undefined;
 }
 export interface AdoptStep extends Omit<Adoption, "dial"> {
   readonly place: Place;
+  readonly successor?: Successor | undefined;
 }
 export interface TransferStep {
   readonly epoch: number;
-  readonly to: { readonly id: string; readonly dial: Dial; readonly secret: string };
+  readonly to: JoinRequest & { readonly id: string };
+}
+export interface SuccessorStep {
+  readonly epoch: number;
+  readonly successor?: Successor | undefined;
 }
 
 /** What a node tells the manager that it had. */
@@ -47,6 +56,8 @@ export interface MovedStep {
 export interface JoinRequest {
   readonly dial: Dial;
   readonly secret: string;
+  /** @default "join", or "move" with the leave of its manager */
+  readonly purpose?: "succeed" | undefined;
 }
 
 export interface UpwardParts {
@@ -54,6 +65,10 @@ export interface UpwardParts {
   readonly holds: Holds;
   readonly links: LinkOwner;
   readonly card: () => NodeCard;
+  /** Its name in paths while it has no manager. */
+  readonly rootName: () => string;
+  /** Since when this process was awake all the time. */
+  readonly awakeMs: () => number;
   /** The place changed: the children have to hear of it. */
   readonly onPlaced: () => void;
   /** A link stands that was dialled from here: it may want a certificate. */
@@ -65,6 +80,7 @@ export class Upward {
   readonly #parts: UpwardParts;
   readonly #redial: Redial;
   readonly #goodbye: Redial;
+  readonly #succession: Redial;
   #link: NodeLink | undefined;
   /** Asks for adoption while it is set. */
   #joining: JoinRequest | undefined;
@@ -85,6 +101,7 @@ export class Upward {
     this.#place = this.#alone();
     this.#redial = new Redial(means, () => this.#dial());
     this.#goodbye = new Redial(means, () => this.#visitFormer());
+    this.#succession = new Redial(means, () => this.#visitSuccessor());
   }
 
   get state(): OwnershipState {
@@ -115,6 +132,7 @@ export class Upward {
   stop(): void {
     this.#redial.stop();
     this.#goodbye.stop();
+    this.#succession.stop();
     this.#lease?.cancel();
     this.#link?.session.close();
   }
@@ -135,14 +153,18 @@ export class Upward {
   admitOwner(id: string, key: string): void {
     const { owner, epoch } = this.ownership;
     if (owner?.id === id && owner.key === key) return;
+    if (this.ownership.hasSucceeded(id)) throw this.ownership.stale(epoch - 1);
     if (owner === undefined) throw coreError("tree.not_managed", "the node has no manager", { details: { epoch } });
     throw coreError("tree.stale_epoch", `the node is managed by ${owner.name} now`, { details: { epoch, by: owner.id } });
   }
 
-  attach(link: NodeLink, { epoch, place }: AttachStep): { isExpired: boolean; card: NodeCard } {
+  attach(link: NodeLink, { epoch, place, successor }: AttachStep): { isExpired: boolean; card: NodeCard } {
     this.ownership.check(epoch);
     const isExpired = this.state === "free" || this.state === "offered";
-    if (!isExpired) this.#settle(link, place);
+    if (!isExpired) {
+      this.ownership.setSuccessor(successor);
+      this.#settle(link, place);
+    }
     return { isExpired, card: this.#parts.card() };
   }
 
@@ -156,6 +178,7 @@ export class Upward {
     const wasHeard = this.#link !== undefined;
     const dial = this.#dials.get(link);
     const owner = this.ownership.adopt({ ...step, ...(dial ? { dial } : {}) }, means.clock.now());
+    this.ownership.setSuccessor(step.successor);
     this.#joining = undefined;
     this.#joinFailure = undefined;
     this.#settle(link, step.place);
@@ -169,6 +192,21 @@ export class Upward {
     this.#commanded(link);
     this.ownership.release(epoch);
     this.#freed("released by its manager");
+  }
+
+  /** The manager says who is to come after it. */
+  succeededBy(link: NodeLink, { epoch, successor }: SuccessorStep): void {
+    if (link === this.#link && epoch === this.ownership.epoch) this.ownership.setSuccessor(successor);
+  }
+
+  /** Takes the place of the manager, whose lease is over: this node is a root from now on, and the manager is told when it can be. */
+  succeed(): void {
+    const { means } = this.#parts;
+    const { owner } = this.ownership;
+    this.ownership.succeed(means.clock.now());
+    this.stopJoining();
+    this.#freed(`takes the place of its manager ${owner?.name}`);
+    this.#sayGoodbye();
   }
 
   placed(link: NodeLink, { epoch, place }: AttachStep): void {
@@ -193,9 +231,9 @@ export class Upward {
     }
   }
 
-  async #handOn({ id, dial, secret }: TransferStep["to"]): Promise<void> {
+  async #handOn({ id, dial, secret, purpose }: TransferStep["to"]): Promise<void> {
     const { means, links } = this.#parts;
-    const next = await callOn(means, { ...dial, purpose: "move", secret }, links);
+    const next = await callOn(means, { ...dial, purpose: purpose ?? "move", secret }, links);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#dials.set(next, { ...dial, trust: next.trust });
     this.#handing = { link: next, resolve };
@@ -227,10 +265,17 @@ export class Upward {
     if (link !== this.#link) return;
     this.#link = undefined;
     if (this.ownership.owner === undefined) return;
-    this.ownership.lost(this.#parts.means.clock.now());
+    this.ownership.lost(this.#lostMs(link));
     this.#report("orphaned", "lost its manager; the lease runs");
     this.#runLease();
     if (this.ownership.owner.dial !== undefined) this.#redial.start();
+  }
+
+  /** Since when nothing was heard of the manager: a link that ended because it was silent was lost before it ended. */
+  #lostMs({ session }: NodeLink): number {
+    const { clock, times } = this.#parts.means;
+    const heardMs = Math.max(session.heardMs, this.#parts.awakeMs());
+    return clock.now() - heardMs >= CUT_BEATS * times.heartbeatMs ? heardMs : clock.now();
   }
 
   #settle(link: NodeLink, place: Place): void {
@@ -241,6 +286,7 @@ export class Upward {
     this.ownership.attached();
     this.#lease?.cancel();
     this.#redial.stop();
+    this.#succession.stop();
     this.#move(place);
     if (previous !== undefined && previous !== link) this.#leave(previous);
     const dial = this.#dials.get(link);
@@ -261,6 +307,7 @@ export class Upward {
     // The answer to the release is still to go out on the link; the manager closes it.
     this.#link = undefined;
     this.#redial.stop();
+    this.#succession.stop();
     this.#lease?.cancel();
     this.#move(this.#alone());
     this.#report("freed", text);
@@ -273,7 +320,7 @@ export class Upward {
   }
 
   #alone(): Place {
-    return { path: childPath("", this.#parts.means.identity.name), ancestors: [] };
+    return { path: childPath("", this.#parts.rootName()), ancestors: [] };
   }
 
   #runLease(): void {
@@ -283,6 +330,7 @@ export class Upward {
       if (this.state !== "free") return;
       this.#move(this.#alone());
       this.#report("freed", "the lease of its manager is over");
+      if (this.ownership.owner?.successor !== undefined) this.#succession.start();
     });
   }
 
@@ -290,10 +338,12 @@ export class Upward {
   async #dial(): Promise<boolean> {
     const { owner } = this.ownership;
     if (this.#link !== undefined) return true;
-    if (this.#joining !== undefined) return this.#try("join", this.#joining);
+    if (this.#joining !== undefined) return this.#tryJoin(this.#joining);
     if (owner?.dial === undefined) return true;
-    if (await this.#try("attach-child", { dial: owner.dial, secret: owner.key })) return true;
-    if (codeOf(this.#joinFailure) !== "tree.not_managed" || this.#link !== undefined) return false;
+    const outcome = await this.#try("attach-child", { dial: owner.dial, secret: owner.key });
+    if (outcome === true) return true;
+    if (codeOf(outcome) !== "tree.not_managed" || this.#link !== undefined) return false;
+    if (this.ownership.owner?.epoch !== owner.epoch) return false;
     this.ownership.forgotten(owner.epoch);
     this.#freed("its manager does not know it any more");
     return true;
@@ -324,7 +374,22 @@ export class Upward {
     return true;
   }
 
-  async #try(purpose: "join" | "attach-child", { dial, secret }: JoinRequest): Promise<boolean> {
+  async #tryJoin(request: JoinRequest): Promise<boolean> {
+    const outcome = await this.#try(request.purpose ?? "join", request);
+    if (typeof outcome === "boolean") return outcome;
+    this.#joinFailure = outcome;
+    return false;
+  }
+
+  /** One attempt to get to whoever comes after the manager. It refuses as long as it hears the manager itself. */
+  async #visitSuccessor(): Promise<boolean> {
+    const successor = this.ownership.owner?.successor;
+    if (this.#link !== undefined || successor === undefined) return true;
+    return (await this.#try("succeed", { dial: successor.dial, secret: successor.key })) === true;
+  }
+
+  /** Whether a link became the manager's, or why there was none. */
+  async #try(purpose: "join" | "attach-child" | "succeed", { dial, secret }: JoinRequest): Promise<boolean | MetanodeError> {
     const { means, links } = this.#parts;
     try {
       const link = await callOn(means, { ...dial, purpose, secret }, links);
@@ -335,8 +400,7 @@ export class Upward {
         else this.#fates.set(link, resolve);
       });
     } catch (error) {
-      this.#joinFailure = error as MetanodeError;
-      return false;
+      return error as MetanodeError;
     }
   }
 

@@ -147,7 +147,7 @@ describe("M-45: a manager that is lost", () => {
     await world.during(world.adopt("a", "b"));
     world.network.part("a", "b");
     await world.during(Promise.resolve(), SIMULATED_TIMES.heartbeatMs * 11);
-    expect(codeOf(await world.during(world.adopt("c", "b")))).toBe("tree.already_managed");
+    expect(codeOf(await world.during(world.adopt("c", "b"), 2_000))).toBe("tree.already_managed");
     expect(world.node("b").tree?.upward.state).toBe("orphaned");
     await world.during(Promise.resolve(), SIMULATED_TIMES.leaseMs);
     expect(world.node("b").tree?.upward.state).toBe("free");
