@@ -119,7 +119,7 @@ export class Adoptions {
     if (link === undefined) return;
     try {
       if (record.state === "releasing") await this.release(child, { force: false });
-      else if (record.state === "moving") children.put({ ...record, state: "managed" });
+      else if (record.state === "moving" && link.isEstablished) children.put({ ...record, state: "managed" });
       else await this.adopt(link, { ...(record.dial ? { dial: record.dial } : {}) });
     } catch (error) {
       children.report("refused", child, asMetanodeError(error).message);

@@ -164,11 +164,12 @@ export class Standby {
   }
 
   /**
-   * Names the child that is to take this node's place, or nobody; resolves when it knows all that it has to.
+   * Names the child that is to take this node's place, or nobody; resolves when it knows all that it has to. Where the standby has taken
+   * the place already, nobody means that this node stays what it is.
    * @throws {MetanodeError} tree.not_managed, node.unreachable, state.conflict – the present standby has taken the place already
    */
   async name(idOrName: string | undefined): Promise<StandbyInfo> {
-    if (this.#named?.handing !== undefined)
+    if (this.#named?.handing !== undefined && idOrName !== undefined)
       throw coreError("state.conflict", `${this.#named.name} has taken the place of this node, which is no manager now`);
     const child = idOrName === undefined ? undefined : this.#parts.children.need(idOrName);
     if (child !== undefined && (child.link === undefined || !child.isAdopted)) throw child.lostError();
@@ -188,7 +189,10 @@ export class Standby {
   settled(child: Child): void {
     const { heir, handing } = this.#named ?? {};
     if (child.id === heir?.id && handing !== undefined) this.#store({ name: heir.name }); // it is a child as before: it has taken nothing
-    if (handing?.includes(child.id)) return this.#yielding.start();
+    if (handing?.includes(child.id)) {
+      this.#yielding.start();
+      return;
+    }
     if (this.#named === undefined && this.#ward?.isTaken === true && this.#ward.manager.id === child.id) {
       this.#store({ name: child.record.name });
     }
@@ -198,17 +202,20 @@ export class Standby {
     );
   }
 
-  /** The record of a child is about to change, or goes. */
+  /** The record of a child has changed, or is gone. */
   changed(id: string, record: ChildRecord | undefined): void {
     const { heir, handing } = this.#named ?? {};
     if (this.#ward?.isTaken === true) {
       if (record === undefined) this.#forget(id);
       else this.#wards.delete(id);
     }
-    if (record === undefined && id === heir?.id && handing === undefined) return this.#dismiss(this.#named?.name);
-    if (record !== undefined && record.epoch === 0) return;
+    if (id === heir?.id) {
+      if (record === undefined && handing === undefined) this.#dismiss(this.#named?.name);
+      return;
+    }
+    if (record?.epoch === 0) return;
     const step: WardStep = record === undefined ? { removed: id } : { put: wardOf(record) };
-    if (id !== heir?.id) this.#told?.tell(STEP.ward, step);
+    this.#told?.tell(STEP.ward, step);
   }
 
   /** A child, or the standby itself, has refused this node. */
@@ -344,7 +351,8 @@ export class Standby {
     const here = handing.flatMap((id) => children.get(id) ?? []);
     let isDone = true;
     for (const child of here) {
-      if (child.link === undefined || child.record.state !== "managed") continue;
+      // One that is being attached or adopted just now follows when it is.
+      if (child.link?.isEstablished !== true || child.record.state !== "managed") continue;
       const to = { id: heir.id, dial: heir.dial, secret: keyOf(heir.secret, child.id), purpose: "succeed" } as const;
       await adoptions.transfer(child, to).catch(() => {
         isDone = false;
