@@ -164,8 +164,9 @@ export class Children {
       if (child.record.state !== "managed") this.#parts.onUnfinished(child);
       this.#parts.onSettled(child);
     } catch (error) {
-      link.session.close();
+      // Forgotten before the link ends: a node that came to say so may take an orderly end for an answer.
       this.refused(child, error as MetanodeError);
+      link.session.close();
     }
   }
 

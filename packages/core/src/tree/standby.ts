@@ -213,6 +213,7 @@ export class Standby {
       if (record === undefined && handing === undefined) this.#dismiss(this.#named?.name);
       return;
     }
+    if (record === undefined && handing?.includes(id)) this.#yielding.start();
     if (record?.epoch === 0) return;
     const step: WardStep = record === undefined ? { removed: id } : { put: wardOf(record) };
     this.#told?.tell(STEP.ward, step);

@@ -327,6 +327,7 @@ export class Upward {
     const { means } = this.#parts;
     this.#lease?.cancel();
     this.#lease = means.clock.setTimer(this.ownership.leaseLeftMs(means.clock.now()), () => {
+      if (this.state === "orphaned") this.#runLease(); // the timer was early
       if (this.state !== "free") return;
       this.#move(this.#alone());
       this.#report("freed", "the lease of its manager is over");
@@ -359,17 +360,19 @@ export class Upward {
     const { means } = this.#parts;
     const { former } = this.ownership;
     if (former === undefined) return true;
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<MetanodeError | undefined>();
+    let failure: MetanodeError | undefined;
     try {
       const links: LinkOwner = {
         receive: (link, message, context) => this.#parts.links.receive(link, message, context),
-        closed: () => resolve(),
+        closed: (_link, error) => resolve(error),
       };
       await callOn(means, { ...former.dial, purpose: "attach-child", secret: former.key }, links);
-      await promise;
+      failure = await promise;
     } catch (error) {
-      if (codeOf(error) !== "tree.not_managed" && means.clock.now() < former.untilMs) return false;
+      failure = error as MetanodeError;
     }
+    if (failure !== undefined && codeOf(failure) !== "tree.not_managed" && means.clock.now() < former.untilMs) return false;
     this.ownership.forgetFormer();
     return true;
   }
