@@ -349,21 +349,21 @@ export class Standby {
       this.#joins = true;
       upward.join({ dial: heir.dial, secret: keyOf(heir.secret, means.identity.id), purpose: "succeed" });
     }
-    const here = handing.flatMap((id) => children.get(id) ?? []);
-    let isDone = true;
-    for (const child of here) {
-      // One that is being attached or adopted just now follows when it is.
-      if (child.link?.isEstablished !== true || child.record.state !== "managed") continue;
-      const to = { id: heir.id, dial: heir.dial, secret: keyOf(heir.secret, child.id), purpose: "succeed" } as const;
-      await adoptions.transfer(child, to).catch(() => {
-        isDone = false;
+    const here = (): Child[] =>
+      handing.flatMap((id) => {
+        const child = children.get(id);
+        // One that is being attached or adopted just now follows when it is.
+        return child?.link?.isEstablished === true && child.record.state === "managed" ? [child] : [];
       });
+    for (const child of here()) {
+      const to = { id: heir.id, dial: heir.dial, secret: keyOf(heir.secret, child.id), purpose: "succeed" } as const;
+      await adoptions.transfer(child, to).catch(() => undefined);
     }
     if (this.#named?.handing !== handing) return this.#named?.handing === undefined;
     const left = handing.filter((id) => children.get(id) !== undefined);
     if (left.length === 0 && upward.ownership.owner !== undefined) this.#store({ name });
     else if (left.length < handing.length) this.#store({ name, heir, handing: left });
-    return isDone;
+    return here().length === 0;
   }
 
   #store(named: Named | undefined): void {
