@@ -123,6 +123,7 @@ export class Adoptions {
       else await this.adopt(link, { ...(record.dial ? { dial: record.dial } : {}) });
     } catch (error) {
       children.report("refused", child, asMetanodeError(error).message);
+      link.session.close(); // with the next one it is tried again
     }
   }
 

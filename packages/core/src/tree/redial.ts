@@ -9,6 +9,7 @@ const LONGEST = 10;
  *
  * R1. At most one attempt at a time.
  * R2. After `stop` no attempt begins; what one brings home that was under way is the attempt's to drop.
+ * R3. A `start` while an attempt is under way is not lost: if that one gives true, another follows.
  */
 export class Redial {
   readonly #means: TreeMeans;
@@ -16,6 +17,7 @@ export class Redial {
   #timer: Timer | undefined;
   #isStopped = true;
   #isBusy = false;
+  #isAskedAgain = false;
   #failures = 0;
 
   /** `attempt` gives true when no more is needed for now; what it throws counts as false. */
@@ -30,11 +32,13 @@ export class Redial {
 
   start(): void {
     this.#isStopped = false;
+    this.#isAskedAgain = this.#isBusy;
     if (this.#timer === undefined && !this.#isBusy) void this.#try();
   }
 
   stop(): void {
     this.#isStopped = true;
+    this.#isAskedAgain = false;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#failures = 0;
@@ -42,13 +46,18 @@ export class Redial {
 
   async #try(): Promise<void> {
     this.#isBusy = true;
+    this.#isAskedAgain = false;
     const isDone = await this.#attempt().catch(() => false);
     this.#isBusy = false;
-    if (isDone) {
+    if (isDone && !this.#isAskedAgain) {
       this.stop();
       return;
     }
     if (this.#isStopped) return;
+    if (isDone) {
+      void this.#try();
+      return;
+    }
     const { redialMs } = this.#means.times;
     const pauseMs = Math.min(redialMs * 2 ** this.#failures, redialMs * LONGEST) * (0.5 + this.#means.random() / 2);
     this.#failures++;

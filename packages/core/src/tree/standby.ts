@@ -357,13 +357,22 @@ export class Standby {
       });
     for (const child of here()) {
       const to = { id: heir.id, dial: heir.dial, secret: keyOf(heir.secret, child.id), purpose: "succeed" } as const;
-      await adoptions.transfer(child, to).catch(() => undefined);
+      const failure = await adoptions.transfer(child, to).catch((error: unknown) => error);
+      if (codeOf(failure) === "tree.not_managed") return this.#mistaken(handing);
     }
+    const isComing = this.#joins && upward.ownership.owner === undefined;
+    if (isComing && codeOf(upward.joinFailure) === "tree.not_managed") return this.#mistaken(handing);
     if (this.#named?.handing !== handing) return this.#named?.handing === undefined;
     const left = handing.filter((id) => children.get(id) !== undefined);
     if (left.length === 0 && upward.ownership.owner !== undefined) this.#store({ name });
     else if (left.length < handing.length) this.#store({ name, heir, handing: left });
-    return here().length === 0;
+    return here().length === 0 && !isComing;
+  }
+
+  /** The standby says that it has taken nothing, or stands by no more: this node stays what it is. */
+  #mistaken(handing: Named["handing"]): boolean {
+    if (this.#named?.handing === handing) this.#dismiss(this.#named?.name);
+    return true;
   }
 
   #store(named: Named | undefined): void {

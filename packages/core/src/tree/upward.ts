@@ -140,6 +140,7 @@ export class Upward {
   /** Asks a node to adopt this one, again and again until it does or {@link stopJoining} is called. */
   join(request: JoinRequest): void {
     this.#joining = request;
+    this.#joinFailure = undefined;
     this.ownership.asking = true;
     this.#redial.start();
   }
