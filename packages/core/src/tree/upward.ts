@@ -340,9 +340,9 @@ export class Upward {
   async #dial(): Promise<boolean> {
     const { owner } = this.ownership;
     if (this.#link !== undefined) return true;
-    if (this.#joining !== undefined) return this.#tryJoin(this.#joining);
+    if (this.#joining !== undefined) return (await this.#tryManager(this.#joining.purpose ?? "join", this.#joining)) === true;
     if (owner?.dial === undefined) return true;
-    const outcome = await this.#try("attach-child", { dial: owner.dial, secret: owner.key });
+    const outcome = await this.#tryManager("attach-child", { dial: owner.dial, secret: owner.key });
     if (outcome === true) return true;
     if (codeOf(outcome) !== "tree.not_managed" || this.#link !== undefined) return false;
     if (this.ownership.owner?.epoch !== owner.epoch) return false;
@@ -378,11 +378,11 @@ export class Upward {
     return true;
   }
 
-  async #tryJoin(request: JoinRequest): Promise<boolean> {
-    const outcome = await this.#try(request.purpose ?? "join", request);
-    if (typeof outcome === "boolean") return outcome;
-    this.#joinFailure = outcome;
-    return false;
+  /** As {@link #try}; why it came to nothing is kept, for whoever asks. */
+  async #tryManager(purpose: "join" | "succeed" | "attach-child", request: JoinRequest): Promise<boolean | MetanodeError> {
+    const outcome = await this.#try(purpose, request);
+    if (typeof outcome !== "boolean") this.#joinFailure = outcome;
+    return outcome;
   }
 
   /** One attempt to get to whoever comes after the manager. It refuses as long as it hears the manager itself. */
