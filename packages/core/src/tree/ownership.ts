@@ -61,8 +61,8 @@ interface Stored {
   owner?: Owner | undefined;
   /** The node that the present owner hands this one on to. */
   heir?: string | undefined;
-  /** An owner that could not be told that it is one no more. */
-  former?: Former | undefined;
+  /** Owners that could not be told that they are such no more. */
+  formers?: readonly Former[] | undefined;
   /** The owner of the epoch before was lost, and this node has taken its place. */
   succeeded?: { readonly id: string } | undefined;
 }
@@ -77,6 +77,7 @@ export interface Former {
 const KEY = "self";
 /** How long a former owner is looked for. */
 const FORMER_MS = 24 * 3_600_000;
+const MAX_FORMERS = 8;
 
 export class Ownership {
   readonly #store: TreeStore;
@@ -164,9 +165,8 @@ export class Ownership {
     const { operation, key, leaseMs, dial, parent } = adoption;
     const next: Owner = { id: parent.id, name: parent.name, epoch, key, operation, leaseMs, ...(dial ? { dial } : {}) };
     const isLost = this.#lostMs !== undefined && owner !== undefined && owner.id !== parent.id;
-    const former =
-      isLost && owner.dial !== undefined ? { dial: owner.dial, key: owner.key, untilMs: nowMs + FORMER_MS } : this.#stored.former;
-    this.#save({ epoch, owner: next, former });
+    const formers = isLost ? this.#formersWith(owner, nowMs) : this.formers;
+    this.#save({ epoch, owner: next, formers: formers.filter((former) => former.key !== key) });
     this.#lostMs = undefined;
     this.#asking = false;
     return next;
@@ -193,14 +193,9 @@ export class Ownership {
 
   /** This node takes the place of its owner, whose lease is over: it has none itself, in a new epoch. */
   succeed(nowMs: number): void {
-    const { owner, epoch, former } = this.#stored;
+    const { owner, epoch } = this.#stored;
     if (owner === undefined) return;
-    const { dial, key } = owner;
-    this.#save({
-      epoch: epoch + 1,
-      former: dial === undefined ? former : { dial, key, untilMs: nowMs + FORMER_MS },
-      succeeded: { id: owner.id },
-    });
+    this.#save({ epoch: epoch + 1, formers: this.#formersWith(owner, nowMs), succeeded: { id: owner.id } });
   }
 
   /** What a former owner is told that comes as if it still were one. */
@@ -213,25 +208,25 @@ export class Ownership {
     return this.#stored.succeeded?.id === id;
   }
 
-  /** An owner that is still to be told that it is one no more. */
-  get former(): Former | undefined {
-    return this.#stored.former;
+  /** Owners that are still to be told that they are such no more. */
+  get formers(): readonly Former[] {
+    return this.#stored.formers ?? [];
   }
 
-  forgetFormer(): void {
-    this.#save({ ...this.#stored, former: undefined });
+  forgetFormer(former: Former): void {
+    this.#save({ ...this.#stored, formers: this.formers.filter(({ key }) => key !== former.key) });
   }
 
   /** Makes the node free. Of an older epoch: refused; of a node that is free already: nothing (O3). */
   release(epoch: number): void {
     if (this.#stored.owner === undefined && epoch === this.#stored.epoch) return;
     this.check(epoch);
-    this.#save({ epoch: this.#stored.epoch, former: this.#stored.former });
+    this.#save({ epoch: this.#stored.epoch, formers: this.#stored.formers });
   }
 
   /** The owner says that it has let the node go, or never knew it. */
   forgotten(epoch: number): void {
-    if (this.#stored.owner?.epoch === epoch) this.#save({ epoch: this.#stored.epoch, former: this.#stored.former });
+    if (this.#stored.owner?.epoch === epoch) this.#save({ epoch: this.#stored.epoch, formers: this.#stored.formers });
   }
 
   /**
@@ -242,6 +237,11 @@ export class Ownership {
     const { owner } = this.#stored;
     if (epoch !== this.#stored.epoch) throw staleEpoch(epoch, this.#stored, this.#selfId);
     if (owner === undefined) throw coreError("tree.not_managed", `the node was released in epoch ${epoch} and has no manager`);
+  }
+
+  #formersWith({ dial, key }: Owner, nowMs: number): readonly Former[] {
+    const next = dial === undefined ? [] : [{ dial, key, untilMs: nowMs + FORMER_MS }];
+    return [...this.formers, ...next].slice(-MAX_FORMERS);
   }
 
   #save(stored: Stored): void {

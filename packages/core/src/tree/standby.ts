@@ -268,6 +268,8 @@ export class Standby {
       throw coreError("tree.not_managed", "this node does not stand by for the visitor's manager", { details: { id } });
     if (ward.isTaken !== true) {
       this.#mayTake(ward, id);
+      // What it had left to hand on from an earlier time is over.
+      if (this.#named?.heir !== undefined) this.#store({ name: this.#named.name });
       const taken = { ...ward, isTaken: true };
       this.#setWard(taken);
       this.#take(taken);
@@ -295,7 +297,6 @@ export class Standby {
     const { upward, children } = this.#parts;
     const { ownership } = upward;
     if (ownership.owner?.id === ward.manager.id && ownership.epoch === ward.epoch) upward.succeed();
-    if (this.#named?.heir !== undefined) this.#store({ name: this.#named.name });
     for (const child of this.#wards.values()) children.expect(this.#recordOf(child));
   }
 

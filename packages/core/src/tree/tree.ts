@@ -489,6 +489,7 @@ export class Tree {
           this.#upward.succeededBy(link, data as SuccessorStep);
           return {};
         case STEP.stand:
+          this.#needManager();
           return this.standby.stand(link, data as StandStep);
         case STEP.ward:
           this.standby.told(link, data as WardStep);

@@ -4,7 +4,7 @@ import type { NodeCard } from "./card.ts";
 import type { Holds } from "./holds.ts";
 import type { TreeEvent, TreeMeans } from "./means.ts";
 import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
-import { type Adoption, type Dial, Ownership, type OwnershipState, type Successor } from "./ownership.ts";
+import { type Adoption, type Dial, type Former, Ownership, type OwnershipState, type Successor } from "./ownership.ts";
 import { childPath, type NodePath } from "./path.ts";
 import { CUT_BEATS } from "./pulse.ts";
 import { Redial } from "./redial.ts";
@@ -100,7 +100,7 @@ export class Upward {
     this.ownership = new Ownership(means.identity.id, means.store, record, means.clock.now());
     this.#place = this.#alone();
     this.#redial = new Redial(means, () => this.#dial());
-    this.#goodbye = new Redial(means, () => this.#visitFormer());
+    this.#goodbye = new Redial(means, () => this.#visitFormers());
     this.#succession = new Redial(means, () => this.#visitSuccessor());
   }
 
@@ -351,31 +351,30 @@ export class Upward {
     return true;
   }
 
-  /** A manager that could not be told that it has lost the node, and that this side dials, is told when it can be reached. */
+  /** Managers that could not be told that they have lost the node, and that this side dials, are told when they can be reached. */
   #sayGoodbye(): void {
-    if (this.ownership.former !== undefined) this.#goodbye.start();
+    if (this.ownership.formers.length > 0) this.#goodbye.start();
+  }
+
+  async #visitFormers(): Promise<boolean> {
+    await Promise.all(this.ownership.formers.map((former) => this.#visitFormer(former)));
+    return this.ownership.formers.length === 0;
   }
 
   /** Comes to the former manager with its key: it asks for its epoch, and hears that it is over. */
-  async #visitFormer(): Promise<boolean> {
+  async #visitFormer(former: Former): Promise<void> {
     const { means } = this.#parts;
-    const { former } = this.ownership;
-    if (former === undefined) return true;
     const { promise, resolve } = Promise.withResolvers<MetanodeError | undefined>();
-    let failure: MetanodeError | undefined;
-    try {
-      const links: LinkOwner = {
-        receive: (link, message, context) => this.#parts.links.receive(link, message, context),
-        closed: (_link, error) => resolve(error),
-      };
-      await callOn(means, { ...former.dial, purpose: "attach-child", secret: former.key }, links);
-      failure = await promise;
-    } catch (error) {
-      failure = error as MetanodeError;
-    }
-    if (failure !== undefined && codeOf(failure) !== "tree.not_managed" && means.clock.now() < former.untilMs) return false;
-    this.ownership.forgetFormer();
-    return true;
+    const links: LinkOwner = {
+      receive: (link, message, context) => this.#parts.links.receive(link, message, context),
+      closed: (_link, error) => resolve(error),
+    };
+    const failure = await callOn(means, { ...former.dial, purpose: "attach-child", secret: former.key }, links).then(
+      () => promise,
+      (error: MetanodeError) => error,
+    );
+    const isTold = failure === undefined || codeOf(failure) === "tree.not_managed";
+    if (isTold || means.clock.now() >= former.untilMs) this.ownership.forgetFormer(former);
   }
 
   /** As {@link #try}; why it came to nothing is kept, for whoever asks. */
