@@ -192,6 +192,7 @@ export class Adoptions {
 
   async #release(child: Child, options: ReleaseOptions): Promise<Released> {
     const { children } = this.#parts;
+    children.need(child.id); // an earlier operation may have let it go
     const { record } = child;
     if (record.epoch === 0) {
       children.remove(child);

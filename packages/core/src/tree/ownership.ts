@@ -54,6 +54,8 @@ export interface Adoption {
   readonly dial?: Dial | undefined;
   /** Take it from an owner that has not let it go. */
   readonly force?: boolean | undefined;
+  /** This node has asked for it. */
+  readonly isAsked?: boolean | undefined;
 }
 
 interface Stored {
@@ -143,7 +145,7 @@ export class Ownership {
     if (owner?.operation === adoption.operation && owner.id === adoption.parent.id) return owner;
     if (adoption.parent.id === this.#selfId) throw coreError("tree.cycle", "a node cannot adopt itself");
     // Whose place it has taken cannot return as if nothing had been.
-    if (succeeded?.id === adoption.parent.id && adoption.force !== true)
+    if (succeeded?.id === adoption.parent.id && adoption.force !== true && adoption.isAsked !== true)
       throw staleEpoch(this.#stored.epoch - 1, this.#stored, this.#selfId);
     const isKept = this.state(nowMs) === "owned" || this.state(nowMs) === "orphaned";
     if (

@@ -260,12 +260,14 @@ export class Standby {
     else this.#setWard(undefined);
   }
 
-  /** A node comes because its manager is lost. @throws {MetanodeError} tree.not_managed, tree.already_managed – not from here */
+  /** A node comes because its manager is lost. @throws {MetanodeError} tree.not_managed, tree.cycle, tree.already_managed – not from here */
   admit({ id, name, key }: { id: string; name: string; key: string }): void {
-    const { children } = this.#parts;
+    const { children, upward } = this.#parts;
     const ward = this.#ward;
     if (ward === undefined || !isSame(keyOf(ward.secret, id), key))
       throw coreError("tree.not_managed", "this node does not stand by for the visitor's manager", { details: { id } });
+    if (upward.place.ancestors.includes(id))
+      throw coreError("tree.cycle", "the visitor is an ancestor of this node", { details: { id } });
     if (ward.isTaken !== true) {
       this.#mayTake(ward, id);
       // What it had left to hand on from an earlier time is over.
@@ -359,10 +361,10 @@ export class Standby {
     for (const child of here()) {
       const to = { id: heir.id, dial: heir.dial, secret: keyOf(heir.secret, child.id), purpose: "succeed" } as const;
       const failure = await adoptions.transfer(child, to).catch((error: unknown) => error);
-      if (codeOf(failure) === "tree.not_managed") return this.#mistaken(handing);
+      if (isNone(failure)) return this.#mistaken(handing);
     }
     const isComing = this.#joins && upward.ownership.owner === undefined;
-    if (isComing && codeOf(upward.joinFailure) === "tree.not_managed") return this.#mistaken(handing);
+    if (isComing && isNone(upward.joinFailure)) return this.#mistaken(handing);
     if (this.#named?.handing !== handing) return this.#named?.handing === undefined;
     const left = handing.filter((id) => children.get(id) !== undefined);
     if (left.length === 0 && upward.ownership.owner !== undefined) this.#store({ name });
@@ -420,6 +422,12 @@ export class Standby {
     const { means, upward } = this.#parts;
     means.report({ kind, node: means.identity.id, path: upward.place.path, epoch: upward.ownership.epoch, text });
   }
+}
+
+/** Whether a refusal says that the node has not taken the place, or has lost it again. */
+function isNone(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "tree.not_managed" || code === "tree.cycle";
 }
 
 function wardOf({ id, name, epoch }: ChildRecord): WardChild {

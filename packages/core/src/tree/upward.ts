@@ -32,7 +32,7 @@ export interface AttachStep {
   readonly place: Place;
   readonly successor?: Successor | undefined;
 }
-export interface AdoptStep extends Omit<Adoption, "dial"> {
+export interface AdoptStep extends Omit<Adoption, "dial" | "isAsked"> {
   readonly place: Place;
   readonly successor?: Successor | undefined;
 }
@@ -178,7 +178,8 @@ export class Upward {
     const before = this.ownership.owner;
     const wasHeard = this.#link !== undefined;
     const dial = this.#dials.get(link);
-    const owner = this.ownership.adopt({ ...step, ...(dial ? { dial } : {}) }, means.clock.now());
+    const isAsked = this.#joining !== undefined;
+    const owner = this.ownership.adopt({ ...step, isAsked, ...(dial ? { dial } : {}) }, means.clock.now());
     this.ownership.setSuccessor(step.successor);
     this.#joining = undefined;
     this.#joinFailure = undefined;

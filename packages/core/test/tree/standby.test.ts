@@ -281,6 +281,23 @@ describe("M-72: who hears what", () => {
     }
   });
 
+  test("two that take each other's place again and again stay one manager and one standby", async () => {
+    for (const [lost, next] of [
+      ["a", "b"],
+      ["b", "a"],
+      ["a", "b"],
+    ] as const) {
+      world.node(lost).kill();
+      await passes(LONG_MS);
+      expect([ownerOf("c"), ownerOf("d")]).toEqual([next, next]);
+      await world.node(lost).start();
+      await passes(LONG_MS);
+      expect(ownerOf(lost)).toBe(next);
+      expect(world.node(next).tree?.standby.info).toMatchObject({ name: lost, isReady: true, isFenced: false });
+      atRest();
+    }
+  });
+
   test("whoever was away comes late, and the standby names it until then", async () => {
     world.node("d").kill();
     world.node("a").kill();
