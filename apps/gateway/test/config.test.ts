@@ -51,7 +51,15 @@ describe("a configuration", () => {
         compatToken: true,
       },
       streams: { enabled: true, actions: [], compat: false, compatToken: true },
-      tree: { listen: undefined, advertise: undefined, join: undefined, labels: {}, maxInMaintenance: 0 },
+      tree: {
+        listen: undefined,
+        advertise: undefined,
+        join: undefined,
+        labels: {},
+        maxInMaintenance: 0,
+        leaseMs: 30_000,
+        standby: undefined,
+      },
       token: undefined,
     });
   });

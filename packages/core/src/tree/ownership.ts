@@ -200,6 +200,12 @@ export class Ownership {
     this.#save({ epoch: epoch + 1, formers: this.#formersWith(owner, nowMs), succeeded: { id: owner.id } });
   }
 
+  /** Makes the node free without its owner, which is told when it can be. */
+  leave(nowMs: number): void {
+    const { owner, epoch } = this.#stored;
+    if (owner !== undefined) this.#save({ epoch, formers: this.#formersWith(owner, nowMs) });
+  }
+
   /** What a former owner is told that comes as if it still were one. */
   stale(epoch: number): MetanodeError {
     return staleEpoch(epoch, this.#stored, this.#selfId);

@@ -215,8 +215,10 @@ export class Upward {
     if (link !== this.#link || epoch !== this.ownership.epoch) return;
     if (place.ancestors.includes(this.#parts.means.identity.id)) {
       // Holds make this impossible; a tree that is one all the same would be lost, so the node leaves it.
-      this.ownership.release(epoch);
+      this.ownership.leave(this.#parts.means.clock.now());
       this.#freed("left a cycle");
+      link.retire();
+      this.#sayGoodbye();
       return;
     }
     this.#move(place);
