@@ -171,6 +171,8 @@ describe("a configuration", () => {
       "METANODE_TREE_JOIN",
       "METANODE_TREE_LABELS",
       "METANODE_TREE_MAX_IN_MAINTENANCE",
+      "METANODE_TREE_LEASE_MS",
+      "METANODE_TREE_STANDBY",
       "METANODE_TOKEN",
     ]);
   });

@@ -348,7 +348,7 @@ export class Standby {
     const { children, adoptions, upward, means } = this.#parts;
     const { heir, handing, name } = this.#named ?? {};
     if (heir === undefined || handing === undefined || name === undefined) return true;
-    if (upward.ownership.owner === undefined && !this.#joins) {
+    if (upward.ownership.owner === undefined && !upward.isJoining) {
       this.#joins = true;
       upward.join({ dial: heir.dial, secret: keyOf(heir.secret, means.identity.id), purpose: "succeed" });
     }

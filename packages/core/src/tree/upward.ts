@@ -137,6 +137,10 @@ export class Upward {
     this.#link?.session.close();
   }
 
+  get isJoining(): boolean {
+    return this.#joining !== undefined;
+  }
+
   /** Asks a node to adopt this one, again and again until it does or {@link stopJoining} is called. */
   join(request: JoinRequest): void {
     this.#joining = request;
