@@ -226,6 +226,7 @@ export class Adoptions {
 
   async #transfer(child: Child, to: TransferStep["to"]): Promise<Released> {
     const { children } = this.#parts;
+    children.need(child.id);
     const { record, link } = child;
     if (link === undefined) throw child.lostError();
     children.put({ ...record, state: "moving" });
