@@ -47,7 +47,7 @@ describe("a completion script", () => {
 
 describe.skipIf(!isThere("bash"))("completion in bash (skipped where bash is missing)", () => {
   test("offers commands, the commands of a family, and the words of an option", () => {
-    expect(offered("metanode st")).toEqual(["status", "stream"]);
+    expect(offered("metanode st")).toEqual(["status", "standby", "stream"]);
     expect(offered("metanode action ")).toEqual(["ls", "upload", "get", "rm"]);
     expect(offered("metanode processor re")).toEqual(["replace", "remove", "restart"]);
     expect(offered("metanode status --output ")).toEqual(["table", "json", "yaml"]);

@@ -128,6 +128,13 @@ describe("a tree from the command line", () => {
     expect((await metanode("host", "log", "/root/us", remote, "--tail", "1")).stdout).toContain("metanode");
   });
 
+  test("M-72: a node is named the standby", async () => {
+    expect((await metanode("standby")).stdout.trim()).toBe("nobody stands by for it");
+    expect((await metanode("standby", "/root/eu")).stdout.trim()).toBe("eu stands by for it");
+    expect((await metanode("standby", "--under", "/root/eu")).stdout.trim()).toContain("stands by for root; ");
+    expect((await metanode("standby", "--none")).stdout.trim()).toBe("nobody stands by for it");
+  });
+
   test("labels, maintenance and a move", async () => {
     expect((await metanode("label", "/root/us", "rack=r3", "region-")).stdout.trim()).toBe("rack=r3");
     expect((await metanode("maintain", "/root/us", "on", "--reason", "new disk", "--wait", "10s")).stdout.trim()).toBe(

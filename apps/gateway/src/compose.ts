@@ -126,10 +126,13 @@ function oidcOf({ auth: { oidc } }: ConfigValues): OidcOptions | undefined {
   return issuer === undefined || audience === undefined ? undefined : { issuer, audience, ...roles };
 }
 
-function treeOptionsOf({ tree: { listen, advertise, nats, join, labels, maxInMaintenance } }: ConfigValues): TreeModuleOptions {
+function treeOptionsOf({ tree }: ConfigValues): TreeModuleOptions {
+  const { listen, advertise, nats, join, labels, maxInMaintenance, leaseMs, standby } = tree;
   return {
     version,
     labels,
+    leaseMs,
+    ...(standby === undefined ? {} : { standby }),
     ...(listen === undefined ? {} : { listen }),
     ...(advertise === undefined ? {} : { advertise }),
     ...(nats === undefined ? {} : { nats }),

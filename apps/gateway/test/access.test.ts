@@ -105,6 +105,7 @@ describe("roles", () => {
       "listTokens",
       "listTreeAudit",
       "moveNode",
+      "nameStandby",
       "putMeta",
       "putRelation",
       "reconcileNodes",

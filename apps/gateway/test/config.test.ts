@@ -51,7 +51,15 @@ describe("a configuration", () => {
         compatToken: true,
       },
       streams: { enabled: true, actions: [], compat: false, compatToken: true },
-      tree: { listen: undefined, advertise: undefined, join: undefined, labels: {}, maxInMaintenance: 0 },
+      tree: {
+        listen: undefined,
+        advertise: undefined,
+        join: undefined,
+        labels: {},
+        maxInMaintenance: 0,
+        leaseMs: 30_000,
+        standby: undefined,
+      },
       token: undefined,
     });
   });
@@ -164,6 +172,8 @@ describe("a configuration", () => {
       "METANODE_TREE_JOIN",
       "METANODE_TREE_LABELS",
       "METANODE_TREE_MAX_IN_MAINTENANCE",
+      "METANODE_TREE_LEASE_MS",
+      "METANODE_TREE_STANDBY",
       "METANODE_TOKEN",
     ]);
   });

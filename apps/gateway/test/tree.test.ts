@@ -61,6 +61,16 @@ describe("the tree over HTTP", () => {
     ]);
   });
 
+  test("M-72: a child is named the standby, shown, and dismissed", async () => {
+    expect((await ask("GET", "/tree/standby")).body).toEqual({ isReady: false, isFenced: false });
+    const named = await ask("POST", "/tree/standby", { node: "/root/eu" });
+    expect(named.body).toMatchObject({ name: "eu", isReady: true, isFenced: false });
+    const seen = await ask("GET", "/tree/standby?under=/root/eu");
+    expect(seen.body.manager).toMatchObject({ name: "root", isTaken: false });
+    expect((await ask("POST", "/tree/standby", { node: "/root/nobody" })).body).toMatchObject({ code: "tree.not_managed" });
+    expect((await ask("POST", "/tree/standby", {})).body).toEqual({ isReady: false, isFenced: false });
+  });
+
   test("a message goes to the node that its target names, by path and by id, and by type to whoever handles it", async () => {
     const send = async (headers: Record<string, string>): Promise<unknown> => {
       const response = await subject.request("/messages", {

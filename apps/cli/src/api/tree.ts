@@ -13,6 +13,7 @@ export type NodeTokenView = AnswerOf<"createNodeToken", 201>;
 export type NodeTokensView = AnswerOf<"listNodeTokens">;
 export type TreeAuditView = AnswerOf<"listTreeAudit">;
 export type ReleasedView = AnswerOf<"releaseNode">;
+export type StandbyView = AnswerOf<"getStandby">;
 
 /** What the node gets, beyond the deadline of an order, to say that it has passed. */
 const MARGIN_MS = 5_000;

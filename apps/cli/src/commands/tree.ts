@@ -52,6 +52,17 @@ export const treeCommands: readonly CommandSpec[] = [
     load: async () => ({ run: (await import("../run/members.ts")).move }),
   },
   {
+    path: "standby",
+    summary: "show who takes the place of a node when it is lost, or name the child that is to",
+    arguments: [{ usage: "[node]", summary: "path of the child; its manager's children will go to it" }],
+    options: [{ flags: "--none", summary: "nobody, from now on" }, UNDER],
+    examples: [
+      { line: "standby /root/spare", does: "spare takes the place of /root when that is lost for as long as its lease" },
+      { line: "standby", does: "whether it is ready" },
+    ],
+    load: async () => ({ run: (await import("../run/members.ts")).standby }),
+  },
+  {
     path: "label",
     summary: "set labels of a node, or take them away",
     arguments: [NODE, { usage: "<labels...>", summary: "name=value sets one, name- takes it away" }],

@@ -1,6 +1,6 @@
 import { coreError } from "@metanode/core/errors";
 import { paths } from "../api/paths.ts";
-import type { AdoptedView, ReleasedView } from "../api/tree.ts";
+import type { AdoptedView, ReleasedView, StandbyView } from "../api/tree.ts";
 import type { Invocation } from "../invocation.ts";
 
 /** What the node gets to answer, beyond what it may wait for itself. */
@@ -48,6 +48,33 @@ export async function move(invocation: Invocation): Promise<void> {
     timeoutMs: MARGIN_MS,
   });
   await output.show(view, () => `${view.name} lives at ${to}/${view.name} now`);
+}
+
+/** `metanode standby` */
+export async function standby(invocation: Invocation): Promise<void> {
+  const { output } = invocation;
+  const node = invocation.optionalArg(0);
+  const under = invocation.text("under");
+  const place = under === undefined ? {} : { under };
+  const client = await invocation.client();
+  const path = paths.treeAction("standby");
+  const isOrder = node !== undefined || invocation.has("none");
+  const view = isOrder
+    ? await client.json<StandbyView>({
+        method: "POST",
+        path,
+        body: { ...(node ? { node } : {}), ...place },
+        timeoutMs: MARGIN_MS,
+      })
+    : await client.json<StandbyView>({ method: "GET", path, query: place });
+  await output.show(view, () => textOf(view));
+}
+
+function textOf({ name, isReady, isFenced, manager }: StandbyView): string {
+  const role = manager === undefined ? "" : `${manager.isTaken ? "has taken the place of" : "stands by for"} ${manager.name}; `;
+  if (name === undefined) return `${role}nobody stands by for it`;
+  if (isFenced) return `${role}${name} has taken its place`;
+  return `${role}${name} stands by for it${isReady ? "" : ", and is not ready"}`;
 }
 
 /** `metanode label` */

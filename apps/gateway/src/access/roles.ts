@@ -48,6 +48,7 @@ const FOR_ADMINS: ReadonlySet<string> = new Set([
   "approveNode",
   "releaseNode",
   "moveNode",
+  "nameStandby",
   "reconcileNodes",
   "joinTree",
   "listTreeAudit",

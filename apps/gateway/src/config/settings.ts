@@ -234,6 +234,8 @@ const tree: readonly Setting[] = [
   },
   json({ path: "tree.labels", expected: "an object of texts", defaultValue: {} }, checkLabels),
   integer("tree.maxInMaintenance", 0, [0, 100_000]),
+  integer("tree.leaseMs", 30_000, [1_000, 3_600_000]),
+  { ...text({ path: "tree.standby", expected: "the name of a child", defaultValue: undefined }, isSaid), defaultText: "nobody" },
 ];
 
 function checkLabels(value: unknown, place: Place): Readonly<Record<string, string>> {

@@ -110,6 +110,10 @@ export interface GatewayConfig {
     labels?: Readonly<Record<string, string>>;
     /** Nodes below this one that may be in maintenance at a time; 0 for half of them. @default 0 */
     maxInMaintenance?: number;
+    /** How long this node, when it is lost, keeps its right to those below it, in milliseconds; then its standby takes over. @default 30_000 */
+    leaseMs?: number;
+    /** The name of the child that is to take this node's place when it is lost. */
+    standby?: string | undefined;
   };
   /** What callers of `/api` show. @default made at the first start and kept in the data folder, file `token` */
   token?: string;
@@ -198,6 +202,8 @@ export interface TreeValues {
   readonly join: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly maxInMaintenance: number;
+  readonly leaseMs: number;
+  readonly standby: string | undefined;
 }
 
 /** How a node runs graphs. */

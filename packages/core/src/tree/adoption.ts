@@ -1,5 +1,5 @@
 import { wait } from "../clock.ts";
-import { asMetanodeError, codeOf, coreError, hasCode } from "../errors.ts";
+import { asMetanodeError, codeOf, coreError, hasCode, type MetanodeError } from "../errors.ts";
 import type { NodeCard } from "./card.ts";
 import type { Child, ChildRecord } from "./child.ts";
 import type { Children } from "./children.ts";
@@ -119,10 +119,11 @@ export class Adoptions {
     if (link === undefined) return;
     try {
       if (record.state === "releasing") await this.release(child, { force: false });
-      else if (record.state === "moving") children.put({ ...record, state: "managed" });
+      else if (record.state === "moving" && link.isEstablished) children.put({ ...record, state: "managed" });
       else await this.adopt(link, { ...(record.dial ? { dial: record.dial } : {}) });
     } catch (error) {
       children.report("refused", child, asMetanodeError(error).message);
+      link.session.close(); // with the next one it is tried again
     }
   }
 
@@ -160,6 +161,7 @@ export class Adoptions {
     };
     const child = children.put(record);
     children.connect(child, link);
+    let learnt: NodeCard | undefined;
     try {
       await this.#patiently(async () => {
         await hold({ operation: record.operation, adoptee: id, exclusive: force === true || isMove === true });
@@ -168,26 +170,29 @@ export class Adoptions {
           parent: { id: means.identity.id, name: means.identity.name },
           key: record.key,
           leaseMs: means.times.leaseMs,
-          place: children.placeOf(child),
+          ...children.standingOf(child),
           ...(force === true ? { force } : {}),
         };
         const { epoch, card } = (await link.request(STEP.adopt, step)) as { epoch: number; card: NodeCard };
         children.put({ ...record, state: "managed", epoch });
-        children.learn(child, card);
+        learnt = card;
       });
     } catch (error) {
+      if (hasCode(error, "tree.stale_epoch")) children.refused(child, error as MetanodeError);
       // A link that broke leaves open whether the node has said yes; then it comes back with the key, or never.
-      if (!hasCode(error, "node.unreachable") && !hasCode(error, "call.deadline")) children.remove(child);
+      const isOpen = hasCode(error, "node.unreachable") || hasCode(error, "call.deadline");
+      if (!isOpen && children.get(child.id) === child) children.remove(child);
       throw error;
     } finally {
       unhold(record.operation);
     }
-    children.report("adopted", child, `adopted in epoch ${child.record.epoch}`);
+    children.adopted(child, learnt as NodeCard);
     return child;
   }
 
   async #release(child: Child, options: ReleaseOptions): Promise<Released> {
     const { children } = this.#parts;
+    children.need(child.id); // an earlier operation may have let it go
     const { record } = child;
     if (record.epoch === 0) {
       children.remove(child);
@@ -221,6 +226,7 @@ export class Adoptions {
 
   async #transfer(child: Child, to: TransferStep["to"]): Promise<Released> {
     const { children } = this.#parts;
+    children.need(child.id);
     const { record, link } = child;
     if (link === undefined) throw child.lostError();
     children.put({ ...record, state: "moving" });

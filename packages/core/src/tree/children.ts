@@ -3,7 +3,7 @@ import type { NodeCard } from "./card.ts";
 import { Child, type ChildRecord } from "./child.ts";
 import type { TreeEvent, TreeMeans } from "./means.ts";
 import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
-import type { Dial } from "./ownership.ts";
+import type { Dial, Successor } from "./ownership.ts";
 import { childPath, type NodePath } from "./path.ts";
 import { SUSPECT_BEATS, UNREACHABLE_BEATS, type Watched } from "./pulse.ts";
 import { Redial } from "./redial.ts";
@@ -37,6 +37,13 @@ export interface ChildrenParts {
   readonly onDialled: (link: NodeLink, dial: Dial) => void;
   /** A child that was lost in the middle of an adoption is back, or one whose lease is over. */
   readonly onUnfinished: (child: Child) => void;
+  /** A child is attached, or adopted. */
+  readonly onSettled: (child: Child) => void;
+  /** A child's record was stored, or is gone. */
+  readonly onRecord: (id: string, record: ChildRecord | undefined) => void;
+  /** A child will have nothing of this node. */
+  readonly onRefused: (error: MetanodeError) => void;
+  readonly successorOf: (id: string) => Successor | undefined;
 }
 
 export class Children {
@@ -106,7 +113,13 @@ export class Children {
     child.record = record;
     this.#keep(child);
     if (this.#moved.delete(record.name)) store.delete(MOVED_KEYS + record.name);
+    this.#parts.onRecord(record.id, record);
     return child;
+  }
+
+  /** A child that is to come by itself, if there is none of that id; nothing is stored before it comes. */
+  expect(record: ChildRecord): void {
+    if (!this.#children.has(record.id)) this.#keep(new Child(record, this.#parts.means.clock.now()));
   }
 
   /** Forgets a child; its link ends. */
@@ -123,6 +136,7 @@ export class Children {
     this.#redials.delete(child.id);
     if (child.link === undefined) child.lose();
     else child.link.retire();
+    this.#parts.onRecord(child.id, undefined);
     this.#parts.onChanged();
   }
 
@@ -141,15 +155,18 @@ export class Children {
     if (child.record.state === "pending") return;
     if (child.record.state === "adopting") return this.#parts.onUnfinished(child);
     try {
-      const step: AttachStep = { epoch: child.record.epoch, place: this.placeOf(child) };
+      const step: AttachStep = { epoch: child.record.epoch, ...this.standingOf(child) };
       const { isExpired, card } = (await link.request(STEP.attach, step)) as { isExpired: boolean; card: NodeCard };
       if (child.link !== link) return;
       if (isExpired) return this.#parts.onUnfinished(child);
       this.learn(child, card);
       this.report("attached", child, "its link stands");
       if (child.record.state !== "managed") this.#parts.onUnfinished(child);
+      this.#parts.onSettled(child);
     } catch (error) {
-      this.#refused(child, link, error as MetanodeError);
+      // Forgotten before the link ends: a node that came to say so may take an orderly end for an answer.
+      this.refused(child, error as MetanodeError);
+      link.session.close();
     }
   }
 
@@ -198,6 +215,33 @@ export class Children {
     return { path: childPath(path, child.record.name), ancestors: [...ancestors, this.#parts.means.identity.id] };
   }
 
+  /** What a child is told of its place when it is attached or adopted. */
+  standingOf(child: Child): { place: Place; successor?: Successor } {
+    const successor = this.#parts.successorOf(child.id);
+    return { place: this.placeOf(child), ...(successor ? { successor } : {}) };
+  }
+
+  /** A child was adopted. */
+  adopted(child: Child, card: NodeCard): void {
+    this.learn(child, card);
+    this.report("adopted", child, `adopted in epoch ${child.record.epoch}`);
+    this.#parts.onSettled(child);
+  }
+
+  /** A child has refused this node: it is none any more, if it says so. */
+  refused(child: Child, error: MetanodeError): void {
+    const code = codeOf(error);
+    if (code !== "tree.not_managed" && code !== "tree.stale_epoch") return;
+    this.#parts.onRefused(error);
+    if (this.#children.get(child.id) !== child) return;
+    const isMoved = code === "tree.stale_epoch";
+    const text = isMoved
+      ? `it has another manager, ${String(error.details?.by ?? "")}`
+      : "it is not managed by this node any more";
+    this.report(isMoved ? "moved" : "released", child, text);
+    this.remove(child);
+  }
+
   /** Tells every child where it stands. */
   place(): void {
     for (const child of this.#children.values()) {
@@ -236,19 +280,6 @@ export class Children {
     this.#parts.onChanged();
   }
 
-  #refused(child: Child, link: NodeLink, error: MetanodeError): void {
-    link.session.close();
-    const code = codeOf(error);
-    if (code === "tree.not_managed") {
-      this.report("released", child, "it says that it is not managed by this node");
-      this.remove(child);
-    } else if (code === "tree.stale_epoch") {
-      const by = String(error.details?.by ?? "");
-      this.report("moved", child, `it has another manager, ${by}`);
-      this.remove(child);
-    }
-  }
-
   #dial(child: Child): void {
     if (this.#isStopped || child.record.dial === undefined || child.link !== undefined) return;
     let redial = this.#redials.get(child.id);
@@ -274,8 +305,7 @@ export class Children {
     } catch (error) {
       const code = codeOf(error);
       if (code !== "tree.not_managed" && code !== "tree.stale_epoch") return false;
-      this.report(code === "tree.stale_epoch" ? "moved" : "released", child, "it is not managed by this node any more");
-      this.remove(child);
+      this.refused(child, error as MetanodeError);
       return true;
     }
   }

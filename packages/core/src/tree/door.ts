@@ -7,6 +7,7 @@ import type { Certificates } from "./certificates.ts";
 import type { Children } from "./children.ts";
 import type { TreeMeans } from "./means.ts";
 import { isPurpose, type LinkOwner, NodeLink, type Purpose, welcomeOf } from "./node-link.ts";
+import type { Standby } from "./standby.ts";
 import type { TokenBook } from "./tokens.ts";
 import type { Upward } from "./upward.ts";
 
@@ -18,6 +19,7 @@ export interface DoorParts {
   readonly upward: Upward;
   readonly links: LinkOwner;
   readonly certificates: Certificates;
+  readonly standby: Standby;
   /** Whether this node adopts at all. */
   readonly manages: boolean;
 }
@@ -65,15 +67,16 @@ export class Door {
   }
 
   #check({ nodeId: id = "", name, purpose, secret = "" }: Hello, certificate: Uint8Array | undefined): Visitor {
-    const { means, tokens, children, upward, manages, certificates } = this.#parts;
+    const { means, tokens, children, upward, manages, certificates, standby } = this.#parts;
     if (!isPurpose(purpose) || id === "")
       throw coreError("processor.protocol", "the visitor is no node, or a node of another release");
     if (id === means.identity.id) throw coreError("tree.cycle", "a node cannot adopt itself");
-    const isChild = purpose === "join" || purpose === "move" || purpose === "attach-child";
+    const isChild = purpose !== "adopt" && purpose !== "attach-parent";
     if (isChild && !manages) throw coreError("call.unsupported", `${means.identity.name} manages no nodes`);
     certificates.check(id, certificate, purpose !== "attach-child" && purpose !== "attach-parent");
     if (purpose === "attach-child") children.admit(id, secret);
     else if (purpose === "attach-parent") upward.admitOwner(id, secret);
+    else if (purpose === "succeed") standby.admit({ id, name, key: secret });
     else if (purpose === "adopt") tokens.redeem(secret, "adopt", id);
     else if (secret !== "") tokens.redeem(secret, "join", id);
     else this.#mayWait();
@@ -88,7 +91,7 @@ export class Door {
 
   async #go({ id, purpose, isApproved }: Visitor, link: NodeLink): Promise<void> {
     const { children, adoptions } = this.#parts;
-    if (purpose === "attach-child") return children.attach(link);
+    if (purpose === "attach-child" || purpose === "succeed") return children.attach(link);
     if (purpose !== "join" && purpose !== "move") return; // the manager speaks first
     const known = children.get(id);
     const isFree = known === undefined || known.record.state === "pending";

@@ -21,6 +21,7 @@ export type { MaintenanceHooks, MaintenanceRequest } from "./maintenance.ts";
 export type { NodeTransport, TreeEvent, TreeTimes } from "./means.ts";
 export { type TreeModule, type TreeModuleOptions, treeModule } from "./module.ts";
 export { parseSelector, type Selector } from "./selector.ts";
+export type { StandbyInfo } from "./standby.ts";
 export { formatToken, parseToken, type TokenInfo, type TokenPurpose } from "./tokens.ts";
 export { grpcTransport, withNats } from "./transports.ts";
 export type { Tree } from "./tree.ts";

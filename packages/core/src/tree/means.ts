@@ -54,7 +54,11 @@ export interface TreeEvent {
     | "freed"
     | "maintenance"
     | "overdue"
-    | "enrolled";
+    | "enrolled"
+    /** A child stands by for its manager; it has taken its place; the manager knows, and is one no more. */
+    | "standby"
+    | "succeeded"
+    | "fenced";
   /** The node that it happened to. */
   readonly node: string;
   readonly path: string;

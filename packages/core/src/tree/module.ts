@@ -31,6 +31,8 @@ export interface TreeModuleOptions extends Partial<TreeTimes> {
   version?: string;
   /** Whether it adopts others. @default true */
   manages?: boolean;
+  /** The name of the child that is to take this node's place when it is lost. */
+  standby?: string;
   hooks?: MaintenanceHooks;
   /** Whether the node runs in a container, where it does not upgrade itself. @default what the host shows */
   isContainer?: boolean;
@@ -51,6 +53,7 @@ const KEYS = [
   "facts",
   "version",
   "manages",
+  "standby",
   "hooks",
   "isContainer",
   "maxInMaintenance",
@@ -98,7 +101,7 @@ class TreeOfNode implements TreeModule {
 
   async start(host: ModuleHost): Promise<void> {
     const { listen, advertise, join: token, address, version = "0" } = this.#options;
-    const { labels, facts, manages, hooks, isContainer, maxInMaintenance, tls } = this.#options;
+    const { labels, facts, manages, hooks, isContainer, maxInMaintenance, tls, standby } = this.#options;
     const ofHost = factsOfHost();
     const isKept = host.nodeId !== "memory";
     const tree = new Tree({
@@ -118,6 +121,7 @@ class TreeOfNode implements TreeModule {
       ...(tls === undefined ? {} : { tls }),
       facts: facts ?? (() => ofHost),
       ...(manages === undefined ? {} : { manages }),
+      ...(standby === undefined ? {} : { standby }),
       ...(hooks ? { hooks } : {}),
       ...(isContainer === undefined ? {} : { isContainer }),
       ...(maxInMaintenance === undefined ? {} : { maxInMaintenance }),
@@ -140,6 +144,9 @@ class TreeOfNode implements TreeModule {
     const lost = tree.children.list().filter(({ record, sight }) => record.epoch > 0 && sight === "unreachable");
     if (lost.length > 0)
       reasons.push(`${lost.length} children cannot be reached: ${lost.map(({ record }) => record.name).join(", ")}`);
+    const { name, isReady, isFenced } = tree.standby.info;
+    if (isFenced) reasons.push(`${name} has taken the place of this node`);
+    else if (name !== undefined && !isReady) reasons.push(`${name} is to stand by for this node and is not ready`);
     if (tree.upward.state === "orphaned") reasons.push("the manager of this node cannot be reached");
     return { status: reasons.length === 0 ? "ok" : "degraded", reasons };
   }
@@ -157,7 +164,10 @@ class TreeOfNode implements TreeModule {
 
   #report(host: ModuleHost, event: TreeEvent): void {
     const { kind, node, path, epoch, text } = event;
-    const level = kind === "unreachable" || kind === "orphaned" || kind === "overdue" || kind === "refused" ? "warn" : "info";
+    const level =
+      kind === "unreachable" || kind === "orphaned" || kind === "overdue" || kind === "refused" || kind === "fenced"
+        ? "warn"
+        : "info";
     host.logger[level]({ kind, node, path, epoch }, text);
     host.journal.add({ kind: "tree", what: path || node, type: kind, member: node });
     for (const listener of this.#listeners) listener(event);

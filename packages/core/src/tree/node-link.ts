@@ -22,11 +22,11 @@ const MAX_WAITING = 4_096;
 
 /**
  * Why one node dials another. `join`: to become its child, with a token. `move`: the same with the leave of its manager. `adopt`: to become its manager, with a token. `attach-child`
- * and `attach-parent`: to be again what it was, with the key of the adoption.
+ * and `attach-parent`: to be again what it was, with the key of the adoption. `succeed`: to become the child of its lost manager's standby.
  */
-export type Purpose = "join" | "move" | "adopt" | "attach-child" | "attach-parent";
+export type Purpose = "join" | "move" | "adopt" | "attach-child" | "attach-parent" | "succeed";
 
-const PURPOSES: readonly string[] = ["join", "move", "adopt", "attach-child", "attach-parent"] satisfies Purpose[];
+const PURPOSES: readonly string[] = ["join", "move", "adopt", "attach-child", "attach-parent", "succeed"] satisfies Purpose[];
 
 export function isPurpose(text: string | undefined): text is Purpose {
   return text !== undefined && PURPOSES.includes(text);
@@ -55,6 +55,9 @@ export const STEP = {
   moved: "metanode.link.moved",
   enrol: "metanode.link.enrol",
   renew: "metanode.link.renew",
+  successor: "metanode.link.successor",
+  stand: "metanode.link.stand",
+  ward: "metanode.link.ward",
 } as const;
 
 export const STEP_PREFIX = "metanode.link.";

@@ -9,6 +9,8 @@ import type { TreeStore } from "./store.ts";
  * O2. An owner that is lost keeps its right until the lease is over; then the node is free to be adopted by another. Only a
  *     new adoption, never a mere return, makes the old owner its owner again.
  * O3. The same operation, repeated, changes nothing and gives the same answer.
+ * O4. An owner may name its successor. That one gets no right before the lease is over, and has to adopt as any other; it is only known
+ *     where to find it.
  */
 
 /** How to reach a node again. */
@@ -16,6 +18,14 @@ export interface Dial {
   readonly address: string;
   /** How both sides know each other again; absent over plain links. */
   readonly trust?: Trust | Acquaintance | undefined;
+}
+
+/** Where a node finds who is to manage it when its owner is lost, and by what it is known there. */
+export interface Successor {
+  readonly id: string;
+  readonly name: string;
+  readonly dial: Dial;
+  readonly key: string;
 }
 
 /** Whoever manages this node. */
@@ -30,6 +40,7 @@ export interface Owner {
   readonly leaseMs: number;
   /** Present where this node dials its owner. */
   readonly dial?: Dial | undefined;
+  readonly successor?: Successor | undefined;
 }
 
 /** `offered`: it asks to be adopted. `orphaned`: it has an owner that it does not hear of, and the lease runs. */
@@ -43,6 +54,8 @@ export interface Adoption {
   readonly dial?: Dial | undefined;
   /** Take it from an owner that has not let it go. */
   readonly force?: boolean | undefined;
+  /** This node has asked for it. */
+  readonly isAsked?: boolean | undefined;
 }
 
 interface Stored {
@@ -50,8 +63,10 @@ interface Stored {
   owner?: Owner | undefined;
   /** The node that the present owner hands this one on to. */
   heir?: string | undefined;
-  /** An owner that could not be told that it is one no more. */
-  former?: Former | undefined;
+  /** Owners that could not be told that they are such no more. */
+  formers?: readonly Former[] | undefined;
+  /** The owner of the epoch before was lost, and this node has taken its place. */
+  succeeded?: { readonly id: string } | undefined;
 }
 
 /** How to tell a former owner, and until when it is tried. */
@@ -64,6 +79,7 @@ export interface Former {
 const KEY = "self";
 /** How long a former owner is looked for. */
 const FORMER_MS = 24 * 3_600_000;
+const MAX_FORMERS = 8;
 
 export class Ownership {
   readonly #store: TreeStore;
@@ -115,8 +131,9 @@ export class Ownership {
     this.#lostMs = undefined;
   }
 
-  lost(nowMs: number): void {
-    this.#lostMs ??= nowMs;
+  /** Nothing was heard of the owner since then. */
+  lost(sinceMs: number): void {
+    this.#lostMs ??= sinceMs;
   }
 
   /**
@@ -124,9 +141,12 @@ export class Ownership {
    * @throws {MetanodeError} tree.already_managed – with `details.by` and `details.epoch`; tree.cycle – by itself
    */
   adopt(adoption: Adoption, nowMs: number): Owner {
-    const { owner, heir } = this.#stored;
+    const { owner, heir, succeeded } = this.#stored;
     if (owner?.operation === adoption.operation && owner.id === adoption.parent.id) return owner;
     if (adoption.parent.id === this.#selfId) throw coreError("tree.cycle", "a node cannot adopt itself");
+    // Whose place it has taken cannot return as if nothing had been.
+    if (succeeded?.id === adoption.parent.id && adoption.force !== true && adoption.isAsked !== true)
+      throw staleEpoch(this.#stored.epoch - 1, this.#stored, this.#selfId);
     const isKept = this.state(nowMs) === "owned" || this.state(nowMs) === "orphaned";
     if (
       owner !== undefined &&
@@ -147,9 +167,8 @@ export class Ownership {
     const { operation, key, leaseMs, dial, parent } = adoption;
     const next: Owner = { id: parent.id, name: parent.name, epoch, key, operation, leaseMs, ...(dial ? { dial } : {}) };
     const isLost = this.#lostMs !== undefined && owner !== undefined && owner.id !== parent.id;
-    const former =
-      isLost && owner.dial !== undefined ? { dial: owner.dial, key: owner.key, untilMs: nowMs + FORMER_MS } : this.#stored.former;
-    this.#save({ epoch, owner: next, former });
+    const formers = isLost ? this.#formersWith(owner, nowMs) : this.formers;
+    this.#save({ epoch, owner: next, formers: formers.filter((former) => former.key !== key) });
     this.#lostMs = undefined;
     this.#asking = false;
     return next;
@@ -167,25 +186,55 @@ export class Ownership {
     if (owner !== undefined) this.#save({ ...this.#stored, owner: { ...owner, dial } });
   }
 
-  /** An owner that is still to be told that it is one no more. */
-  get former(): Former | undefined {
-    return this.#stored.former;
+  /** Who is to be asked when the owner is lost; the owner says so. */
+  setSuccessor(successor: Successor | undefined): void {
+    const { owner } = this.#stored;
+    if (owner === undefined || JSON.stringify(owner.successor) === JSON.stringify(successor)) return;
+    this.#save({ ...this.#stored, owner: { ...owner, successor } });
   }
 
-  forgetFormer(): void {
-    this.#save({ ...this.#stored, former: undefined });
+  /** This node takes the place of its owner, whose lease is over: it has none itself, in a new epoch. */
+  succeed(nowMs: number): void {
+    const { owner, epoch } = this.#stored;
+    if (owner === undefined) return;
+    this.#save({ epoch: epoch + 1, formers: this.#formersWith(owner, nowMs), succeeded: { id: owner.id } });
+  }
+
+  /** Makes the node free without its owner, which is told when it can be. */
+  leave(nowMs: number): void {
+    const { owner, epoch } = this.#stored;
+    if (owner !== undefined) this.#save({ epoch, formers: this.#formersWith(owner, nowMs) });
+  }
+
+  /** What a former owner is told that comes as if it still were one. */
+  stale(epoch: number): MetanodeError {
+    return staleEpoch(epoch, this.#stored, this.#selfId);
+  }
+
+  /** Whether this node has taken the place of that one, and is nobody's since. */
+  hasSucceeded(id: string): boolean {
+    return this.#stored.succeeded?.id === id;
+  }
+
+  /** Owners that are still to be told that they are such no more. */
+  get formers(): readonly Former[] {
+    return this.#stored.formers ?? [];
+  }
+
+  forgetFormer(former: Former): void {
+    this.#save({ ...this.#stored, formers: this.formers.filter(({ key }) => key !== former.key) });
   }
 
   /** Makes the node free. Of an older epoch: refused; of a node that is free already: nothing (O3). */
   release(epoch: number): void {
     if (this.#stored.owner === undefined && epoch === this.#stored.epoch) return;
     this.check(epoch);
-    this.#save({ epoch: this.#stored.epoch, former: this.#stored.former });
+    this.#save({ epoch: this.#stored.epoch, formers: this.#stored.formers });
   }
 
   /** The owner says that it has let the node go, or never knew it. */
   forgotten(epoch: number): void {
-    if (this.#stored.owner?.epoch === epoch) this.#save({ epoch: this.#stored.epoch, former: this.#stored.former });
+    if (this.#stored.owner?.epoch === epoch) this.#save({ epoch: this.#stored.epoch, formers: this.#stored.formers });
   }
 
   /**
@@ -194,8 +243,13 @@ export class Ownership {
    */
   check(epoch: number): void {
     const { owner } = this.#stored;
-    if (epoch !== this.#stored.epoch) throw staleEpoch(epoch, this.#stored);
+    if (epoch !== this.#stored.epoch) throw staleEpoch(epoch, this.#stored, this.#selfId);
     if (owner === undefined) throw coreError("tree.not_managed", `the node was released in epoch ${epoch} and has no manager`);
+  }
+
+  #formersWith({ dial, key }: Owner, nowMs: number): readonly Former[] {
+    const next = dial === undefined ? [] : [{ dial, key, untilMs: nowMs + FORMER_MS }];
+    return [...this.formers, ...next].slice(-MAX_FORMERS);
   }
 
   #save(stored: Stored): void {
@@ -204,9 +258,11 @@ export class Ownership {
   }
 }
 
-function staleEpoch(epoch: number, { epoch: own, owner }: Stored): MetanodeError {
-  const who = owner === undefined ? "it has no manager now" : `its manager is ${owner.name}`;
+function staleEpoch(epoch: number, { epoch: own, owner, succeeded }: Stored, selfId: string): MetanodeError {
+  const nobody = succeeded === undefined ? "it has no manager now" : "it has taken the place of its manager";
+  const who = owner === undefined ? nobody : `its manager is ${owner.name}`;
+  const by = owner?.id ?? (succeeded === undefined ? undefined : selfId);
   return coreError("tree.stale_epoch", `the command is of epoch ${epoch}, the node is in epoch ${own}: ${who}`, {
-    details: { epoch: own, found: epoch, ...(owner === undefined ? {} : { by: owner.id }) },
+    details: { epoch: own, found: epoch, ...(by === undefined ? {} : { by }) },
   });
 }

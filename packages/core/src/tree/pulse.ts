@@ -35,6 +35,11 @@ export class Pulse {
     this.#watched = watched;
   }
 
+  /** Since when this side was awake all the time. */
+  get awakeMs(): number {
+    return this.#awakeMs;
+  }
+
   start(): void {
     this.#awakeMs = this.#means.clock.now();
     this.#arm();

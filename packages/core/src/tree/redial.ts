@@ -54,6 +54,10 @@ export class Redial {
       return;
     }
     if (this.#isStopped) return;
+    if (isDone) {
+      void this.#try();
+      return;
+    }
     const { redialMs } = this.#means.times;
     const pauseMs = Math.min(redialMs * 2 ** this.#failures, redialMs * LONGEST) * (0.5 + this.#means.random() / 2);
     this.#failures++;

@@ -21,9 +21,10 @@ import { type LinkOwner, type NodeLink, STEP, STEP_PREFIX } from "./node-link.ts
 import { type Dial, Ownership } from "./ownership.ts";
 import { CUT_BEATS, Pulse, SUSPECT_BEATS, type Watched } from "./pulse.ts";
 import { Routes } from "./routes.ts";
+import { Standby, type StandStep, type WardStep } from "./standby.ts";
 import { formatToken, parseToken, TokenBook, type TokenOptions } from "./tokens.ts";
 import { type UpgradeRequest, upgrade } from "./upgrade.ts";
-import { type AdoptStep, type AttachStep, type MovedStep, type TransferStep, Upward } from "./upward.ts";
+import { type AdoptStep, type AttachStep, type MovedStep, type SuccessorStep, type TransferStep, Upward } from "./upward.ts";
 import { type VisitAsk, Visitor } from "./visit.ts";
 
 /*
@@ -46,6 +47,8 @@ export interface TreeOptions {
   readonly hooks?: MaintenanceHooks;
   /** Whether it runs in a container, where it does not upgrade itself. @default what the host shows */
   readonly isContainer?: boolean;
+  /** The name of the child that is to take this node's place when it is lost. */
+  readonly standby?: string;
   /** Children that may be in maintenance at a time. @default half of them, at least one */
   readonly maxInMaintenance?: number;
   /** Messages that are being handled on this node, orders left out. */
@@ -64,6 +67,7 @@ export class Tree {
   readonly children: Children;
   readonly tokens: TokenBook;
   readonly maintenance: NodeMaintenance;
+  readonly standby: Standby;
   readonly audit: Audit;
   readonly maxInMaintenance: number | undefined;
   /** Upgrades the software of this node by the hook for it. @throws {MetanodeError} call.unsupported – in a container, or without a hook */
@@ -115,6 +119,9 @@ export class Tree {
         links,
         holds: this.#holds,
         card: () => this.card(),
+        // Its place is known before the standby is made.
+        rootName: () => (this.standby === undefined ? Standby.rootName(records) : this.standby.rootName) ?? means.identity.name,
+        awakeMs: () => this.#pulse.awakeMs,
         onPlaced: () => this.children.place(),
         onDialled: (link, dial) => void this.#enrol(link, dial),
       },
@@ -128,6 +135,10 @@ export class Tree {
         onChanged: () => this.changed(),
         onDialled: (link, dial) => void this.#enrol(link, dial),
         onUnfinished: (child) => void this.#adoptions.resume(child),
+        onSettled: (child) => this.standby.settled(child),
+        onRecord: (id, record) => this.standby.changed(id, record),
+        onRefused: (error) => this.standby.refused(error),
+        successorOf: (id) => this.standby.successorOf(id),
       },
       records,
     );
@@ -138,6 +149,17 @@ export class Tree {
       hold: (request) => this.#hold(request),
       unhold: (operation) => this.#unhold(operation),
     });
+    this.standby = new Standby(
+      {
+        means,
+        upward: this.#upward,
+        children: this.children,
+        adoptions: this.#adoptions,
+        wanted: options.standby,
+        reach: () => this.#reach(),
+      },
+      records,
+    );
     this.maintenance = new NodeMaintenance(
       {
         clock: means.clock,
@@ -164,6 +186,7 @@ export class Tree {
       adoptions: this.#adoptions,
       upward: this.#upward,
       certificates: this.#certificates,
+      standby: this.standby,
     });
     this.#pulse = new Pulse(means, () => this.#watched());
     means.router.forwardBy(
@@ -201,9 +224,10 @@ export class Tree {
   async start(listen?: { address: string; advertise?: string | undefined }): Promise<void> {
     if (listen !== undefined) await this.#listen(listen.address, listen.advertise);
     else if (this.#found !== undefined) await this.#listen(this.#found);
+    this.#pulse.start();
+    this.standby.start();
     this.#upward.start();
     this.children.start();
-    this.#pulse.start();
   }
 
   /** Ends every link. Nothing is released: after the next start all is as it was. */
@@ -212,6 +236,7 @@ export class Tree {
     this.#pulse.stop();
     this.maintenance.stop();
     for (const run of this.#running.values()) run.cancel();
+    this.standby.stop();
     this.#upward.stop();
     this.children.stop();
     this.#certificates.close();
@@ -251,17 +276,22 @@ export class Tree {
 
   /** Makes a token with which another node can come. A node that does not listen yet begins to, on this machine only. */
   async token(options: TokenOptions): Promise<{ text: string; id: string; expiresMs: number }> {
+    const reach = await this.#reach();
+    const { secret, info } = this.tokens.create(options);
+    const { id, expiresMs } = info;
+    const token = { address: reach.address, secret, purpose: options.purpose, fingerprint: reach.fingerprint };
+    return { text: formatToken(token), id, expiresMs };
+  }
+
+  /** Where others reach this node, which begins to listen on this machine if it does not yet. */
+  async #reach(): Promise<{ address: string; fingerprint: string | undefined }> {
     if (this.#advertised === undefined) {
       this.#opening ??= this.#listen(ANY_PORT);
       await this.#opening;
       this.#found = this.#advertised;
       this.means.store.put(LISTENS, this.#found);
     }
-    const { secret, info } = this.tokens.create(options);
-    const { id, expiresMs } = info;
-    const fingerprint = this.#certificates.authority?.fingerprint;
-    const token = { address: this.#advertised ?? "", secret, purpose: options.purpose, fingerprint };
-    return { text: formatToken(token), id, expiresMs };
+    return { address: this.#advertised ?? "", fingerprint: this.#certificates.authority?.fingerprint };
   }
 
   /** Asks the node that made a token of purpose `join` to adopt this one; `at` is its address, where the token has another. */
@@ -458,6 +488,15 @@ export class Tree {
           return this.#upward.transfer(link, data as TransferStep);
         case STEP.place:
           this.#upward.placed(link, data as AttachStep);
+          return {};
+        case STEP.successor:
+          this.#upward.succeededBy(link, data as SuccessorStep);
+          return {};
+        case STEP.stand:
+          this.#needManager();
+          return this.standby.stand(link, data as StandStep);
+        case STEP.ward:
+          this.standby.told(link, data as WardStep);
           return {};
         case STEP.visit:
           this.#mayOrder(link, { type } as Message);

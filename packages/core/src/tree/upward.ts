@@ -4,8 +4,9 @@ import type { NodeCard } from "./card.ts";
 import type { Holds } from "./holds.ts";
 import type { TreeEvent, TreeMeans } from "./means.ts";
 import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
-import { type Adoption, type Dial, Ownership, type OwnershipState } from "./ownership.ts";
+import { type Adoption, type Dial, type Former, Ownership, type OwnershipState, type Successor } from "./ownership.ts";
 import { childPath, type NodePath } from "./path.ts";
+import { CUT_BEATS } from "./pulse.ts";
 import { Redial } from "./redial.ts";
 
 /*
@@ -14,6 +15,8 @@ import { Redial } from "./redial.ts";
  * U1. What a manager orders counts only over the link on which it attached or adopted, and only in the present epoch.
  * U2. A newer link with the same manager replaces the older one.
  * U3. Losing the manager changes nothing in what the node does, save that the lease begins to run.
+ * U4. When the lease is over, the node goes to the successor that its manager has named, and still looks for the manager: whoever adopts
+ *     it first is the next.
  */
 
 /** Where a node stands, as its manager tells it. */
@@ -27,13 +30,19 @@ export interface Place {
 export interface AttachStep {
   readonly epoch: number;
   readonly place: Place;
+  readonly successor?: Successor | undefined;
 }
-export interface AdoptStep extends Omit<Adoption, "dial"> {
+export interface AdoptStep extends Omit<Adoption, "dial" | "isAsked"> {
   readonly place: Place;
+  readonly successor?: Successor | undefined;
 }
 export interface TransferStep {
   readonly epoch: number;
-  readonly to: { readonly id: string; readonly dial: Dial; readonly secret: string };
+  readonly to: JoinRequest & { readonly id: string };
+}
+export interface SuccessorStep {
+  readonly epoch: number;
+  readonly successor?: Successor | undefined;
 }
 
 /** What a node tells the manager that it had. */
@@ -47,6 +56,8 @@ export interface MovedStep {
 export interface JoinRequest {
   readonly dial: Dial;
   readonly secret: string;
+  /** @default "join", or "move" with the leave of its manager */
+  readonly purpose?: "succeed" | undefined;
 }
 
 export interface UpwardParts {
@@ -54,6 +65,10 @@ export interface UpwardParts {
   readonly holds: Holds;
   readonly links: LinkOwner;
   readonly card: () => NodeCard;
+  /** Its name in paths while it has no manager. */
+  readonly rootName: () => string;
+  /** Since when this process was awake all the time. */
+  readonly awakeMs: () => number;
   /** The place changed: the children have to hear of it. */
   readonly onPlaced: () => void;
   /** A link stands that was dialled from here: it may want a certificate. */
@@ -65,6 +80,7 @@ export class Upward {
   readonly #parts: UpwardParts;
   readonly #redial: Redial;
   readonly #goodbye: Redial;
+  readonly #succession: Redial;
   #link: NodeLink | undefined;
   /** Asks for adoption while it is set. */
   #joining: JoinRequest | undefined;
@@ -83,7 +99,8 @@ export class Upward {
     this.ownership = new Ownership(means.identity.id, means.store, record, means.clock.now());
     this.#place = this.#alone();
     this.#redial = new Redial(means, () => this.#dial());
-    this.#goodbye = new Redial(means, () => this.#visitFormer());
+    this.#goodbye = new Redial(means, () => this.#visitFormers());
+    this.#succession = new Redial(means, () => this.#visitSuccessor());
   }
 
   get state(): OwnershipState {
@@ -114,13 +131,19 @@ export class Upward {
   stop(): void {
     this.#redial.stop();
     this.#goodbye.stop();
+    this.#succession.stop();
     this.#lease?.cancel();
     this.#link?.session.close();
+  }
+
+  get isJoining(): boolean {
+    return this.#joining !== undefined;
   }
 
   /** Asks a node to adopt this one, again and again until it does or {@link stopJoining} is called. */
   join(request: JoinRequest): void {
     this.#joining = request;
+    this.#joinFailure = undefined;
     this.ownership.asking = true;
     this.#redial.start();
   }
@@ -134,14 +157,18 @@ export class Upward {
   admitOwner(id: string, key: string): void {
     const { owner, epoch } = this.ownership;
     if (owner?.id === id && owner.key === key) return;
+    if (this.ownership.hasSucceeded(id)) throw this.ownership.stale(epoch - 1);
     if (owner === undefined) throw coreError("tree.not_managed", "the node has no manager", { details: { epoch } });
     throw coreError("tree.stale_epoch", `the node is managed by ${owner.name} now`, { details: { epoch, by: owner.id } });
   }
 
-  attach(link: NodeLink, { epoch, place }: AttachStep): { isExpired: boolean; card: NodeCard } {
+  attach(link: NodeLink, { epoch, place, successor }: AttachStep): { isExpired: boolean; card: NodeCard } {
     this.ownership.check(epoch);
     const isExpired = this.state === "free" || this.state === "offered";
-    if (!isExpired) this.#settle(link, place);
+    if (!isExpired) {
+      this.ownership.setSuccessor(successor);
+      this.#settle(link, place);
+    }
     return { isExpired, card: this.#parts.card() };
   }
 
@@ -154,7 +181,9 @@ export class Upward {
     const before = this.ownership.owner;
     const wasHeard = this.#link !== undefined;
     const { dial } = link;
-    const owner = this.ownership.adopt({ ...step, ...(dial ? { dial } : {}) }, means.clock.now());
+    const isAsked = this.#joining !== undefined;
+    const owner = this.ownership.adopt({ ...step, isAsked, ...(dial ? { dial } : {}) }, means.clock.now());
+    this.ownership.setSuccessor(step.successor);
     this.#joining = undefined;
     this.#joinFailure = undefined;
     this.#settle(link, step.place);
@@ -170,12 +199,29 @@ export class Upward {
     this.#freed("released by its manager");
   }
 
+  /** The manager says who is to come after it. */
+  succeededBy(link: NodeLink, { epoch, successor }: SuccessorStep): void {
+    if (link === this.#link && epoch === this.ownership.epoch) this.ownership.setSuccessor(successor);
+  }
+
+  /** Takes the place of the manager, whose lease is over: this node is a root from now on, and the manager is told when it can be. */
+  succeed(): void {
+    const { means } = this.#parts;
+    const { owner } = this.ownership;
+    this.ownership.succeed(means.clock.now());
+    this.stopJoining();
+    this.#freed(`takes the place of its manager ${owner?.name}`);
+    this.#sayGoodbye();
+  }
+
   placed(link: NodeLink, { epoch, place }: AttachStep): void {
     if (link !== this.#link || epoch !== this.ownership.epoch) return;
     if (place.ancestors.includes(this.#parts.means.identity.id)) {
       // Holds make this impossible; a tree that is one all the same would be lost, so the node leaves it.
-      this.ownership.release(epoch);
+      this.ownership.leave(this.#parts.means.clock.now());
       this.#freed("left a cycle");
+      link.retire();
+      this.#sayGoodbye();
       return;
     }
     this.#move(place);
@@ -192,9 +238,9 @@ export class Upward {
     }
   }
 
-  async #handOn({ id, dial, secret }: TransferStep["to"]): Promise<void> {
+  async #handOn({ id, dial, secret, purpose }: TransferStep["to"]): Promise<void> {
     const { means, links } = this.#parts;
-    const next = await callOn(means, { ...dial, purpose: "move", secret }, links);
+    const next = await callOn(means, { ...dial, purpose: purpose ?? "move", secret }, links);
     if (this.ownership.owner?.id === id) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#handing = { link: next, resolve };
@@ -225,10 +271,17 @@ export class Upward {
     if (link !== this.#link) return;
     this.#link = undefined;
     if (this.ownership.owner === undefined) return;
-    this.ownership.lost(this.#parts.means.clock.now());
+    this.ownership.lost(this.#lostMs(link));
     this.#report("orphaned", "lost its manager; the lease runs");
     this.#runLease();
     if (this.ownership.owner.dial !== undefined) this.#redial.start();
+  }
+
+  /** Since when nothing was heard of the manager: a link that ended because it was silent was lost before it ended. */
+  #lostMs({ session }: NodeLink): number {
+    const { clock, times } = this.#parts.means;
+    const heardMs = Math.max(session.heardMs, this.#parts.awakeMs());
+    return clock.now() - heardMs >= CUT_BEATS * times.heartbeatMs ? heardMs : clock.now();
   }
 
   #settle(link: NodeLink, place: Place): void {
@@ -239,6 +292,7 @@ export class Upward {
     this.ownership.attached();
     this.#lease?.cancel();
     this.#redial.stop();
+    this.#succession.stop();
     this.#move(place);
     if (previous !== undefined && previous !== link) this.#leave(previous);
     if (link.dial !== undefined) this.#parts.onDialled(link, link.dial);
@@ -258,6 +312,7 @@ export class Upward {
     // The answer to the release is still to go out on the link; the manager closes it.
     this.#link = undefined;
     this.#redial.stop();
+    this.#succession.stop();
     this.#lease?.cancel();
     this.#move(this.#alone());
     this.#report("freed", text);
@@ -270,16 +325,18 @@ export class Upward {
   }
 
   #alone(): Place {
-    return { path: childPath("", this.#parts.means.identity.name), ancestors: [] };
+    return { path: childPath("", this.#parts.rootName()), ancestors: [] };
   }
 
   #runLease(): void {
     const { means } = this.#parts;
     this.#lease?.cancel();
     this.#lease = means.clock.setTimer(this.ownership.leaseLeftMs(means.clock.now()), () => {
+      if (this.state === "orphaned") this.#runLease(); // the timer was early
       if (this.state !== "free") return;
       this.#move(this.#alone());
       this.#report("freed", "the lease of its manager is over");
+      if (this.ownership.owner?.successor !== undefined) this.#succession.start();
     });
   }
 
@@ -287,49 +344,66 @@ export class Upward {
   async #dial(): Promise<boolean> {
     const { owner } = this.ownership;
     if (this.#link !== undefined) return true;
-    if (this.#joining !== undefined) return this.#try("join", this.#joining);
+    if (this.#joining !== undefined) return (await this.#tryManager(this.#joining.purpose ?? "join", this.#joining)) === true;
     if (owner?.dial === undefined) return true;
-    if (await this.#try("attach-child", { dial: owner.dial, secret: owner.key })) return true;
-    if (codeOf(this.#joinFailure) !== "tree.not_managed" || this.#link !== undefined) return false;
+    const outcome = await this.#tryManager("attach-child", { dial: owner.dial, secret: owner.key });
+    if (outcome === true) return true;
+    if (codeOf(outcome) !== "tree.not_managed" || this.#link !== undefined) return false;
+    if (this.ownership.owner?.epoch !== owner.epoch) return false;
     this.ownership.forgotten(owner.epoch);
     this.#freed("its manager does not know it any more");
     return true;
   }
 
-  /** A manager that could not be told that it has lost the node, and that this side dials, is told when it can be reached. */
+  /** Managers that could not be told that they have lost the node, and that this side dials, are told when they can be reached. */
   #sayGoodbye(): void {
-    if (this.ownership.former !== undefined) this.#goodbye.start();
+    if (this.ownership.formers.length > 0) this.#goodbye.start();
+  }
+
+  async #visitFormers(): Promise<boolean> {
+    await Promise.all(this.ownership.formers.map((former) => this.#visitFormer(former)));
+    return this.ownership.formers.length === 0;
   }
 
   /** Comes to the former manager with its key: it asks for its epoch, and hears that it is over. */
-  async #visitFormer(): Promise<boolean> {
+  async #visitFormer(former: Former): Promise<void> {
     const { means } = this.#parts;
-    const { former } = this.ownership;
-    if (former === undefined) return true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    try {
-      const links: LinkOwner = {
-        receive: (link, message, context) => this.#parts.links.receive(link, message, context),
-        closed: () => resolve(),
-      };
-      await callOn(means, { ...former.dial, purpose: "attach-child", secret: former.key }, links);
-      await promise;
-    } catch (error) {
-      if (codeOf(error) !== "tree.not_managed" && means.clock.now() < former.untilMs) return false;
-    }
-    this.ownership.forgetFormer();
-    return true;
+    const { promise, resolve } = Promise.withResolvers<MetanodeError | undefined>();
+    const links: LinkOwner = {
+      receive: (link, message, context) => this.#parts.links.receive(link, message, context),
+      closed: (_link, error) => resolve(error),
+    };
+    const failure = await callOn(means, { ...former.dial, purpose: "attach-child", secret: former.key }, links).then(
+      () => promise,
+      (error: MetanodeError) => error,
+    );
+    const isTold = failure === undefined || codeOf(failure) === "tree.not_managed";
+    if (isTold || means.clock.now() >= former.untilMs) this.ownership.forgetFormer(former);
   }
 
-  async #try(purpose: "join" | "attach-child", { dial, secret }: JoinRequest): Promise<boolean> {
+  /** As {@link #try}; why it came to nothing is kept, for whoever asks. */
+  async #tryManager(purpose: "join" | "succeed" | "attach-child", request: JoinRequest): Promise<boolean | MetanodeError> {
+    const outcome = await this.#try(purpose, request);
+    if (typeof outcome !== "boolean") this.#joinFailure = outcome;
+    return outcome;
+  }
+
+  /** One attempt to get to whoever comes after the manager. It refuses as long as it hears the manager itself. */
+  async #visitSuccessor(): Promise<boolean> {
+    const successor = this.ownership.owner?.successor;
+    if (this.#link !== undefined || successor === undefined) return true;
+    return (await this.#try("succeed", { dial: successor.dial, secret: successor.key })) === true;
+  }
+
+  /** Whether a link became the manager's, or why there was none. */
+  async #try(purpose: "join" | "attach-child" | "succeed", { dial, secret }: JoinRequest): Promise<boolean | MetanodeError> {
     const { means, links } = this.#parts;
     try {
       const link = await callOn(means, { ...dial, purpose, secret }, links);
       this.#joinFailure = undefined;
       return await this.#fateOf(link).promise;
     } catch (error) {
-      this.#joinFailure = error as MetanodeError;
-      return false;
+      return error as MetanodeError;
     }
   }
 

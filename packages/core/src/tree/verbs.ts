@@ -10,6 +10,7 @@ import type { ForAllRequest } from "./for-all.ts";
 import type { MaintenanceRequest } from "./maintenance.ts";
 import { attemptEach, Operations } from "./operations.ts";
 import { childPath, cleanPath } from "./path.ts";
+import type { StandbyInfo } from "./standby.ts";
 import type { TokenPurpose } from "./tokens.ts";
 import type { Tree } from "./tree.ts";
 
@@ -35,6 +36,7 @@ export const TREE = {
   maintain: "metanode.tree.maintain",
   audit: "metanode.tree.audit",
   authority: "metanode.tree.authority",
+  standby: "metanode.tree.standby",
 } as const;
 
 /** Fields that every verb takes. */
@@ -61,6 +63,7 @@ export interface NodeDescription {
   readonly epoch: number;
   readonly owner?: { readonly id: string; readonly name: string };
   readonly address?: string;
+  readonly standby?: StandbyInfo;
   readonly children: readonly ChildInfo[];
   readonly members: Readonly<Record<string, unknown>>;
   readonly pid: number;
@@ -75,12 +78,15 @@ export function childInfo(tree: Tree, child: Child): ChildInfo {
 export function describe(tree: Tree): NodeDescription {
   const { ownership, state } = tree.upward;
   const { owner, epoch } = ownership;
+  const standby = tree.standby.info;
+  const hasStandby = standby.name !== undefined || standby.manager !== undefined;
   return {
     card: tree.card(),
     state,
     epoch,
     ...(owner === undefined ? {} : { owner: { id: owner.id, name: owner.name } }),
     ...(tree.address === undefined ? {} : { address: tree.address }),
+    ...(hasStandby ? { standby } : {}),
     children: tree.children.list().map((child) => childInfo(tree, child)),
     members: tree.maintenance.members,
     pid: process.pid,
@@ -196,6 +202,11 @@ function aboutChildren(tree: Tree, operations: Operations, add: Add): void {
       return { action };
     }),
   );
+  add<{ child?: string; none?: boolean }>(TREE.standby, ["child", "none"], ({ child, none = false, ...rest }) => {
+    if (child === undefined && !none) return tree.standby.info;
+    const target = child === undefined ? "nobody" : textOf("child", child);
+    return operations.run({ ...rest, verb: "standby", target }, () => tree.standby.name(child));
+  });
   add<{ limit?: number }>(TREE.audit, ["limit"], ({ limit }) => tree.audit.list(limit));
 }
 

@@ -1,91 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { codeOf } from "../../src/errors.ts";
-import { seededRandom } from "../../src/member/random.ts";
 import { TARGET } from "../../src/router/router.ts";
-import { Invariants } from "../../src/testing/tree/invariants.ts";
-import { SimulatedNetwork } from "../../src/testing/tree/network.ts";
-import { SIMULATED_TIMES, SimulatedNode, WORK } from "../../src/testing/tree/node.ts";
-import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { SIMULATED_TIMES, WORK } from "../../src/testing/tree/node.ts";
 import { TREE } from "../../src/tree/index.ts";
-
-/** A death at the n-th write of a node from now on, before or after it. */
-interface Fault {
-  readonly node: string;
-  readonly write: number;
-  readonly when: "before" | "after";
-}
-
-class World {
-  readonly clock = new VirtualClock();
-  readonly random = seededRandom(7);
-  readonly network = new SimulatedNetwork(this.clock, this.random);
-  readonly nodes: SimulatedNode[] = [];
-  readonly invariants = new Invariants(this.nodes);
-  /** Writes of each node since the fault was set. */
-  readonly writes = new Map<string, number>();
-  #fault: Fault | undefined;
-
-  static async of(...names: string[]): Promise<World> {
-    const world = new World();
-    for (const name of names) {
-      const node = new SimulatedNode({
-        name,
-        clock: world.clock,
-        random: world.random,
-        network: world.network,
-        dies: (one) => world.#dies(one.name),
-        onEvent: (one, event) => world.invariants.event(one, event),
-        onWork: (one) => world.invariants.work(one),
-      });
-      world.nodes.push(node);
-      await node.start();
-    }
-    return world;
-  }
-
-  node(name: string): SimulatedNode {
-    return this.nodes.find((one) => one.name === name) as SimulatedNode;
-  }
-
-  set fault(fault: Fault | undefined) {
-    this.#fault = fault;
-    this.writes.clear();
-  }
-
-  /** Does something while time passes, whatever comes of it. */
-  async during(work: Promise<unknown>, ms = 5_000): Promise<unknown> {
-    const ending = work.catch((error: unknown) => error);
-    for (let passed = 0; passed < ms; passed += 250) {
-      await this.clock.advance(250);
-      this.invariants.look();
-    }
-    return ending;
-  }
-
-  async order(name: string, type: string, data: object): Promise<unknown> {
-    return this.node(name).router?.call({ type, data, id: String(this.random()) });
-  }
-
-  async adopt(manager: string, child: string, options: object = {}): Promise<unknown> {
-    const token = (await this.node(child).tree?.token({ purpose: "adopt" }))?.text;
-    return this.order(manager, TREE.adopt, { token, ...options });
-  }
-
-  /** Whoever is dead lives again, and time passes until all is at rest. */
-  async recover(): Promise<void> {
-    this.fault = undefined;
-    for (const node of this.nodes) if (!node.isUp) await node.start();
-    await this.during(Promise.resolve(), 50_000);
-    this.invariants.atRest();
-  }
-
-  #dies(name: string): "before" | "after" | undefined {
-    const count = (this.writes.get(name) ?? 0) + 1;
-    this.writes.set(name, count);
-    const fault = this.#fault;
-    return fault?.node === name && fault.write === count ? fault.when : undefined;
-  }
-}
+import { World } from "./world.ts";
 
 /** What is tried with a death at each of its writes: the world before, and the deed. */
 const deeds: Record<string, { prepare(world: World): Promise<void>; deed(world: World): Promise<unknown> }> = {
@@ -147,7 +65,7 @@ describe("M-45: a manager that is lost", () => {
     await world.during(world.adopt("a", "b"));
     world.network.part("a", "b");
     await world.during(Promise.resolve(), SIMULATED_TIMES.heartbeatMs * 11);
-    expect(codeOf(await world.during(world.adopt("c", "b")))).toBe("tree.already_managed");
+    expect(codeOf(await world.during(world.adopt("c", "b"), 2_000))).toBe("tree.already_managed");
     expect(world.node("b").tree?.upward.state).toBe("orphaned");
     await world.during(Promise.resolve(), SIMULATED_TIMES.leaseMs);
     expect(world.node("b").tree?.upward.state).toBe("free");

@@ -41,6 +41,7 @@ function fake(id: string, state: string, { owner, epoch = 1 }: { owner?: string;
     upward: { ownership, state },
     children: { list: () => [], get: () => undefined },
     maintenance: { node: undefined },
+    standby: { info: { isFenced: false } },
   };
   return { id, name: id, tree } as never;
 }

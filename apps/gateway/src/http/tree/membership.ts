@@ -31,6 +31,7 @@ export function membershipRoutes(api: Api, context: HttpContext): void {
   tokenRoutes(api, context);
   adoptionRoutes(api, context);
   changeRoutes(api, context);
+  standbyRoutes(api, context);
 }
 
 function tokenRoutes(api: Api, context: HttpContext): void {
@@ -228,6 +229,49 @@ function changeRoutes(api: Api, context: HttpContext): void {
   api.post("/tree/labels", { schema: labelSchema }, async (request, reply) => {
     const { node: target, ...data } = request.body;
     return (await order(context, { type: TREE.labels, data, target, request, reply })) as Record<string, string>;
+  });
+}
+
+/** Who takes the place of a node when it is lost. */
+function standbyRoutes(api: Api, context: HttpContext): void {
+  const tags = ["tree"];
+  const view = z
+    .object({
+      name: z.string().optional().describe("The child that is to take the node's place; absent if nobody is."),
+      id: z.string().optional().describe("Absent as long as it has not been told."),
+      isReady: z.boolean().describe("It knows the children as they are, and they know it."),
+      isFenced: z.boolean().describe("It has taken the node's place, which hands on to it whom it still has."),
+      manager: z
+        .object({ id: z.string(), name: z.string(), isTaken: z.boolean().describe("The node has taken its place.") })
+        .optional()
+        .describe("The manager that the node itself stands by for."),
+    })
+    .meta({ id: "Standby", description: "Who takes the place of a node when it is lost" });
+  const showSchema = {
+    operationId: "getStandby",
+    summary: "Who takes the place of a node when it is lost",
+    tags,
+    querystring: z.strictObject({ under: Under }),
+    response: { 200: answer("The standby", view), ...problems(...WAYS) },
+  };
+  api.get("/tree/standby", { schema: showSchema }, async (request, reply) => {
+    return (await order(context, { type: TREE.standby, target: request.query.under, request, reply })) as z.infer<typeof view>;
+  });
+  const nameSchema = {
+    operationId: "nameStandby",
+    summary: "Let a child take the place of its manager when that is lost, or nobody",
+    tags,
+    body: z.strictObject({
+      node: Target.optional().describe("The child's path, or its name or id with `under`; without it, nobody."),
+      under: Under,
+    }),
+    response: { 200: answer("The standby", view), ...problems(...CHANGES, "call.unsupported") },
+  };
+  api.post("/tree/standby", { schema: nameSchema }, async (request, reply) => {
+    const { node, under } = request.body;
+    const { target, name } = node === undefined ? { target: under, name: undefined } : placeOf(node, under);
+    const data = name === undefined ? { none: true } : { child: name };
+    return (await order(context, { type: TREE.standby, data, target, request, reply })) as z.infer<typeof view>;
   });
 }
 

@@ -13,6 +13,7 @@ import type { SimulatedNode } from "./node.ts";
  * I6. The nodes that a for-all names as targets are the nodes that its result has ends for, each once.
  * I7. A release loses no message that was accepted.
  * I8. A node takes no work and no orders from a node that it does not manage and that does not manage it.
+ * I9. At rest no manager that was replaced has children left that it is to hand on, save those that cannot be reached.
  */
 
 export class Invariants {
@@ -72,6 +73,9 @@ export class Invariants {
   atRest(): void {
     const trees = new Map(this.#nodes.flatMap((node) => (node.tree === undefined ? [] : [[node.id, node.tree] as const])));
     for (const [id, tree] of trees) {
+      const fenced = tree.standby.info;
+      const awaitsOne = tree.children.list().some(({ record, link }) => record.epoch > 0 && link === undefined);
+      if (fenced.isFenced && !awaitsOne) this.violated(`I9: ${id} was replaced by ${fenced.name} and has not ended to hand on`);
       const { owner } = tree.upward.ownership;
       if (owner !== undefined && tree.upward.state === "owned") {
         const record = trees.get(owner.id)?.children.get(id)?.record;

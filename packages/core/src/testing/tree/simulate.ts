@@ -34,6 +34,9 @@ export interface Simulation {
 /** The least time between two steps, and the most, in milliseconds. */
 const QUICKEST_MS = 5;
 const SLOWEST_MS = 4_000;
+/** Now and then a pause is as long as it takes a lease to end and a standby to take over. */
+const LONG_PAUSES = 0.08;
+const LONG_PAUSE_MS = 20_000;
 /** After the last step, until all leases are over and everybody has dialled again. */
 const REST_MS = 50_000;
 /** How often a write is a process's last, where crashes are allowed. */
@@ -98,7 +101,7 @@ class Run {
 
   async step(): Promise<void> {
     const [one, other] = [this.#any(), this.#any()];
-    const faults = ["crash", "crash", "restart", "restart", "restart", "part", "join", "join"] as const;
+    const faults = ["behead", "behead", "crash", "crash", "restart", "restart", "restart", "part", "join", "join"] as const;
     const deeds = [
       "adopt",
       "adopt",
@@ -113,16 +116,30 @@ class Run {
       "all",
       "all",
       "maintain",
+      "stand",
       "stranger",
     ] as const;
     const choices = this.#hasFaults ? [...deeds, ...faults] : deeds;
     const choice = choices[Math.floor(this.random() * choices.length)] as (typeof choices)[number];
     this.note(`> ${choice} ${one.name} ${other.name}`);
     if (choice === "crash") one.kill();
+    else if (choice === "behead") this.#behead(other);
     else if (choice === "restart") await this.#restart(one);
     else if (choice === "part") this.network.part(one.name, other.name);
     else if (choice === "join") this.network.join();
     else this.#do(choice, one, other);
+  }
+
+  /** A manager with three children, one of which stands by for it: to begin with. */
+  async found(): Promise<void> {
+    const [head, ...others] = this.nodes.slice(0, 4) as [SimulatedNode, ...SimulatedNode[]];
+    for (const other of others) {
+      if (this.random() < 0.5) this.#do("adopt", head, other);
+      else this.#do("enlist", other, head);
+      await this.passes(2_000);
+    }
+    this.#do("stand", head, head);
+    await this.passes(2_000);
   }
 
   async passes(ms: number): Promise<void> {
@@ -142,6 +159,14 @@ class Run {
 
   isHealed = false;
 
+  /** A manager that has a standby is lost: its process dies, or it is parted from one node. */
+  #behead(other: SimulatedNode): void {
+    const head = this.nodes.find(({ tree }) => tree?.standby.info.isReady === true);
+    if (head === undefined) return;
+    if (this.random() < 0.5) head.kill();
+    else this.network.part(head.name, other.name);
+  }
+
   #do(choice: string, one: SimulatedNode, other: SimulatedNode): void {
     const { router, tree } = one;
     if (router === undefined || tree === undefined) return;
@@ -151,6 +176,7 @@ class Run {
     if (choice === "adopt") void this.#withToken(other, "adopt", (token) => order(TREE.adopt, { token }));
     else if (choice === "enlist") void this.#withToken(other, "join", (token) => order(TREE.join, { token }));
     else if (choice === "release" && child !== undefined) order(TREE.release, { child, drainMs: 2_000 });
+    else if (choice === "stand") order(TREE.standby, child === undefined ? { none: true } : { child });
     else if (choice === "move") order(TREE.move, { node: other.tree?.path ?? "/x/y", to: this.#any().tree?.path ?? "/x" });
     else if (choice === "maintain") order(TREE.maintenance, { on: tree.maintenance.node === undefined, reason: "a try" });
     else if (choice === "send")
@@ -265,9 +291,11 @@ class Run {
 export async function simulateTree(options: SimulationOptions): Promise<Simulation> {
   const run = new Run(options);
   for (const node of run.nodes) await node.start();
+  if (options.seed % 3 === 0) await run.found();
   for (let step = 0; step < (options.steps ?? 16); step++) {
     await run.step();
-    await run.passes(QUICKEST_MS + run.random() ** 3 * SLOWEST_MS);
+    const pauseMs = run.random() < LONG_PAUSES ? LONG_PAUSE_MS : run.random() ** 3 * SLOWEST_MS;
+    await run.passes(QUICKEST_MS + pauseMs);
   }
   await run.heal();
   await run.passes(REST_MS);

@@ -1,0 +1,448 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { codeOf, coreError, type MetanodeError } from "../errors.ts";
+import type { Adoptions } from "./adoption.ts";
+import type { Child, ChildRecord } from "./child.ts";
+import type { Children } from "./children.ts";
+import type { TreeMeans } from "./means.ts";
+import { type NodeLink, STEP } from "./node-link.ts";
+import type { Dial, Successor } from "./ownership.ts";
+import { Redial } from "./redial.ts";
+import type { SuccessorStep, Upward } from "./upward.ts";
+
+/*
+ * A standby: a child that takes the place of its manager when that is lost. There is no vote and no clock that both must share; what
+ * fences is the epoch of every child, and who decides is the child.
+ *
+ * S1. The standby has no right before its own lease is over, a child goes to it only when the child's lease is over too. So whoever
+ *     hears the manager keeps it, and a manager is not robbed of children that it can reach.
+ * S2. Nothing is taken before somebody comes: with the first child that comes, the standby writes down that it has taken the place, then
+ *     leaves its manager with a new epoch, then takes the children into its records. A crash in between goes on at the start.
+ * S3. A manager that hears of a child, or of the standby, that the standby has it (`tree.stale_epoch`) hands on what it has left, and
+ *     comes to the standby as a child, which becomes the next standby. The standby says no to both unless it has taken the place.
+ * S4. A child is known at the standby by a key that follows from the secret of manager and standby and the child's id. So one that
+ *     the standby has not heard of yet is let in as well; the records are there to name who has not come.
+ */
+
+/** What the standby is told of a child. */
+interface WardChild {
+  readonly id: string;
+  readonly name: string;
+  readonly epoch: number;
+}
+
+/** What a manager asks of its standby. */
+export interface StandStep {
+  readonly secret: string;
+  /** The manager's path; its standby goes on under the same. */
+  readonly path: string;
+  readonly children: readonly WardChild[];
+}
+
+/** What has changed since. */
+export type WardStep = { readonly put: WardChild } | { readonly removed: string } | { readonly dismissed: true };
+
+/** Where a node can be reached, and by which authority it is known. */
+export interface Reach {
+  readonly address: string;
+  readonly fingerprint?: string | undefined;
+}
+
+/** The manager's side. */
+interface Named {
+  /** The child's name. */
+  readonly name: string;
+  readonly heir?: Heir | undefined;
+  /** The standby has taken the place: these children are still to be handed on to it. */
+  readonly handing?: readonly string[] | undefined;
+}
+interface Heir {
+  readonly id: string;
+  readonly name: string;
+  readonly dial: Dial;
+  readonly secret: string;
+}
+
+/** The standby's side. */
+interface Ward {
+  readonly manager: { readonly id: string; readonly name: string };
+  readonly secret: string;
+  readonly path: string;
+  /** This node's own, while it stands by: another means that it is the manager's child no more, or anew. */
+  readonly epoch: number;
+  /** As the manager told them at last all together; what has changed since has records of its own. */
+  readonly children: readonly WardChild[];
+  readonly isTaken?: boolean | undefined;
+}
+
+/** For people. */
+export interface StandbyInfo {
+  /** The child that is to take this node's place. */
+  readonly name?: string | undefined;
+  readonly id?: string | undefined;
+  /** It knows the children as they are. */
+  readonly isReady: boolean;
+  /** This node has been replaced by it, and hands on to it what it has left. */
+  readonly isFenced: boolean;
+  /** The node whose place this one would take, or has taken. */
+  readonly manager?: { readonly id: string; readonly name: string; readonly isTaken: boolean } | undefined;
+}
+
+export interface StandbyParts {
+  readonly means: TreeMeans;
+  readonly upward: Upward;
+  readonly children: Children;
+  readonly adoptions: Adoptions;
+  /** The child's name, where none was given while the node ran. */
+  readonly wanted: string | undefined;
+  /** Begins to listen, if need be. */
+  readonly reach: () => Promise<Reach>;
+}
+
+const NAMED = "standby";
+const WARD = "ward";
+const WARDS = "ward/";
+
+export class Standby {
+  readonly #parts: StandbyParts;
+  readonly #yielding: Redial;
+  /** Children of the manager, at its standby. */
+  readonly #wards = new Map<string, WardChild>();
+  /** Ids that have a record of their own, because they changed since the manager told of all. */
+  readonly #changes = new Set<string>();
+  #named: Named | undefined;
+  #ward: Ward | undefined;
+  /** The link on which the standby has everything, and hears of every change. */
+  #told: NodeLink | undefined;
+  #joins = false;
+
+  constructor(parts: StandbyParts, records: ReadonlyMap<string, unknown>) {
+    this.#parts = parts;
+    const { wanted } = parts;
+    this.#named = (records.get(NAMED) as Named | undefined) ?? (wanted === undefined ? undefined : { name: wanted });
+    this.#ward = records.get(WARD) as Ward | undefined;
+    for (const child of this.#ward?.children ?? []) this.#wards.set(child.id, child);
+    for (const [key, value] of records) {
+      if (!key.startsWith(WARDS)) continue;
+      const id = key.slice(WARDS.length);
+      this.#changes.add(id);
+      if (value === null) this.#wards.delete(id);
+      else this.#wards.set(id, value as WardChild);
+    }
+    this.#yielding = new Redial(parts.means, () => this.#yield());
+  }
+
+  /** The name of the root that this node stands in for, if it does. */
+  static rootName(records: ReadonlyMap<string, unknown>): string | undefined {
+    return rootNameOf(records.get(WARD) as Ward | undefined);
+  }
+
+  get rootName(): string | undefined {
+    return rootNameOf(this.#ward);
+  }
+
+  get info(): StandbyInfo {
+    const ward = this.#ward;
+    const heir = this.#named?.heir;
+    const isWard = ward !== undefined && (ward.isTaken === true || ward.epoch === this.#parts.upward.ownership.epoch);
+    return {
+      name: this.#named?.name || undefined,
+      id: heir?.id,
+      isReady: heir !== undefined && this.#told !== undefined && !this.#told.session.isClosed,
+      isFenced: this.#named?.handing !== undefined,
+      ...(isWard ? { manager: { ...ward.manager, isTaken: ward.isTaken === true } } : {}),
+    };
+  }
+
+  /** Goes on with what a crash has cut off. */
+  start(): void {
+    if (this.#ward?.isTaken === true) this.#take(this.#ward);
+    if (this.#named?.handing !== undefined) this.#yielding.start();
+  }
+
+  stop(): void {
+    this.#yielding.stop();
+  }
+
+  /**
+   * Names the child that is to take this node's place, or nobody; resolves when it knows all that it has to. Where the standby has taken
+   * the place already, nobody means that this node stays what it is.
+   * @throws {MetanodeError} tree.not_managed, node.unreachable, state.conflict – the present standby has taken the place already
+   */
+  async name(idOrName: string | undefined): Promise<StandbyInfo> {
+    if (this.#named?.handing !== undefined && idOrName !== undefined)
+      throw coreError("state.conflict", `${this.#named.name} has taken the place of this node, which is no manager now`);
+    const child = idOrName === undefined ? undefined : this.#parts.children.need(idOrName);
+    if (child !== undefined && (child.link === undefined || !child.isAdopted)) throw child.lostError();
+    if (child === undefined || child.id !== this.#named?.heir?.id) this.#dismiss(child?.record.name);
+    if (child !== undefined) await this.#appoint(child);
+    return this.info;
+  }
+
+  /** Whom a child is to go to when this node is lost. */
+  successorOf(id: string): Successor | undefined {
+    const { heir, handing } = this.#named ?? {};
+    if (heir === undefined || handing !== undefined || heir.id === id) return undefined;
+    return { id: heir.id, name: heir.name, dial: heir.dial, key: keyOf(heir.secret, id) };
+  }
+
+  /** A child is attached or adopted. */
+  settled(child: Child): void {
+    const { heir, handing } = this.#named ?? {};
+    if (child.id === heir?.id && handing !== undefined) this.#store({ name: heir.name }); // it is a child as before: it has taken nothing
+    if (handing?.includes(child.id)) {
+      this.#yielding.start();
+      return;
+    }
+    if (this.#named === undefined && this.#ward?.isTaken === true && this.#ward.manager.id === child.id) {
+      this.#store({ name: child.record.name });
+    }
+    if (child.record.name !== this.#named?.name && child.id !== heir?.id) return;
+    this.#appoint(child).catch((error: MetanodeError) =>
+      this.#report("refused", `${child.record.name} does not stand by: ${error.message}`),
+    );
+  }
+
+  /** The record of a child has changed, or is gone. */
+  changed(id: string, record: ChildRecord | undefined): void {
+    const { heir, handing } = this.#named ?? {};
+    if (this.#ward?.isTaken === true) {
+      if (record === undefined) this.#forget(id);
+      else this.#wards.delete(id);
+    }
+    if (id === heir?.id) {
+      if (record === undefined && handing === undefined) this.#dismiss(this.#named?.name);
+      return;
+    }
+    if (record === undefined && handing?.includes(id)) this.#yielding.start();
+    if (record?.epoch === 0) return;
+    const step: WardStep = record === undefined ? { removed: id } : { put: wardOf(record) };
+    this.#told?.tell(STEP.ward, step);
+  }
+
+  /** A child, or the standby itself, has refused this node. */
+  refused(error: MetanodeError): void {
+    const { heir, handing, name } = this.#named ?? {};
+    if (heir === undefined || handing !== undefined || name === undefined) return;
+    if (codeOf(error) !== "tree.stale_epoch" || error.details?.by !== heir.id) return;
+    const { children } = this.#parts;
+    const left = children.list().filter(({ id, record }) => id !== heir.id && record.epoch > 0);
+    this.#told = undefined;
+    this.#store({ name, heir, handing: left.map(({ id }) => id) });
+    const standby = children.get(heir.id);
+    if (standby !== undefined) children.remove(standby);
+    this.#report("fenced", `${heir.name} has taken the place of this node; ${left.length} children are handed on to it`);
+    this.#yielding.start();
+  }
+
+  /** The manager asks this node to stand by. @throws {MetanodeError} tree.stale_epoch */
+  async stand(link: NodeLink, { secret, path, children }: StandStep): Promise<Reach> {
+    const { means, upward, reach } = this.#parts;
+    const { owner, epoch } = upward.ownership;
+    if (link !== upward.link || owner === undefined) throw upward.ownership.stale(epoch);
+    this.#setWard({ manager: { id: owner.id, name: owner.name }, secret, path, epoch, children });
+    // It was replaced by whoever asks, and has come back to it: what it had named is over.
+    if (this.#named?.handing?.length === 0) this.#store({ name: this.#named.name });
+    means.report({
+      kind: "standby",
+      node: means.identity.id,
+      path: upward.place.path,
+      epoch,
+      text: `stands by for ${owner.name}`,
+    });
+    return reach();
+  }
+
+  /** The manager tells of a change. */
+  told(link: NodeLink, step: WardStep): void {
+    if (link !== this.#parts.upward.link || this.#ward === undefined || this.#ward.isTaken === true) return;
+    if ("put" in step) this.#keep(step.put);
+    else if ("removed" in step) this.#forget(step.removed);
+    else this.#setWard(undefined);
+  }
+
+  /** A node comes because its manager is lost. @throws {MetanodeError} tree.not_managed, tree.cycle, tree.already_managed – not from here */
+  admit({ id, name, key }: { id: string; name: string; key: string }): void {
+    const { children, upward } = this.#parts;
+    const ward = this.#ward;
+    if (ward === undefined || !isSame(keyOf(ward.secret, id), key))
+      throw coreError("tree.not_managed", "this node does not stand by for the visitor's manager", { details: { id } });
+    if (upward.place.ancestors.includes(id))
+      throw coreError("tree.cycle", "the visitor is an ancestor of this node", { details: { id } });
+    if (ward.isTaken !== true) {
+      this.#mayTake(ward, id);
+      // What it had left to hand on from an earlier time is over.
+      if (this.#named?.heir !== undefined) this.#store({ name: this.#named.name });
+      const taken = { ...ward, isTaken: true };
+      this.#setWard(taken);
+      this.#take(taken);
+      this.#report("succeeded", `has taken the place of ${ward.manager.name}`);
+    }
+    const known = children.get(id)?.record;
+    children.put(this.#recordOf({ id, name: known?.name ?? name, epoch: known?.epoch ?? 0 }));
+  }
+
+  /** @throws {MetanodeError} tree.not_managed, tree.already_managed */
+  #mayTake({ manager, epoch }: Ward, id: string): void {
+    const { ownership, state } = this.#parts.upward;
+    if (id === manager.id) throw coreError("tree.not_managed", "this node has not taken the place of the visitor");
+    if (ownership.owner?.id !== manager.id || ownership.epoch !== epoch)
+      throw coreError("tree.not_managed", `this node is no child of ${manager.name} any more`);
+    if (state === "free" || state === "offered") return;
+    throw coreError("tree.already_managed", `the lease of ${manager.name} is not over here; come again`, {
+      retryable: true,
+      details: { by: manager.id },
+    });
+  }
+
+  /** Leaves the manager and takes over its children's records; each step may have been done before (S2). */
+  #take(ward: Ward): void {
+    const { upward, children } = this.#parts;
+    const { ownership } = upward;
+    if (ownership.owner?.id === ward.manager.id && ownership.epoch === ward.epoch) upward.succeed();
+    for (const child of this.#wards.values()) children.expect(this.#recordOf(child));
+  }
+
+  #recordOf({ id, name, epoch }: WardChild): ChildRecord {
+    const { children, means } = this.#parts;
+    const holder = children.named(name);
+    const free = holder === undefined || holder.id === id ? name : `${name}-${id.slice(0, 8)}`;
+    return { id, name: free, state: "adopting", epoch, key: keyOf(this.#ward?.secret ?? "", id), operation: means.newId() };
+  }
+
+  async #appoint(child: Child): Promise<void> {
+    const { link } = child;
+    const { children, upward } = this.#parts;
+    if (link === undefined) return;
+    const before = this.#named?.heir;
+    const secret = before?.id === child.id ? before.secret : this.#parts.means.newId();
+    const others = children.list().filter(({ id, record }) => id !== child.id && record.epoch > 0);
+    this.#told = link; // what changes from here on follows on the same link
+    const step: StandStep = { secret, path: upward.place.path, children: others.map(({ record }) => wardOf(record)) };
+    const { address, fingerprint } = (await link.request(STEP.stand, step)) as Reach;
+    if (child.link !== link || this.#told !== link) return;
+    const dial: Dial = { address, ...(fingerprint === undefined ? {} : { trust: { fingerprint } }) };
+    this.#store({ name: child.record.name, heir: { id: child.id, name: child.record.name, dial, secret } });
+    this.#tellChildren();
+    this.#report("standby", `${child.record.name} stands by for this node`);
+  }
+
+  /** The present standby is none any more; the child of that name is to be the next. */
+  #dismiss(next: string | undefined): void {
+    this.#told?.tell(STEP.ward, { dismissed: true } satisfies WardStep);
+    this.#told = undefined;
+    this.#store(next === undefined ? undefined : { name: next });
+    this.#tellChildren();
+  }
+
+  #tellChildren(): void {
+    for (const { id, record, link } of this.#parts.children.list()) {
+      if (record.epoch === 0) continue;
+      const successor = this.successorOf(id);
+      const step: SuccessorStep = { epoch: record.epoch, ...(successor ? { successor } : {}) };
+      link?.tell(STEP.successor, step);
+    }
+  }
+
+  /** One attempt to hand on to the standby whoever is there, and to come to it; the rest follows when it is back. */
+  async #yield(): Promise<boolean> {
+    const { children, adoptions, upward, means } = this.#parts;
+    const { heir, handing, name } = this.#named ?? {};
+    if (heir === undefined || handing === undefined || name === undefined) return true;
+    if (upward.ownership.owner === undefined && !upward.isJoining) {
+      this.#joins = true;
+      upward.join({ dial: heir.dial, secret: keyOf(heir.secret, means.identity.id), purpose: "succeed" });
+    }
+    const here = (): Child[] =>
+      handing.flatMap((id) => {
+        const child = children.get(id);
+        // One that is being attached or adopted just now follows when it is.
+        return child?.link?.isEstablished === true && child.record.state === "managed" ? [child] : [];
+      });
+    for (const child of here()) {
+      const to = { id: heir.id, dial: heir.dial, secret: keyOf(heir.secret, child.id), purpose: "succeed" } as const;
+      const failure = await adoptions.transfer(child, to).catch((error: unknown) => error);
+      if (isNone(failure)) return this.#mistaken(handing);
+    }
+    const isComing = this.#joins && upward.ownership.owner === undefined;
+    if (isComing && isNone(upward.joinFailure)) return this.#mistaken(handing);
+    if (this.#named?.handing !== handing) return this.#named?.handing === undefined;
+    const left = handing.filter((id) => children.get(id) !== undefined);
+    if (left.length === 0 && upward.ownership.owner !== undefined) this.#store({ name });
+    else if (left.length < handing.length) this.#store({ name, heir, handing: left });
+    return here().length === 0 && !isComing;
+  }
+
+  /** The standby says that it has taken nothing, or stands by no more: this node stays what it is. */
+  #mistaken(handing: Named["handing"]): boolean {
+    if (this.#named?.handing === handing) this.#dismiss(this.#named?.name);
+    return true;
+  }
+
+  #store(named: Named | undefined): void {
+    const { store } = this.#parts.means;
+    if (this.#named?.handing !== undefined && named?.handing === undefined) {
+      this.#yielding.stop();
+      if (this.#joins) this.#parts.upward.stopJoining();
+      this.#joins = false;
+    }
+    // Nobody is wanted, whatever the options say: that is worth a record as well.
+    store.put(NAMED, named ?? { name: "" });
+    this.#named = named;
+  }
+
+  #setWard(ward: Ward | undefined): void {
+    const { store } = this.#parts.means;
+    if (ward === undefined) store.delete(WARD);
+    else store.put(WARD, ward);
+    if (ward?.children !== this.#ward?.children) {
+      for (const id of this.#changes) store.delete(WARDS + id);
+      this.#changes.clear();
+      this.#wards.clear();
+      for (const child of ward?.children ?? []) this.#wards.set(child.id, child);
+    }
+    this.#ward = ward;
+  }
+
+  #keep(child: WardChild): void {
+    const known = this.#wards.get(child.id);
+    if (known?.epoch === child.epoch && known.name === child.name) return;
+    this.#parts.means.store.put(WARDS + child.id, child);
+    this.#changes.add(child.id);
+    this.#wards.set(child.id, child);
+  }
+
+  #forget(id: string): void {
+    const isKnown = this.#wards.delete(id) || this.#ward?.children.some((child) => child.id === id) === true;
+    if (!isKnown) return;
+    this.#parts.means.store.put(WARDS + id, null);
+    this.#changes.add(id);
+  }
+
+  #report(kind: "standby" | "fenced" | "succeeded" | "refused", text: string): void {
+    const { means, upward } = this.#parts;
+    means.report({ kind, node: means.identity.id, path: upward.place.path, epoch: upward.ownership.epoch, text });
+  }
+}
+
+/** Whether a refusal says that the node has not taken the place, or has lost it again. */
+function isNone(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "tree.not_managed" || code === "tree.cycle";
+}
+
+function wardOf({ id, name, epoch }: ChildRecord): WardChild {
+  return { id, name, epoch };
+}
+
+function keyOf(secret: string, id: string): string {
+  return createHmac("sha256", secret).update(id).digest("base64url");
+}
+
+function isSame(a: string, b: string): boolean {
+  const [one, other] = [Buffer.from(a), Buffer.from(b)];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+function rootNameOf(ward: Ward | undefined): string | undefined {
+  return ward?.isTaken === true ? ward.path.slice(ward.path.lastIndexOf("/") + 1) : undefined;
+}
