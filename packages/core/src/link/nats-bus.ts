@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { coreError, type MetanodeError } from "../errors.ts";
 
 /** A message of NATS, as far as links look at it. */
@@ -41,6 +42,9 @@ export interface BusOptions {
   /** Longest wait for a connection, in milliseconds. */
   readonly connectMs: number;
 }
+
+/** How long the server has to take what was sent before a member leaves. */
+const FLUSH_MS = 1_000;
 
 /** Servers, and who may use them: `nats://user:password@host:port`, which the client library does not take apart. */
 function placesOf(urls: readonly string[]): { servers: string[]; user?: string; pass?: string } {
@@ -102,8 +106,9 @@ export class Bus {
     }
     const connection = await given?.catch(() => undefined);
     if (connection === undefined || connection.isClosed()) return;
-    // A connection that is being made again would keep the flush waiting.
-    if (!this.#isBroken) await connection.flush().catch(() => undefined);
+    // A connection that is being made again would keep the flush waiting, and one may have broken unnoticed.
+    if (!this.#isBroken)
+      await Promise.race([connection.flush().catch(() => undefined), delay(FLUSH_MS, undefined, { ref: false })]);
     if (isLast && this.#options.connection === undefined) await connection.close();
   }
 
