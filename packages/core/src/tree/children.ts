@@ -12,7 +12,8 @@ import type { AttachStep, Place } from "./upward.ts";
 /*
  * The children of a node, as their manager sees them.
  *
- * C1. A record is stored before the step that it speaks of is taken, so whatever was begun is known after a crash.
+ * C1. A record is stored before the step that it speaks of is taken, so whatever was begun is known after a crash. (Who is expected is
+ *     known by what it is expected for, and has a record when it is managed.)
  * C2. A name belongs to one child at a time. Under the name of one that moved on stands where it went.
  * C3. A link counts only while it is the newest with its child.
  */
@@ -51,6 +52,8 @@ export class Children {
   readonly #children = new Map<string, Child>();
   readonly #byName = new Map<string, Child>();
   readonly #moved = new Map<string, Moved>();
+  /** Children without a record: they are to come by themselves. */
+  readonly #expected = new Set<string>();
   readonly #redials = new Map<string, Redial>();
   #isStopped = false;
 
@@ -107,7 +110,10 @@ export class Children {
         details: { name: record.name, id: holder.id },
       });
     }
-    store.put(CHILD_KEYS + record.id, record);
+    if (record.state !== "adopting" || !this.#expected.has(record.id)) {
+      store.put(CHILD_KEYS + record.id, record);
+      this.#expected.delete(record.id);
+    }
     const child = this.#children.get(record.id) ?? new Child(record, clock.now());
     if (child.record.name !== record.name) this.#byName.delete(child.record.name);
     child.record = record;
@@ -117,9 +123,15 @@ export class Children {
     return child;
   }
 
-  /** A child that is to come by itself, if there is none of that id; nothing is stored before it comes. */
+  /** A child that is to come by itself, if there is none of that id; nothing is stored before it is managed. */
   expect(record: ChildRecord): void {
-    if (!this.#children.has(record.id)) this.#keep(new Child(record, this.#parts.means.clock.now()));
+    if (this.#children.has(record.id)) return;
+    this.#expected.add(record.id);
+    this.#keep(new Child(record, this.#parts.means.clock.now()));
+  }
+
+  isExpected(id: string): boolean {
+    return this.#expected.has(id);
   }
 
   /** Forgets a child; its link ends. */
@@ -131,6 +143,7 @@ export class Children {
     }
     store.delete(CHILD_KEYS + child.id);
     this.#children.delete(child.id);
+    this.#expected.delete(child.id);
     this.#byName.delete(child.record.name);
     this.#redials.get(child.id)?.stop();
     this.#redials.delete(child.id);

@@ -207,7 +207,7 @@ export class Standby {
     const { heir, handing } = this.#named ?? {};
     if (this.#ward?.isTaken === true) {
       if (record === undefined) this.#forget(id);
-      else this.#wards.delete(id);
+      else if (record.state !== "adopting") this.#wards.delete(id);
     }
     if (id === heir?.id) {
       if (record === undefined && handing === undefined) this.#dismiss(this.#named?.name);
@@ -277,6 +277,7 @@ export class Standby {
       this.#take(taken);
       this.#report("succeeded", `has taken the place of ${ward.manager.name}`);
     }
+    if (children.isExpected(id)) return;
     const known = children.get(id)?.record;
     children.put(this.#recordOf({ id, name: known?.name ?? name, epoch: known?.epoch ?? 0 }));
   }
