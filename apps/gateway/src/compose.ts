@@ -5,7 +5,6 @@ import type { ActorsModule } from "@metanode/actors/module";
 import {
   type Clock,
   coreError,
-  createNode,
   type MetaNode,
   type MetanodeError,
   type NodeModule,
@@ -14,6 +13,7 @@ import {
   systemClock,
   wait,
 } from "@metanode/core";
+import { makeNode } from "@metanode/core/internal/node";
 import { type TreeModule, type TreeModuleOptions, treeModule } from "@metanode/core/tree";
 import { pino } from "pino";
 import { type Access, openAccess } from "./access/index.ts";
@@ -23,8 +23,7 @@ import type { ConfigValues, GatewayConfig } from "./config/types.ts";
 import { resolveConfig } from "./config.ts";
 import type { Api } from "./http/context.ts";
 import { version } from "./http/manifest.ts";
-import { createServer } from "./http/server.ts";
-import { CALLBACK_PATH } from "./http/workflows/callbacks.ts";
+import { CALLBACK_PATH } from "./http/names.ts";
 import { type StreamsModule, streamsModule } from "./streams/module.ts";
 import { keepToken } from "./token.ts";
 import { type WorkflowsModule, workflowsModule } from "./workflows/module.ts";
@@ -32,7 +31,8 @@ import { type WorkflowsModule, workflowsModule } from "./workflows/module.ts";
 /*
  * G1. The node comes first, then the door: whoever can connect finds everything running.
  * G2. A start that fails leaves nothing behind but the data folder, free for the next.
- * G3. Stopping: readyz says so, nothing new is taken, requests under way end, the node drains, the folder is released.
+ * G3. What is not needed to start the processes of the processors is loaded and made while they come up.
+ * G4. Stopping: readyz says so, nothing new is taken, requests under way end, the node drains, the folder is released.
  */
 
 /** Where a running gateway says how it is reached, in the data folder. */
@@ -82,13 +82,14 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
   // Work that was left begins before the door is open, and may ask whoever answers through it later.
   const door = { url: values.listen.port === 0 ? "" : urlOf(values.listen.host, values.listen.port) };
   const surroundings = {
+    whenToLoad: hosted.launched,
     kernel: () => kernel.kernel,
     callbackUrl: () => (door.url === "" ? undefined : `${door.url}${CALLBACK_PATH}`),
   };
   const nature = values.nature.enabled ? workflowsModule(values.nature, surroundings) : undefined;
   const streams = streamsModule(values.streams);
   const tree = treeModule(treeOptionsOf(values));
-  const node = await createNode({
+  const { node, start } = await makeNode({
     name: values.name,
     folder: values.data,
     callTimeoutMs: values.callTimeoutMs,
@@ -99,9 +100,13 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
     logger: logger ?? pino({ level: values.log.level }, pino.destination(2)),
     clock,
   });
+  const started = start();
+  started.catch(() => undefined); // it is waited for below
+  let gateway: RunningGateway | undefined;
   try {
+    await hosted.launched; // G3
     const token = values.token ?? keepToken(values.data, node.logger);
-    const gateway = await RunningGateway.open({
+    gateway = await RunningGateway.make({
       node,
       processors: hosted,
       actors: kernel,
@@ -113,10 +118,14 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
       access: openAccess(values.data, clock, { ownerToken: token, logger: node.logger, oidc: oidcOf(values) }),
       values,
     });
+    await started;
+    await gateway.listen();
     door.url = gateway.url;
     return gateway;
   } catch (error) {
-    await node.close();
+    // What is starting has to be there before it can be stopped.
+    await started.catch(() => undefined);
+    await (gateway ?? node).close();
     throw error;
   }
 }
@@ -166,6 +175,7 @@ class RunningGateway implements Gateway {
   readonly #clock: Clock;
   readonly #access: Access;
   readonly #file: string;
+  readonly #at: { readonly host: string; readonly port: number };
   readonly #stopping = new AbortController();
   readonly #hurry = new AbortController();
   #server: Api | undefined;
@@ -183,6 +193,7 @@ class RunningGateway implements Gateway {
     this.#clock = clock;
     this.#access = access;
     this.#file = join(values.data, GATEWAY_FILE);
+    this.#at = values.listen;
     // A node that ends for a reason of its own takes its door with it.
     this.closed = node.closed.then(async (error) => {
       await this.close();
@@ -190,9 +201,10 @@ class RunningGateway implements Gateway {
     });
   }
 
-  static async open(parts: Parts): Promise<RunningGateway> {
+  /** A gateway whose door is made and closed. */
+  static async make(parts: Parts): Promise<RunningGateway> {
+    const { createServer } = await import("./http/server.ts");
     const gateway = new RunningGateway(parts);
-    const { host, port } = parts.values.listen;
     const { node, processors: hosted, actors, nature, streams, clock, access } = parts;
     const server = await createServer({
       node,
@@ -212,17 +224,19 @@ class RunningGateway implements Gateway {
       // A connection that is kept alive would hold up the stop until it times out.
       if (gateway.#stopping.signal.aborted) setImmediate(() => server.server.closeIdleConnections());
     });
+    await server.ready();
     gateway.#server = server;
-    try {
-      await listen(server, host, port);
-      gateway.#url = urlOf(host, addressOf(server));
-      writeFileSync(gateway.#file, `${JSON.stringify({ url: gateway.#url, pid: process.pid })}\n`, { mode: 0o600 });
-    } catch (error) {
-      await server.close();
-      throw error;
-    }
-    node.logger.info({ url: gateway.#url }, `listening at ${gateway.#url}`);
     return gateway;
+  }
+
+  async listen(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) throw coreError("core.internal", "the gateway has no door");
+    const { host, port } = this.#at;
+    await listen(server, host, port);
+    this.#url = urlOf(host, addressOf(server));
+    writeFileSync(this.#file, `${JSON.stringify({ url: this.#url, pid: process.pid })}\n`, { mode: 0o600 });
+    this.node.logger.info({ url: this.#url }, `listening at ${this.#url}`);
   }
 
   get url(): string {

@@ -14,5 +14,6 @@ export { printConfig } from "./config/print.ts";
 export { SETTINGS, type Setting, variableOf } from "./config/settings.ts";
 export type { ConfigValues, GatewayConfig, LogLevel, ResolvedConfig, ValueSource } from "./config/types.ts";
 export { CONFIG_FILES, defineConfig, type LoadConfigOptions, loadConfig, resolveConfig } from "./config.ts";
-export { PROBLEM_TYPE, type Problem } from "./http/problem.ts";
+export { PROBLEM_TYPE } from "./http/names.ts";
+export type { Problem } from "./http/problem.ts";
 export { TOKEN_FILE } from "./token.ts";

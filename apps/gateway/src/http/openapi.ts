@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Role } from "../access/roles.ts";
 import type { Api } from "./context.ts";
 import { version } from "./manifest.ts";
-import { PROBLEM_TYPE } from "./problem.ts";
+import { PROBLEM_TYPE } from "./names.ts";
 import { answer, problems } from "./responses.ts";
 import { ZOD_SCHEMAS } from "./zod-schemas.ts";
 

@@ -3,9 +3,6 @@ import { coreError, errorRow, type MetanodeError } from "@metanode/core";
 import { asMetanodeError } from "@metanode/core/internal";
 import { z } from "zod";
 
-/** Media type of RFC 9457. */
-export const PROBLEM_TYPE = "application/problem+json";
-
 /** Problem Details as this API answers with. */
 export const ProblemSchema = z
   .object({

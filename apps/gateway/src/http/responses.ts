@@ -4,7 +4,8 @@ import type { CoreErrorCode } from "@metanode/core/internal";
 import type { NatureErrorCode } from "@metanode/nature/errors";
 import type { StreamErrorCode } from "@metanode/streaming/errors";
 import { z } from "zod";
-import { PROBLEM_TYPE, ProblemSchema } from "./problem.ts";
+import { PROBLEM_TYPE } from "./names.ts";
+import { ProblemSchema } from "./problem.ts";
 
 interface Documented {
   readonly description: string;

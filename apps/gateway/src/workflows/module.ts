@@ -7,7 +7,7 @@ import type { NatureValues } from "../config/types.ts";
 import { loadFlows } from "./flows.ts";
 
 /*
- * W1. What belongs to workflows is loaded by a node that runs them and by no other; while what starts before them starts.
+ * W1. What belongs to workflows is loaded by a node that runs them and by no other; while the processes of processors come up.
  * W2. What the files declare is in force before the first work is done.
  */
 
@@ -22,6 +22,8 @@ export interface WorkflowsModule extends NodeModule {
 
 /** What workflows need of the gateway around them. */
 export interface WorkflowsSurroundings {
+  /** When there is time to load them. @default at once */
+  readonly whenToLoad?: Promise<void>;
   /** The actors of the node, once they run. */
   readonly kernel: () => Kernel;
   /** Where answers that come later are posted, as soon as it is known. */
@@ -37,10 +39,11 @@ class HostedWorkflows implements WorkflowsModule {
   readonly name = "nature";
   readonly #values: NatureValues;
   readonly #surroundings: WorkflowsSurroundings;
-  readonly #loading = Promise.all([import("@metanode/nature/internal"), import("@metanode/nature/module")]);
+  readonly #loading: Promise<Library>;
   #module: NatureModule | undefined;
 
   constructor(values: NatureValues, surroundings: WorkflowsSurroundings) {
+    this.#loading = load(surroundings.whenToLoad);
     // Whoever starts the module is told.
     this.#loading.catch(() => undefined);
     this.#values = values;
@@ -80,6 +83,13 @@ class HostedWorkflows implements WorkflowsModule {
   async stop(): Promise<void> {
     await this.#module?.stop();
   }
+}
+
+type Library = readonly [typeof import("@metanode/nature/internal"), typeof import("@metanode/nature/module")];
+
+async function load(when?: Promise<void>): Promise<Library> {
+  await when;
+  return Promise.all([import("@metanode/nature/internal"), import("@metanode/nature/module")]);
 }
 
 /** An actor by its name, or what else names one. */

@@ -324,11 +324,19 @@ function nodeName(given = "node"): string {
   );
 }
 
+/** A node that holds its data folder and its log, and whose modules have not started. */
+export interface MadeNode {
+  readonly node: MetaNode;
+  /** Starts the modules in order. To be called once. @throws what a module's start throws (N2) */
+  start(): Promise<void>;
+}
+
 /**
- * Starts a meta node: takes the data folder, opens the log if it has one, starts the modules in order.
- * @throws {MetanodeError} config.invalid, node.data_in_use, log.storage, and what a module's start throws (N2).
+ * Makes a meta node: takes the data folder, opens the log if it has one. For those who have work to do with the node
+ * while its modules start; all others take {@link createNode}.
+ * @throws {MetanodeError} config.invalid, node.data_in_use, log.storage
  */
-export async function createNode(options: NodeOptions = {}): Promise<MetaNode> {
+export async function makeNode(options: NodeOptions = {}): Promise<MadeNode> {
   rejectUnknownKeys("", options, KEYS);
   nodeName(options.name);
   const folder = options.folder === undefined ? undefined : takeDataFolder(options.folder);
@@ -342,11 +350,20 @@ export async function createNode(options: NodeOptions = {}): Promise<MetaNode> {
         ? createMemoryLog({ clock })
         : await openSqliteLog({ folder: join(folder.path, "log"), makeOnUse: true, clock, onFault });
     const node: RunningNode = new RunningNode(options, { folder, log, logger });
-    await node.start();
-    return node;
+    return { node, start: () => node.start() };
   } catch (error) {
     await log?.close();
     folder?.release();
     throw error;
   }
+}
+
+/**
+ * Starts a meta node: takes the data folder, opens the log if it has one, starts the modules in order.
+ * @throws {MetanodeError} config.invalid, node.data_in_use, log.storage, and what a module's start throws (N2).
+ */
+export async function createNode(options: NodeOptions = {}): Promise<MetaNode> {
+  const { node, start } = await makeNode(options);
+  await start();
+  return node;
 }

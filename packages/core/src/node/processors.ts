@@ -9,6 +9,11 @@ import type { ModuleHealth, ModuleHost, NodeModule } from "./module.ts";
 export interface ProcessorsModule extends NodeModule {
   /** Lives from the start of the node to its stop. @throws {MetanodeError} node.closed – outside of that */
   readonly host: ProcessorHost;
+  /**
+   * Resolves when the start has begun a process for each that there is to be, or has failed before. They take a while
+   * until they are ready: the time to load what comes after them.
+   */
+  readonly launched: Promise<void>;
 }
 
 /** What goes well is told once, what does not is told loudly. */
@@ -24,6 +29,7 @@ const LEVELS = {
 class Processors implements ProcessorsModule {
   readonly name = "processors";
   readonly #specs: readonly ProcessorSpec[];
+  readonly #launched = Promise.withResolvers<void>();
   #host: ProcessorHost | undefined;
 
   constructor(specs: readonly ProcessorSpec[]) {
@@ -36,7 +42,15 @@ class Processors implements ProcessorsModule {
     return this.#host;
   }
 
-  async start(node: ModuleHost): Promise<void> {
+  get launched(): Promise<void> {
+    return this.#launched.promise;
+  }
+
+  start(node: ModuleHost): Promise<void> {
+    return this.#start(node).finally(() => this.#launched.resolve());
+  }
+
+  async #start(node: ModuleHost): Promise<void> {
     const { logger, journal } = node;
     this.#host = await ProcessorHost.open({
       router: node.router,
@@ -59,7 +73,9 @@ class Processors implements ProcessorsModule {
     const { host } = this;
     node.metrics.registerMetric(restartsMetric(host) as never);
     // One that does not come up is no reason to take the others down: it is tried again, and health says so.
-    const results = await Promise.allSettled(this.#specs.map((spec) => host.add(spec)));
+    const added = this.#specs.map((spec) => host.add(spec));
+    this.#launched.resolve();
+    const results = await Promise.allSettled(added);
     for (const result of results)
       if (result.status === "rejected") logger.error({ err: result.reason }, (result.reason as Error).message);
   }

@@ -7,9 +7,6 @@ import { nothing, problems } from "../responses.ts";
 import { library, tags, workflowsOf } from "./access.ts";
 import { readLossless } from "./lossless.ts";
 
-/** Where executors answer later. */
-export const CALLBACK_PATH = "/api/v1/callbacks";
-
 const Own = z.looseObject({
   taskId: z
     .union([z.string(), z.int()])
