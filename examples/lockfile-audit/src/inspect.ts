@@ -1,4 +1,6 @@
-import semver from "semver";
+// Each by itself: the whole of semver is 47 files for every process to load.
+import satisfies from "semver/functions/satisfies.js";
+import validRange from "semver/ranges/valid.js";
 import { type Finding, words } from "./finding.ts";
 import { judgeLicense, type LicenseVerdict } from "./license.ts";
 import { compareNames, compareVersions } from "./order.ts";
@@ -129,7 +131,7 @@ function nodeRange(engines: unknown): string | null {
 
 /** As npm judges it: a pre-release of Node counts as the release it leads to. A range that cannot be read admits none. */
 function admits(range: string, node: string): boolean {
-  return semver.satisfies(node, range, { includePrerelease: true });
+  return satisfies(node, range, { includePrerelease: true });
 }
 
 function licenseText({ kind, expression, isValid }: LicenseVerdict): string | undefined {
@@ -158,7 +160,7 @@ function noIntegrityText(resolved: string): string {
 }
 
 function enginesText(range: string, node: string): string {
-  const isRange = semver.validRange(range) !== null;
+  const isRange = validRange(range) !== null;
   return isRange
     ? `engines ask for Node ${short(range)}, this is ${node}`
     : `engines ask for ${JSON.stringify(short(range))}, which is no range`;

@@ -1,4 +1,5 @@
-import semver from "semver";
+import compare from "semver/functions/compare.js";
+import valid from "semver/functions/valid.js";
 
 // Not by localeCompare: for that the first comparison loads the tables of a language, 3 MB.
 
@@ -10,6 +11,6 @@ export function compareNames(a: string, b: string): number {
 
 /** The older one first; what is no version stands by its characters. */
 export function compareVersions(a: string, b: string): number {
-  if (semver.valid(a, true) && semver.valid(b, true)) return semver.compare(a, b, true) || compareNames(a, b);
+  if (valid(a, true) && valid(b, true)) return compare(a, b, true) || compareNames(a, b);
   return compareNames(a, b);
 }

@@ -4,14 +4,28 @@ import { loadProto } from "../message/proto-root.ts";
 import { BatchWriter } from "./batch-writer.ts";
 import { type FailureBody, type Frame, toFailure } from "./frames.ts";
 
-let types: { batch: protobuf.Type; frame: protobuf.Type } | undefined;
+interface LinkTypes {
+  readonly batch: protobuf.Type;
+  readonly frame: protobuf.Type;
+  readonly attach: protobuf.Method;
+}
 
-function linkTypes(): { batch: protobuf.Type; frame: protobuf.Type } {
+let types: LinkTypes | undefined;
+
+function linkTypes(): LinkTypes {
   if (types === undefined) {
     const root = loadProto("metanode/v1/link.proto");
-    types = { batch: root.lookupType("metanode.v1.Batch"), frame: root.lookupType("metanode.v1.Frame") };
+    const { Attach: attach } = root.lookupService("metanode.v1.Link").methods;
+    if (attach === undefined) throw coreError("core.internal", "link.proto has no method Attach");
+    types = { batch: root.lookupType("metanode.v1.Batch"), frame: root.lookupType("metanode.v1.Frame"), attach };
   }
   return types;
+}
+
+/** The one method of a link. Read here: gRPC's own loader would bring the same files up a second time. */
+export function attachOf(): { path: string; requestStream: boolean; responseStream: boolean } {
+  const { requestStream = false, responseStream = false } = linkTypes().attach;
+  return { path: "/metanode.v1.Link/Attach", requestStream, responseStream };
 }
 
 /** Bytes of a batch per frame that are made room for at first, besides its payload; attributes take about 200. */

@@ -1,11 +1,9 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
-import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { codeOf, coreError, errorRow, MetanodeError } from "../errors.ts";
-import { protoFolder } from "../message/proto-root.ts";
 import { type Channel, type ChannelEvents, endedChannel, type Shown } from "./channel.ts";
-import { type Batch, encodeBatch, encodeEnd, readBatch } from "./codec.ts";
+import { attachOf, type Batch, encodeBatch, encodeEnd, readBatch } from "./codec.ts";
 import { type Frame, fromFailure } from "./frames.ts";
 import {
   type ClientTls,
@@ -50,13 +48,11 @@ const SECURE_OPTIONS: grpc.ChannelOptions = {
 };
 
 function attachMethod(): grpc.MethodDefinition<Buffer, Buffer> {
-  const definition = loadSync("metanode/v1/link.proto", { includeDirs: [protoFolder] })["metanode.v1.Link"] as ServiceDefinition;
-  const attach = definition.Attach;
-  if (attach === undefined) throw coreError("core.internal", "link.proto has no method Attach");
+  const { path, requestStream, responseStream } = attachOf();
   return {
-    path: attach.path,
-    requestStream: attach.requestStream,
-    responseStream: attach.responseStream,
+    path,
+    requestStream,
+    responseStream,
     // Batches are encoded and decoded by us, so that an error of encoding belongs to a message and not to the whole link,
     // and one of decoding ends the link with a code of ours.
     requestSerialize: asTheyAre,
