@@ -1,6 +1,7 @@
 import type { MetaNode } from "@metanode/core";
+import { Counter, Gauge, Histogram, Registry } from "@metanode/core/internal/metrics";
 import type { FastifyInstance } from "fastify";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Gauge as PromGauge, Registry as PromRegistry } from "prom-client";
 import { version } from "./manifest.ts";
 
 /** Media type of the Prometheus text format. */
@@ -10,13 +11,18 @@ export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 const LATENCY_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
 /** Process metrics under their usual names, which ready-made dashboards know. One process has them once. */
-let processMetrics: Registry | undefined;
+let processMetrics: PromRegistry | undefined;
 
 /** Everything that is measured, in the Prometheus text format. */
 export async function metricsText(nodeMetrics: MetaNode["metrics"]): Promise<string> {
   if (processMetrics === undefined) {
-    processMetrics = new Registry();
-    collectDefaultMetrics({ register: processMetrics });
+    // The collectors are loaded for the first who asks.
+    const { collectDefaultMetrics } = await import("prom-client");
+    if (processMetrics === undefined) {
+      const register = new Registry();
+      collectDefaultMetrics({ register });
+      processMetrics = register;
+    }
   }
   return `${await nodeMetrics.metrics()}\n${await processMetrics.metrics()}`;
 }
@@ -68,7 +74,7 @@ function gauge(
   node: MetaNode,
   name: string,
   help: string,
-  read: (gauge: Gauge) => void | Promise<void>,
+  read: (gauge: PromGauge) => void | Promise<void>,
   labelNames: string[] = [],
 ): void {
   new Gauge({
@@ -77,7 +83,7 @@ function gauge(
     labelNames,
     registers: [node.metrics],
     collect() {
-      return read(this as Gauge);
+      return read(this as PromGauge);
     },
   });
 }

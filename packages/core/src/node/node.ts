@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
-import { Registry } from "prom-client";
+import type { Registry as PromRegistry } from "prom-client";
 import { type Clock, systemClock } from "../clock.ts";
 import { asMetanodeError, coreError, type MetanodeError } from "../errors.ts";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "../link/session.ts";
@@ -16,8 +16,10 @@ import { type Accepted, type CallOptions, Router } from "../router/router.ts";
 import { type DataFolder, takeDataFolder } from "./data-folder.ts";
 import { DurableDispatch, type DurableOptions } from "./durable.ts";
 import { Journal } from "./journal.ts";
+import { Registry } from "./metrics.ts";
 import type { ModuleHealth, NodeModule } from "./module.ts";
-import { createObservation, type Observation, type TypeStats } from "./observe.ts";
+import { createObservation, loadSpans, type Observation, type TypeStats } from "./observe.ts";
+import type { Spans } from "./spans.ts";
 
 /*
  * N1. Modules start in the order of composition; they drain in the opposite order, and stop in that order when all have drained: what
@@ -80,7 +82,7 @@ export interface MetaNode extends AsyncDisposable {
   readonly log: Log;
   readonly deadLetters: DeadLetters;
   readonly logger: Logger;
-  readonly metrics: Registry;
+  readonly metrics: PromRegistry;
   /** What happened lately, over all the models. */
   readonly journal: Journal;
   readonly maxMessageBytes: number;
@@ -114,6 +116,7 @@ interface Means {
   readonly folder: DataFolder | undefined;
   readonly log: Log;
   readonly logger: Logger;
+  readonly spans: Spans | undefined;
 }
 
 class RunningNode implements MetaNode {
@@ -139,7 +142,7 @@ class RunningNode implements MetaNode {
   #state: NodeState = "starting";
   #ending: Promise<void> | undefined;
 
-  constructor(options: NodeOptions, { folder, log, logger }: Means) {
+  constructor(options: NodeOptions, { folder, log, logger, spans }: Means) {
     this.#clock = options.clock ?? systemClock;
     this.name = nodeName(options.name);
     this.nodeId = folder?.nodeId ?? "memory";
@@ -150,7 +153,7 @@ class RunningNode implements MetaNode {
     this.logger = logger;
     this.startedAtMs = this.#clock.now();
     this.journal = new Journal(this.#clock);
-    this.#observation = createObservation(this.#clock, this.metrics, this.journal);
+    this.#observation = createObservation(this.#clock, this.metrics, this.journal, spans);
     this.router = new Router({
       source: `/nodes/${this.name}`,
       clock: this.#clock,
@@ -349,7 +352,7 @@ export async function makeNode(options: NodeOptions = {}): Promise<MadeNode> {
       folder === undefined
         ? createMemoryLog({ clock })
         : await openSqliteLog({ folder: join(folder.path, "log"), makeOnUse: true, clock, onFault });
-    const node: RunningNode = new RunningNode(options, { folder, log, logger });
+    const node: RunningNode = new RunningNode(options, { folder, log, logger, spans: await loadSpans() });
     return { node, start: () => node.start() };
   } catch (error) {
     await log?.close();

@@ -1,22 +1,11 @@
 import { randomBytes } from "node:crypto";
-import {
-  type Context,
-  context as otelContext,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from "@opentelemetry/api";
 import type { Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import { codeOf } from "../errors.ts";
-import type { Message } from "../message/message.ts";
 import { isOrder } from "../message/orders.ts";
-import type { RouteInfo, RouterObserver } from "../router/router.ts";
+import type { RouterObserver } from "../router/router.ts";
 import { type Journal, traceIdOf } from "./journal.ts";
+import type { Spans } from "./spans.ts";
 
 /** Upper bounds of the latency histogram, in seconds. */
 const LATENCY_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
@@ -70,10 +59,9 @@ const MAX_TYPES = 1_000;
  * `metanode_message_duration_seconds{type}`, `metanode_messages_in_flight{type}`.
  * Traces: a message without a trace gets one; with an OpenTelemetry SDK registered, each dispatch is a span.
  */
-export function createObservation(clock: Clock, registry: Registry, journal: Journal): Observation {
+export function createObservation(clock: Clock, registry: Registry, journal: Journal, spans?: Spans): Observation {
   const counters = new Map<string, TypeCounters>();
   exposeMetrics(registry, counters);
-  const tracer = activeTracer();
   const begin: RouterObserver["begin"] = (message, route) => {
     const name = counters.has(message.type) || counters.size < MAX_TYPES ? message.type : "(other)";
     let counter = counters.get(name);
@@ -99,19 +87,19 @@ export function createObservation(clock: Clock, registry: Registry, journal: Jou
         code: error === undefined ? undefined : (codeOf(error) ?? "core.internal"),
       });
     };
-    if (tracer === undefined) return { message, end };
-    const { span, message: traced } = startSpan(tracer, message, route);
+    if (spans === undefined) return { message, end };
+    const span = spans.begin(message, route);
     return {
-      message: traced,
+      message: span.message,
       end: (error) => {
         end(error);
-        endSpan(span, error);
+        span.end(error);
       },
     };
   };
   return {
     observer: { begin },
-    newTraceparent: tracer === undefined ? newTraceparent : undefined,
+    newTraceparent: spans === undefined ? newTraceparent : undefined,
     stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)),
     inFlight: () => {
       let sum = 0;
@@ -131,45 +119,12 @@ function statsOf(type: string, counter: TypeCounters): TypeStats {
   };
 }
 
-/** The tracer, if somebody has registered an SDK; spans of the API's own no-op have no valid ids. */
-function activeTracer(): Tracer | undefined {
-  const tracer = trace.getTracer("@metanode/core");
-  const probe = tracer.startSpan("probe", { root: true });
-  const isReal = trace.isSpanContextValid(probe.spanContext());
-  return isReal ? tracer : undefined;
-}
+/** Where each copy of OpenTelemetry's API, in its first major version, keeps what is registered. */
+const OTEL_GLOBAL = Symbol.for("opentelemetry.js.api.1");
 
-function startSpan(tracer: Tracer, message: Message, route: RouteInfo): { span: Span; message: Message } {
-  const carrier = { traceparent: message.traceparent, tracestate: message.tracestate };
-  // An active span of the caller is the parent of a message that was made just now, without a trace of its own.
-  const parent: Context = message.traceparent === undefined ? otelContext.active() : propagation.extract(ROOT_CONTEXT, carrier);
-  const attributes = {
-    "messaging.system": "metanode",
-    "messaging.operation.type": "process",
-    "messaging.destination.name": message.type,
-    "messaging.message.id": message.id,
-    "metanode.member": route.memberId,
-    "metanode.type.version": route.version,
-  };
-  const span = tracer.startSpan(`process ${message.type}`, { kind: SpanKind.CONSUMER, attributes }, parent);
-  const out: { traceparent?: string; tracestate?: string } = {};
-  propagation.inject(trace.setSpan(parent, span), out);
-  return {
-    span,
-    message: {
-      ...message,
-      traceparent: out.traceparent ?? message.traceparent,
-      tracestate: out.tracestate ?? message.tracestate,
-    },
-  };
-}
-
-function endSpan(span: Span, error: unknown): void {
-  if (error !== undefined) {
-    span.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error).message });
-    span.setAttribute("error.type", codeOf(error) ?? "core.internal");
-  }
-  span.end();
+/** Spans for dispatches, if somebody has registered an SDK. Only then OpenTelemetry's API is loaded: it is 44 files. */
+export async function loadSpans(): Promise<Spans | undefined> {
+  return OTEL_GLOBAL in globalThis ? (await import("./spans.ts")).activeSpans() : undefined;
 }
 
 /** Random bytes drawn in bulk: one system call for many traces. */

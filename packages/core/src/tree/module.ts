@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { arch, availableParallelism, hostname, platform, totalmem } from "node:os";
 import { join } from "node:path";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { coreError } from "../errors.ts";
 import { hostId } from "../node/host-id.ts";
+import { Gauge } from "../node/metrics.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import { intWithin, rejectUnknownKeys } from "../options.ts";
 import type { Registration } from "../router/router.ts";
