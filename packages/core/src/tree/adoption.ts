@@ -114,7 +114,7 @@ export class Adoptions {
 
   /** What a crash or a lost link has cut off goes on. */
   async resume(child: Child): Promise<void> {
-    const { children } = this.#parts;
+    const { children, means } = this.#parts;
     const { link, record } = child;
     if (link === undefined) return;
     try {
@@ -123,7 +123,10 @@ export class Adoptions {
       else await this.adopt(link, { ...(record.dial ? { dial: record.dial } : {}) });
     } catch (error) {
       children.report("refused", child, asMetanodeError(error).message);
-      link.session.close(); // with the next one it is tried again
+      // With the next link it is tried again, after a while.
+      means.clock.setTimer(means.times.stepMs, () => {
+        if (!link.isEstablished) link.session.close();
+      });
     }
   }
 
