@@ -151,6 +151,8 @@ export class Adoptions {
   async #adopt(link: NodeLink, { as, force, isMove, isFresh, operation, dial }: AdoptOptions & { dial?: Dial }): Promise<Child> {
     const { children, means, hold, unhold } = this.#parts;
     const { id, name } = link.peer;
+    // An earlier operation may have ended it; nobody would hear of its end again.
+    if (link.session.isClosed) throw coreError("node.unreachable", `the link to ${name} has ended`);
     const known = children.get(id)?.record;
     const agreed = isFresh === true ? undefined : known;
     const record: ChildRecord = {

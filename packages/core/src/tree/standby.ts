@@ -368,13 +368,13 @@ export class Standby {
       const failure = await adoptions.transfer(child, to).catch((error: unknown) => error);
       if (isNone(failure)) return this.#mistaken(handing);
     }
-    const isComing = this.#joins && upward.ownership.owner === undefined;
-    if (isComing && isNone(upward.joinFailure)) return this.#mistaken(handing);
+    const isAlone = upward.ownership.owner === undefined;
+    if (isAlone && this.#joins && isNone(upward.joinFailure)) return this.#mistaken(handing);
     if (this.#named?.handing !== handing) return this.#named?.handing === undefined;
     const left = handing.filter((id) => children.get(id) !== undefined);
     if (left.length === 0 && upward.ownership.owner !== undefined) this.#store({ name });
     else if (left.length < handing.length) this.#store({ name, heir, handing: left });
-    return here().length === 0 && !isComing;
+    return here().length === 0 && !isAlone;
   }
 
   /** The standby says that it has taken nothing, or stands by no more: this node stays what it is. */
