@@ -114,7 +114,7 @@ export class Adoptions {
 
   /** What a crash or a lost link has cut off goes on. */
   async resume(child: Child): Promise<void> {
-    const { children } = this.#parts;
+    const { children, means } = this.#parts;
     const { link, record } = child;
     if (link === undefined) return;
     try {
@@ -123,7 +123,10 @@ export class Adoptions {
       else await this.adopt(link, { ...(record.dial ? { dial: record.dial } : {}) });
     } catch (error) {
       children.report("refused", child, asMetanodeError(error).message);
-      link.session.close(); // with the next one it is tried again
+      // With the next link it is tried again, after a while.
+      means.clock.setTimer(means.times.stepMs, () => {
+        if (!link.isEstablished) link.session.close();
+      });
     }
   }
 
@@ -148,6 +151,8 @@ export class Adoptions {
   async #adopt(link: NodeLink, { as, force, isMove, isFresh, operation, dial }: AdoptOptions & { dial?: Dial }): Promise<Child> {
     const { children, means, hold, unhold } = this.#parts;
     const { id, name } = link.peer;
+    // An earlier operation may have ended it; nobody would hear of its end again.
+    if (link.session.isClosed) throw coreError("node.unreachable", `the link to ${name} has ended`);
     const known = children.get(id)?.record;
     const agreed = isFresh === true ? undefined : known;
     const record: ChildRecord = {

@@ -7,7 +7,7 @@ import type { TreeStore } from "./store.ts";
  *
  * O1. At most one owner at a time; the epoch grows with every adoption and is stored before anybody hears of it.
  * O2. An owner that is lost keeps its right until the lease is over; then the node is free to be adopted by another. Only a
- *     new adoption, never a mere return, makes the old owner its owner again.
+ *     new adoption, never a mere return, makes the old owner its owner again. A lease that is over stays so over restarts.
  * O3. The same operation, repeated, changes nothing and gives the same answer.
  * O4. An owner may name its successor. That one gets no right before the lease is over, and has to adopt as any other; it is only known
  *     where to find it.
@@ -63,6 +63,8 @@ interface Stored {
   owner?: Owner | undefined;
   /** The node that the present owner hands this one on to. */
   heir?: string | undefined;
+  /** The lease of the owner is over. */
+  isOver?: boolean | undefined;
   /** Owners that could not be told that they are such no more. */
   formers?: readonly Former[] | undefined;
   /** The owner of the epoch before was lost, and this node has taken its place. */
@@ -108,16 +110,16 @@ export class Ownership {
   }
 
   state(nowMs: number): OwnershipState {
-    const { owner } = this.#stored;
-    if (owner !== undefined && this.#lostMs === undefined) return "owned";
+    const { owner, isOver } = this.#stored;
+    if (owner !== undefined && isOver !== true && this.#lostMs === undefined) return "owned";
     if (owner !== undefined && this.leaseLeftMs(nowMs) > 0) return "orphaned";
     return this.#asking ? "offered" : "free";
   }
 
   /** What is left of the lease of an owner that is lost; 0 without one. */
   leaseLeftMs(nowMs: number): number {
-    const { owner } = this.#stored;
-    if (owner === undefined || this.#lostMs === undefined) return 0;
+    const { owner, isOver } = this.#stored;
+    if (owner === undefined || isOver === true || this.#lostMs === undefined) return 0;
     return Math.max(0, this.#lostMs + owner.leaseMs - nowMs);
   }
 
@@ -129,6 +131,11 @@ export class Ownership {
   /** A link with the owner stands. */
   attached(): void {
     this.#lostMs = undefined;
+  }
+
+  /** The lease is over, and is written down as such. */
+  expire(): void {
+    if (this.#stored.isOver !== true) this.#save({ ...this.#stored, isOver: true });
   }
 
   /** Nothing was heard of the owner since then. */

@@ -196,7 +196,10 @@ export class Standby {
     if (this.#named === undefined && this.#ward?.isTaken === true && this.#ward.manager.id === child.id) {
       this.#store({ name: child.record.name });
     }
-    if (child.record.name !== this.#named?.name && child.id !== heir?.id) return;
+    if (child.record.name !== this.#named?.name && child.id !== heir?.id) {
+      this.#tell(child); // the standby may have changed while the child was asked
+      return;
+    }
     this.#appoint(child).catch((error: MetanodeError) =>
       this.#report("refused", `${child.record.name} does not stand by: ${error.message}`),
     );
@@ -336,12 +339,13 @@ export class Standby {
   }
 
   #tellChildren(): void {
-    for (const { id, record, link } of this.#parts.children.list()) {
-      if (record.epoch === 0) continue;
-      const successor = this.successorOf(id);
-      const step: SuccessorStep = { epoch: record.epoch, ...(successor ? { successor } : {}) };
-      link?.tell(STEP.successor, step);
-    }
+    for (const child of this.#parts.children.list()) if (child.isAdopted) this.#tell(child);
+  }
+
+  #tell({ id, record, link }: Child): void {
+    const successor = this.successorOf(id);
+    const step: SuccessorStep = { epoch: record.epoch, ...(successor ? { successor } : {}) };
+    link?.tell(STEP.successor, step);
   }
 
   /** One attempt to hand on to the standby whoever is there, and to come to it; the rest follows when it is back. */
@@ -364,13 +368,13 @@ export class Standby {
       const failure = await adoptions.transfer(child, to).catch((error: unknown) => error);
       if (isNone(failure)) return this.#mistaken(handing);
     }
-    const isComing = this.#joins && upward.ownership.owner === undefined;
-    if (isComing && isNone(upward.joinFailure)) return this.#mistaken(handing);
+    const isAlone = upward.ownership.owner === undefined;
+    if (isAlone && this.#joins && isNone(upward.joinFailure)) return this.#mistaken(handing);
     if (this.#named?.handing !== handing) return this.#named?.handing === undefined;
     const left = handing.filter((id) => children.get(id) !== undefined);
     if (left.length === 0 && upward.ownership.owner !== undefined) this.#store({ name });
     else if (left.length < handing.length) this.#store({ name, heir, handing: left });
-    return here().length === 0 && !isComing;
+    return here().length === 0 && !isAlone;
   }
 
   /** The standby says that it has taken nothing, or stands by no more: this node stays what it is. */

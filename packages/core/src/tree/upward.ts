@@ -333,11 +333,21 @@ export class Upward {
     this.#lease?.cancel();
     this.#lease = means.clock.setTimer(this.ownership.leaseLeftMs(means.clock.now()), () => {
       if (this.state === "orphaned") this.#runLease(); // the timer was early
-      if (this.state !== "free") return;
+      if (this.ownership.owner === undefined || this.#link !== undefined) return;
+      this.#expire();
       this.#move(this.#alone());
       this.#report("freed", "the lease of its manager is over");
       if (this.ownership.owner?.successor !== undefined) this.#succession.start();
     });
+  }
+
+  /** A disk that cannot be written changes nothing but that the lease runs again after a restart. */
+  #expire(): void {
+    try {
+      this.ownership.expire();
+    } catch (error) {
+      this.#report("refused", `it could not be written down that the lease is over: ${(error as Error).message}`);
+    }
   }
 
   /** One attempt to get to the manager, or to whoever is to become it; ends when it is clear what came of it. */

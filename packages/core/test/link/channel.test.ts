@@ -59,6 +59,17 @@ describe.each([
   { kind: "memory", open: openMemory },
   { kind: "gRPC", open: openGrpc },
 ])("a channel over $kind", ({ open }) => {
+  test("tells why it was closed, with the details", async () => {
+    await using ends = await open();
+    const here = listen(ends.dialling);
+    listen(ends.listening);
+    ends.listening.close(
+      coreError("tree.stale_epoch", "the node is managed by überall now", { details: { epoch: 2, by: "n7" } }),
+    );
+    await until("the end is told", () => here.ends.length === 1);
+    expect(here.ends[0]).toMatchObject({ code: "tree.stale_epoch", details: { epoch: 2, by: "n7" } });
+  });
+
   test("carries every frame both ways, in order, batch by batch", async () => {
     await using ends = await open();
     const there = listen(ends.listening);

@@ -3,7 +3,7 @@ import { handlerMember } from "../../member/handler.ts";
 import type { Random } from "../../member/random.ts";
 import type { Message } from "../../message/message.ts";
 import { Router } from "../../router/router.ts";
-import type { TreeEvent } from "../../tree/means.ts";
+import type { NodeTransport, TreeEvent } from "../../tree/means.ts";
 import { createMemoryTreeStore, type TreeStore } from "../../tree/store.ts";
 import { Tree } from "../../tree/tree.ts";
 import { registerVerbs } from "../../tree/verbs.ts";
@@ -75,7 +75,7 @@ export class SimulatedNode {
   }
 
   async start(): Promise<void> {
-    const { clock: time, random, network, name, onEvent, onWork } = this.#parts;
+    const { clock: time, random, name, onEvent, onWork } = this.#parts;
     const clock = new MortalClock(time);
     const router = new Router({ source: `/nodes/${name}`, clock, defaultTimeoutMs: 8_000 });
     const work = { count: 0 };
@@ -87,7 +87,7 @@ export class SimulatedNode {
         random,
         router,
         store: this.#mortal(clock),
-        transport: network.of(name),
+        transport: this.#mortalTransport(clock),
         times: SIMULATED_TIMES,
         newId: () => Math.floor(random() * 2 ** 52).toString(36),
         report: (event) => onEvent(this, event),
@@ -118,6 +118,16 @@ export class SimulatedNode {
     await new Promise<void>((resolve) => clock.setTimer(this.#parts.random() * 100, resolve));
     work.count--;
     return this.name;
+  }
+
+  /** The network, as a process has it: a dead one dials nobody, whatever of it still runs on. */
+  #mortalTransport(clock: MortalClock): NodeTransport {
+    const transport = this.#parts.network.of(this.name);
+    const dial: NodeTransport["dial"] = (address, trust) => {
+      if (clock.isDead) throw new Error("the process is dead");
+      return transport.dial(address, trust);
+    };
+    return { ...transport, dial };
   }
 
   /** The disk, as a process has it that may die at any write. */
