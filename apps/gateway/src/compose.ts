@@ -82,7 +82,6 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
   // Work that was left begins before the door is open, and may ask whoever answers through it later.
   const door = { url: values.listen.port === 0 ? "" : urlOf(values.listen.host, values.listen.port) };
   const surroundings = {
-    whenToLoad: hosted.launched,
     kernel: () => kernel.kernel,
     callbackUrl: () => (door.url === "" ? undefined : `${door.url}${CALLBACK_PATH}`),
   };
@@ -105,6 +104,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
   let gateway: RunningGateway | undefined;
   try {
     await hosted.launched; // G3
+    await nature?.prepare({ folder: values.data, clock });
     const token = values.token ?? keepToken(values.data, node.logger);
     gateway = await RunningGateway.make({
       node,
@@ -126,6 +126,7 @@ export async function openGateway(options: GatewayOptions = {}): Promise<Gateway
     // What is starting has to be there before it can be stopped.
     await started.catch(() => undefined);
     await (gateway ?? node).close();
+    await nature?.stop(); // it may have been prepared and never started
     throw error;
   }
 }

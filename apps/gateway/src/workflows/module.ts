@@ -18,12 +18,15 @@ export type Workflows = Nature;
 export interface WorkflowsModule extends NodeModule {
   /** Lives from the start of the node to its stop. @throws {MetanodeError} node.closed – outside of that */
   readonly workflows: Workflows;
+  /**
+   * Loads what belongs to workflows and begins to open their store, ahead of the start, which waits for it and tells of what failed.
+   * A stop lets go of it, also without a start.
+   */
+  prepare(host: Pick<ModuleHost, "folder" | "clock">): Promise<void>;
 }
 
 /** What workflows need of the gateway around them. */
 export interface WorkflowsSurroundings {
-  /** When there is time to load them. @default at once */
-  readonly whenToLoad?: Promise<void>;
   /** The actors of the node, once they run. */
   readonly kernel: () => Kernel;
   /** Where answers that come later are posted, as soon as it is known. */
@@ -39,13 +42,10 @@ class HostedWorkflows implements WorkflowsModule {
   readonly name = "nature";
   readonly #values: NatureValues;
   readonly #surroundings: WorkflowsSurroundings;
-  readonly #loading: Promise<Library>;
+  #making: Promise<NatureModule> | undefined;
   #module: NatureModule | undefined;
 
   constructor(values: NatureValues, surroundings: WorkflowsSurroundings) {
-    this.#loading = load(surroundings.whenToLoad);
-    // Whoever starts the module is told.
-    this.#loading.catch(() => undefined);
     this.#values = values;
     this.#surroundings = surroundings;
   }
@@ -55,19 +55,14 @@ class HostedWorkflows implements WorkflowsModule {
     return this.#module.nature;
   }
 
+  async prepare(host: Pick<ModuleHost, "folder" | "clock">): Promise<void> {
+    this.#making ??= this.#make(host);
+    await this.#making.catch(() => undefined); // the start tells
+  }
+
   async start(host: ModuleHost): Promise<void> {
-    const [{ remoteExecutors }, { nature }] = await this.#loading;
-    const { databaseUrl, flows, inputs, outputs, concurrency, callbackUrl } = this.#values;
-    const { kernel, callbackUrl: ownUrl } = this.#surroundings;
-    const module = nature({
-      flows: [await loadFlows(flows)],
-      inputs,
-      outputs,
-      engine: { concurrency },
-      http: { callbackUrl: () => callbackUrl ?? ownUrl() },
-      resolvers: { actor: remoteExecutors("actor", askActor(kernel, host)) },
-      ...(databaseUrl === undefined ? {} : { databaseUrl }),
-    });
+    this.#making ??= this.#make(host);
+    const module = await this.#making;
     await module.start(host);
     this.#module = module;
   }
@@ -81,19 +76,32 @@ class HostedWorkflows implements WorkflowsModule {
   }
 
   async stop(): Promise<void> {
-    await this.#module?.stop();
+    await (await this.#making?.catch(() => undefined))?.stop();
+  }
+
+  async #make(host: Pick<ModuleHost, "folder" | "clock">): Promise<NatureModule> {
+    const [{ remoteExecutors }, { nature }] = await Promise.all([
+      import("@metanode/nature/internal"),
+      import("@metanode/nature/module"),
+    ]);
+    const { databaseUrl, flows, inputs, outputs, concurrency, callbackUrl } = this.#values;
+    const { kernel, callbackUrl: ownUrl } = this.#surroundings;
+    const module = nature({
+      flows: [await loadFlows(flows)],
+      inputs,
+      outputs,
+      engine: { concurrency },
+      http: { callbackUrl: () => callbackUrl ?? ownUrl() },
+      resolvers: { actor: remoteExecutors("actor", askActor(kernel, host)) },
+      ...(databaseUrl === undefined ? {} : { databaseUrl }),
+    });
+    module.prepare(host);
+    return module;
   }
 }
 
-type Library = readonly [typeof import("@metanode/nature/internal"), typeof import("@metanode/nature/module")];
-
-async function load(when?: Promise<void>): Promise<Library> {
-  await when;
-  return Promise.all([import("@metanode/nature/internal"), import("@metanode/nature/module")]);
-}
-
 /** An actor by its name, or what else names one. */
-function askActor(kernel: () => Kernel, { clock }: ModuleHost): Ask {
+function askActor(kernel: () => Kernel, { clock }: Pick<ModuleHost, "clock">): Ask {
   return async (target, data, { deadlineMs }) => {
     const timeoutMs = Math.max(1, Math.ceil(deadlineMs - clock.now()));
     return kernel().call(findProcess(kernel(), target), data, { timeoutMs });

@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { coreError, type ModuleHealth, type ModuleHost, type NodeModule, type Timer, traceIdOf } from "@metanode/core";
 import type { EngineReport } from "../engine/engine-report.ts";
 import { keyOf } from "../instance/instance.ts";
-import { type Nature, openNature } from "../nature/index.ts";
+import { type Nature, openNature, openStore } from "../nature/index.ts";
 import type { Backlog } from "../store/admin.ts";
+import type { Store } from "../store/full-store.ts";
 import { InputMember } from "./inputs.ts";
 import { exposeMetrics } from "./metrics.ts";
 import { type NatureModuleOptions, type ResolvedModule, resolveModule } from "./options.ts";
@@ -19,6 +20,8 @@ import { outputRelations } from "./outputs.ts";
 export interface NatureModule extends NodeModule {
   /** Lives from the start of the node to its stop. @throws {MetanodeError} node.closed – outside of that */
   readonly nature: Nature;
+  /** Begins to open the store, ahead of the start, which waits for it. A stop lets go of it. */
+  prepare(host: Pick<ModuleHost, "folder" | "clock">): void;
 }
 
 type Logger = ModuleHost["logger"];
@@ -40,6 +43,7 @@ const LOOK_MS = 15_000;
 class NatureOnNode implements NatureModule {
   readonly name = "nature";
   readonly #options: ResolvedModule;
+  #store: Promise<Store> | undefined;
   #nature: Nature | undefined;
   #host: ModuleHost | undefined;
   #routes: { remove(): void }[] = [];
@@ -56,14 +60,30 @@ class NatureOnNode implements NatureModule {
     return this.#nature;
   }
 
+  prepare({ folder, clock }: Pick<ModuleHost, "folder" | "clock">): void {
+    const { databaseUrl } = this.#options.given;
+    this.#store ??= openStore({ clock, ...(databaseUrl === undefined ? { folder: join(folder, "nature") } : { databaseUrl }) });
+    this.#store.catch(() => undefined); // the start tells
+  }
+
   async start(host: ModuleHost): Promise<void> {
+    this.prepare(host);
+    try {
+      await this.#start(host);
+    } catch (error) {
+      await this.#end(0);
+      throw error;
+    }
+  }
+
+  async #start(host: ModuleHost): Promise<void> {
     this.#host = host;
     const { logger, journal } = host;
     const { given, outputs } = this.#options;
-    const { inputs: _inputs, outputs: _outputs, maxBacklogAgeMs: _age, databaseUrl, ...rest } = given;
+    const { inputs: _inputs, outputs: _outputs, maxBacklogAgeMs: _age, databaseUrl: _url, ...rest } = given;
     this.#nature = await openNature({
       ...rest,
-      ...(databaseUrl === undefined ? { folder: join(host.folder, "nature") } : { databaseUrl }),
+      ...(this.#store === undefined ? {} : { store: await this.#store }),
       messages: host.router,
       clock: host.clock,
       moreRelations: outputRelations(outputs),
@@ -124,6 +144,9 @@ class NatureOnNode implements NatureModule {
     this.#routes = [];
     await this.#nature?.stop(graceMs);
     this.#nature = undefined;
+    const store = await this.#store?.catch(() => undefined);
+    this.#store = undefined;
+    await store?.close();
   }
 
   #register({ router }: ModuleHost): void {

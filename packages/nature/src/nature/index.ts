@@ -1,3 +1,3 @@
 /** Workflows on their own: without a node. */
-export { Nature, openNature } from "./nature.ts";
+export { Nature, openNature, openStore } from "./nature.ts";
 export type { NatureOptions } from "./options.ts";

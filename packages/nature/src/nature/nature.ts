@@ -208,8 +208,8 @@ export async function openNature(given: NatureOptions): Promise<Nature> {
   }
 }
 
-/** Neither driver is loaded for the other. */
-async function openStore({ folder, databaseUrl, clock }: ResolvedNatureOptions): Promise<Store> {
+/** Opens the store that the options name. Neither driver is loaded for the other. */
+export async function openStore({ folder, databaseUrl, clock }: Partial<ResolvedNatureOptions>): Promise<Store> {
   if (databaseUrl !== undefined) {
     const { openPostgresStore } = await import("../store/postgres.ts");
     return openPostgresStore({ url: databaseUrl, clock });
