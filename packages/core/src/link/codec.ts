@@ -7,7 +7,6 @@ import { type FailureBody, type Frame, toFailure } from "./frames.ts";
 interface LinkTypes {
   readonly batch: protobuf.Type;
   readonly frame: protobuf.Type;
-  readonly attach: protobuf.Method;
 }
 
 let types: LinkTypes | undefined;
@@ -15,17 +14,9 @@ let types: LinkTypes | undefined;
 function linkTypes(): LinkTypes {
   if (types === undefined) {
     const root = loadProto("metanode/v1/link.proto");
-    const { Attach: attach } = root.lookupService("metanode.v1.Link").methods;
-    if (attach === undefined) throw coreError("core.internal", "link.proto has no method Attach");
-    types = { batch: root.lookupType("metanode.v1.Batch"), frame: root.lookupType("metanode.v1.Frame"), attach };
+    types = { batch: root.lookupType("metanode.v1.Batch"), frame: root.lookupType("metanode.v1.Frame") };
   }
   return types;
-}
-
-/** The one method of a link. Read here: gRPC's own loader would bring the same files up a second time. */
-export function attachOf(): { path: string; requestStream: boolean; responseStream: boolean } {
-  const { requestStream = false, responseStream = false } = linkTypes().attach;
-  return { path: "/metanode.v1.Link/Attach", requestStream, responseStream };
 }
 
 /** Bytes of a batch per frame that are made room for at first, besides its payload; attributes take about 200. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { codeOf, coreError, errorRow, MetanodeError } from "../errors.ts";
 import { type Channel, type ChannelEvents, endedChannel, type Shown } from "./channel.ts";
-import { attachOf, type Batch, encodeBatch, encodeEnd, readBatch } from "./codec.ts";
+import { type Batch, encodeBatch, encodeEnd, readBatch } from "./codec.ts";
 import { type Frame, fromFailure } from "./frames.ts";
 import {
   type ClientTls,
@@ -47,20 +47,18 @@ const SECURE_OPTIONS: grpc.ChannelOptions = {
   "grpc.default_authority": "metanode",
 };
 
-function attachMethod(): grpc.MethodDefinition<Buffer, Buffer> {
-  const { path, requestStream, responseStream } = attachOf();
-  return {
-    path,
-    requestStream,
-    responseStream,
-    // Batches are encoded and decoded by us, so that an error of encoding belongs to a message and not to the whole link,
-    // and one of decoding ends the link with a code of ours.
-    requestSerialize: asTheyAre,
-    requestDeserialize: asTheyAre,
-    responseSerialize: asTheyAre,
-    responseDeserialize: asTheyAre,
-  };
-}
+/** The one method of `metanode/v1/link.proto`; said here, so that nobody has to read that file to start. */
+export const ATTACH: grpc.MethodDefinition<Buffer, Buffer> = {
+  path: "/metanode.v1.Link/Attach",
+  requestStream: true,
+  responseStream: true,
+  // Batches are encoded and decoded by us, so that an error of encoding belongs to a message and not to the whole link,
+  // and one of decoding ends the link with a code of ours.
+  requestSerialize: asTheyAre,
+  requestDeserialize: asTheyAre,
+  responseSerialize: asTheyAre,
+  responseDeserialize: asTheyAre,
+};
 
 function asTheyAre(bytes: Buffer): Buffer {
   return bytes;
@@ -166,7 +164,7 @@ export async function openLinkServer(
 ): Promise<LinkServer> {
   const server = new grpc.Server(CHANNEL_OPTIONS);
   const channels = new Set<GrpcChannel>();
-  server.addService({ Attach: attachMethod() } as never, {
+  server.addService({ Attach: ATTACH } as never, {
     Attach(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
       const shown = tls === undefined ? undefined : shownBy(call);
       const channel = new GrpcChannel(call, (error) => call.emit("error", toStatus(error)), shown);
@@ -228,8 +226,7 @@ export function dialLink(address: LinkAddress, tls?: ClientTls): Channel {
   } catch (cause) {
     return endedChannel(coreError("config.invalid", `${JSON.stringify(address)} is no address of a link`, { cause }));
   }
-  const method = attachMethod();
-  const call = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize);
+  const call = client.makeBidiStreamRequest(ATTACH.path, ATTACH.requestSerialize, ATTACH.responseDeserialize);
   const channel = new GrpcChannel(call, (error) => {
     call.write(encodeEnd(error));
     call.end();

@@ -1,5 +1,5 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
-import formatsModule from "ajv-formats";
+import { createRequire } from "node:module";
+import type { Ajv2020, ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
 import { coreError } from "../errors.ts";
 import { isPlainSchema } from "./plain-schema.ts";
 
@@ -26,12 +26,31 @@ export function compileSchema(type: string, schema: unknown): PayloadCheck {
   };
 }
 
+// With the first schema: a node's processors are started before, and then nobody waits for it.
+const require = createRequire(import.meta.url);
+
+interface Means {
+  readonly Validator: typeof Ajv2020;
+  readonly addFormats: (validator: Ajv2020) => unknown;
+}
+
+let means: Means | undefined;
+
+function load(): Means {
+  means ??= {
+    Validator: (require("ajv/dist/2020.js") as { Ajv2020: typeof Ajv2020 }).Ajv2020,
+    addFormats: (require("ajv-formats") as { default: Means["addFormats"] }).default,
+  };
+  return means;
+}
+
 function compile(type: string, schema: unknown): ValidateFunction {
   try {
     // Ajv would compile the schema of schemas for each type anew: ten times the work of the type's own.
     const isPlain = isPlainSchema(schema);
-    const ajv = new Ajv2020({ strict: false, allErrors: false, meta: !isPlain, validateSchema: !isPlain });
-    formatsModule.default(ajv as never);
+    const { Validator, addFormats } = load();
+    const ajv = new Validator({ strict: false, allErrors: false, meta: !isPlain, validateSchema: !isPlain });
+    addFormats(ajv);
     return ajv.compile(schema as object);
   } catch (cause) {
     throw coreError("config.invalid", `the input schema of ${type} is no JSON Schema (2020-12): ${(cause as Error).message}`, {
