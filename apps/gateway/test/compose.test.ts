@@ -109,6 +109,24 @@ describe("a start that cannot be", () => {
     await expect(opening).rejects.toMatchObject({ code: "config.invalid", details: { path: "listen" } });
   });
 
+  test("because an application cannot start tells why, and leaves folder and workflows free (G2)", async () => {
+    using folder = tempFolder();
+    const options = { data: folder.path, listen: { port: 0 }, logger: silent, nature: { enabled: true } };
+    const applications = [{ name: "broken", group: [] }];
+    await expect(openGateway({ ...options, applications })).rejects.toThrow("application broken has nobody");
+    await using gateway = await openGateway(options);
+    expect(gateway.nature?.health()).toEqual({ status: "ok", reasons: [] });
+  });
+
+  test("because of flows that are not there is config.invalid, and leaves the folder free (G2)", async () => {
+    using folder = tempFolder();
+    const flows = [folder.file("nothing.ts")];
+    const opening = openGateway({ data: folder.path, listen: { port: 0 }, logger: silent, nature: { flows } });
+    await expect(opening).rejects.toMatchObject({ code: "config.invalid", details: { path: "nature.flows" } });
+    await using gateway = await open(folder);
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+  });
+
   test("because of a wrong setting opens nothing", async () => {
     using folder = tempFolder();
     mkdirSync(folder.file("d"));

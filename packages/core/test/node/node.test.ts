@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { handlerMember } from "../../src/member/handler.ts";
 import type { NodeModule } from "../../src/node/module.ts";
-import { createNode, type NodeOptions } from "../../src/node/node.ts";
+import { createNode, makeNode, type NodeOptions } from "../../src/node/node.ts";
 import { processors } from "../../src/node/processors.ts";
 import { defineProcessor } from "../../src/processor/author.ts";
 
@@ -39,6 +39,24 @@ function recording(name: string, diary: string[], failAt?: string): NodeModule {
     stop: () => note("stops"),
   };
 }
+
+describe("the processors of a node", () => {
+  test("are launched before they are ready, and their node is made before it starts", async () => {
+    const command = [process.execPath, "-e", "setTimeout(() => process.exit(3), 50)"];
+    const module = processors([{ name: "failing", command, restart: { quarantineAfter: 1 } }]);
+    const { node, start } = await makeNode({ logger, modules: [module] });
+    onTestFinished(() => node.close());
+    expect([node.name, node.state]).toEqual(["node", "starting"]);
+    let hasStarted = false;
+    const started = start().then(() => {
+      hasStarted = true;
+    });
+    await module.launched;
+    expect([hasStarted, module.host.info("failing").processes[0]?.state]).toEqual([false, "starting"]);
+    await started;
+    expect(node.state).toBe("running");
+  });
+});
 
 describe("the modules of a node", () => {
   test("start in the order of composition, drain in the opposite order, and stop in that order when all have drained (N1)", async () => {
