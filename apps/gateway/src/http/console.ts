@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import send from "@fastify/send";
 import { coreError } from "@metanode/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Api } from "./context.ts";
@@ -67,6 +66,8 @@ async function answerFile(
     "",
     "",
   ];
+  // For the first who looks: most nodes never show it.
+  const { default: send } = await import("@fastify/send");
   const found = await send(request.raw, `/${path}${ending}`, { root, cacheControl: false, dotfiles: "deny" });
   if (found.type !== "file") {
     throw coreError("resource.not_found", `the console has no file ${path}; it is at /console/`, { details: { path } });

@@ -19,6 +19,11 @@ function linkTypes(): LinkTypes {
   return types;
 }
 
+/** Reads the proto files ahead of the first frame, which does it otherwise. */
+export function loadCodec(): void {
+  linkTypes();
+}
+
 /** Bytes of a batch per frame that are made room for at first, besides its payload; attributes take about 200. */
 const EXPECTED_FRAME_BYTES = 512;
 

@@ -36,6 +36,11 @@ interface Means {
 
 let means: Means | undefined;
 
+/** Loads what compiles, ahead of the first schema, which does it otherwise. */
+export function loadSchemas(): void {
+  load();
+}
+
 function load(): Means {
   means ??= {
     Validator: (require("ajv/dist/2020.js") as { Ajv2020: typeof Ajv2020 }).Ajv2020,
