@@ -16,3 +16,4 @@ export type { ProcessorHost } from "./processor/host.ts";
 export type { LogLine } from "./processor/launch.ts";
 export type { PoolInfo } from "./processor/pool.ts";
 export type { RouteInfo, Router } from "./router/router.ts";
+export { ownCard } from "./tree/own-card.ts";

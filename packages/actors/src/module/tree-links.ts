@@ -1,14 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { coreError, handlerMember, type Message, type ModuleHost } from "@metanode/core";
-import { codeOf } from "@metanode/core/internal";
+import { codeOf, ownCard } from "@metanode/core/internal";
 import { actorError } from "../errors.ts";
 import type { Link } from "../remote/link.ts";
 import { RoutedLink, type Step } from "../remote/routed-link.ts";
 
 /** The type of the messages that carry links between kernels. */
 const LINK = "metanode.actors.link";
-/** The order that a node answers with who it is; see `@metanode/core/tree`. */
-const DESCRIBE = "metanode.node.describe";
 /** Longest wait for a step to come to the other node. Nodes that move are looked for meanwhile. */
 const STEP_MS = 10_000;
 /** Longest wait for the other node to hear of an end. */
@@ -116,12 +114,9 @@ export class TreeLinks {
   }
 
   async #ownId(): Promise<string> {
-    try {
-      const { card } = (await this.#parts.router.call({ type: DESCRIBE })) as { card: { id: string } };
-      return card.id;
-    } catch (cause) {
-      throw actorError("actor.no_route", "this node is in no tree: it needs the module of @metanode/core/tree", { cause });
-    }
+    const card = await ownCard(this.#parts.router);
+    if (card !== undefined) return card.id;
+    throw actorError("actor.no_route", "this node is in no tree: it needs the module of @metanode/core/tree");
   }
 }
 

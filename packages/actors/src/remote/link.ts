@@ -31,6 +31,24 @@ export interface Link {
   close(error?: Error): void;
 }
 
+/** Whoever listens to a link. What comes before somebody does is told then, in order. */
+export class Ears {
+  #events: LinkEvents | undefined;
+  #early: ((events: LinkEvents) => void)[] = [];
+
+  listen(events: LinkEvents): void {
+    this.#events = events;
+    const early = this.#early;
+    this.#early = [];
+    for (const tell of early) this.tell(tell);
+  }
+
+  tell(tell: (events: LinkEvents) => void): void {
+    if (this.#events === undefined) this.#early.push(tell);
+    else tell(this.#events);
+  }
+}
+
 /** Batches under way in one direction of a memory link before it says that it is full. */
 const MEMORY_WINDOW = 64;
 const MEMORY_BATCH_BYTES = 64 * 1024 * 1024;
@@ -39,8 +57,7 @@ class MemoryLink implements Link {
   readonly maxBatchBytes = MEMORY_BATCH_BYTES;
   readonly isTrusted = true;
   #peer: MemoryLink | undefined;
-  #events: LinkEvents | undefined;
-  #early: (() => void)[] = [];
+  readonly #ears = new Ears();
   #underWay = 0;
   #isFull = false;
   #isClosed = false;
@@ -50,10 +67,7 @@ class MemoryLink implements Link {
   }
 
   listen(events: LinkEvents): void {
-    this.#events = events;
-    const early = this.#early;
-    this.#early = [];
-    for (const tell of early) tell();
+    this.#ears.listen(events);
   }
 
   send(batch: Uint8Array): boolean {
@@ -66,9 +80,9 @@ class MemoryLink implements Link {
 
   receive(batch: Uint8Array): void {
     if (this.#isClosed) return;
-    this.#tell(() => {
+    this.#ears.tell((events) => {
       this.#peer?.taken();
-      this.#events?.onBatch(batch);
+      events.onBatch(batch);
     });
   }
 
@@ -78,7 +92,7 @@ class MemoryLink implements Link {
     if (!this.#isFull || this.#underWay > MEMORY_WINDOW / 2 || this.#isClosed) return;
     this.#isFull = false;
     setImmediate(() => {
-      if (!this.#isClosed) this.#events?.onDrain();
+      if (!this.#isClosed) this.#ears.tell((events) => events.onDrain());
     });
   }
 
@@ -87,19 +101,14 @@ class MemoryLink implements Link {
     this.#isClosed = true;
     setImmediate(() => {
       this.#peer?.end(error);
-      this.#tell(() => this.#events?.onClosed(error));
+      this.#ears.tell((events) => events.onClosed(error));
     });
   }
 
   end(error: Error | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#tell(() => this.#events?.onClosed(error));
-  }
-
-  #tell(tell: () => void): void {
-    if (this.#events === undefined) this.#early.push(tell);
-    else tell();
+    this.#ears.tell((events) => events.onClosed(error));
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Link, LinkEvents } from "./link.ts";
+import { coreError } from "@metanode/core/errors";
+import { Ears, type Link, type LinkEvents } from "./link.ts";
 
 /** What a link sends, each answered when it was taken. */
 export type Step = { readonly kind: "batch"; readonly bytes: Uint8Array } | { readonly kind: "end"; readonly reason: string };
@@ -21,8 +22,7 @@ export class RoutedLink implements Link {
   readonly isTrusted = true;
   readonly #carry: Carry;
   readonly #onEnded: () => void;
-  #events: LinkEvents | undefined;
-  #unheard: (() => void)[] = [];
+  readonly #ears = new Ears();
   #sent = 0;
   #underWay = 0;
   #isFull = false;
@@ -37,10 +37,7 @@ export class RoutedLink implements Link {
   }
 
   listen(events: LinkEvents): void {
-    this.#events = events;
-    const unheard = this.#unheard;
-    this.#unheard = [];
-    for (const tell of unheard) tell();
+    this.#ears.listen(events);
   }
 
   send(bytes: Uint8Array): boolean {
@@ -73,7 +70,7 @@ export class RoutedLink implements Link {
     this.#isClosed = true;
     this.#early.clear();
     this.#onEnded();
-    this.#tell(() => this.#events?.onClosed(error));
+    this.#ears.tell((events) => events.onClosed(error));
   }
 
   #next(): Step | undefined {
@@ -83,19 +80,14 @@ export class RoutedLink implements Link {
   }
 
   #hear(step: Step): void {
-    if (step.kind === "batch") this.#tell(() => this.#events?.onBatch(step.bytes));
-    else this.ended(step.reason === "" ? undefined : new Error(step.reason));
+    if (step.kind === "batch") this.#ears.tell((events) => events.onBatch(step.bytes));
+    else this.ended(step.reason === "" ? undefined : coreError("node.unreachable", step.reason));
   }
 
   #taken(): void {
     this.#underWay--;
     if (!this.#isFull || this.#underWay > WINDOW / 2 || this.#isClosed) return;
     this.#isFull = false;
-    this.#events?.onDrain();
-  }
-
-  #tell(tell: () => void): void {
-    if (this.#events === undefined) this.#unheard.push(tell);
-    else tell();
+    this.#ears.tell((events) => events.onDrain());
   }
 }

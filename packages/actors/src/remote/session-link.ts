@@ -1,6 +1,6 @@
 import { coreError } from "@metanode/core/errors";
 import type { Session } from "@metanode/core/internal";
-import type { Link, LinkEvents } from "./link.ts";
+import { Ears, type Link, type LinkEvents } from "./link.ts";
 
 /** The type of the messages that carry batches. */
 export const BATCH_TYPE = "metanode.actors.batch";
@@ -25,8 +25,7 @@ export class SessionLink implements Link {
   readonly maxBatchBytes = MAX_BATCH_BYTES;
   readonly isTrusted: boolean;
   #session: Session | undefined;
-  #events: LinkEvents | undefined;
-  #early: (() => void)[] = [];
+  readonly #ears = new Ears();
   #isFull = false;
   #isClosed = false;
 
@@ -40,10 +39,7 @@ export class SessionLink implements Link {
   }
 
   listen(events: LinkEvents): void {
-    this.#events = events;
-    const early = this.#early;
-    this.#early = [];
-    for (const tell of early) tell();
+    this.#ears.listen(events);
   }
 
   send(batch: Uint8Array): boolean {
@@ -63,7 +59,7 @@ export class SessionLink implements Link {
   /** A call of type {@link BATCH_TYPE} came. */
   receive(data: unknown): void {
     if (!(data instanceof Uint8Array)) throw coreError("message.invalid", `${BATCH_TYPE} carries bytes`);
-    if (!this.#isClosed) this.#tell(() => this.#events?.onBatch(data));
+    if (!this.#isClosed) this.#ears.tell((events) => events.onBatch(data));
   }
 
   /** The session has credit. */
@@ -71,18 +67,13 @@ export class SessionLink implements Link {
     // Half of the window at once: a batch for each credit would keep the batches small.
     if (!this.#isFull || (this.#session?.credit ?? 0) < WINDOW / 2) return;
     this.#isFull = false;
-    this.#events?.onDrain();
+    this.#ears.tell((events) => events.onDrain());
   }
 
   /** The session has ended. */
   ended(error?: Error): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#tell(() => this.#events?.onClosed(error));
-  }
-
-  #tell(tell: () => void): void {
-    if (this.#events === undefined) this.#early.push(tell);
-    else tell();
+    this.#ears.tell((events) => events.onClosed(error));
   }
 }

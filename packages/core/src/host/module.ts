@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { wait } from "../clock.ts";
-import { codeOf, coreError } from "../errors.ts";
+import { coreError } from "../errors.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "../node/module.ts";
 import type { Registration } from "../router/router.ts";
-import type { NodeCard } from "../tree/card.ts";
+import { ownCard } from "../tree/own-card.ts";
 import { exec, Runs } from "./exec.ts";
 import { type HostFacts, readFacts } from "./facts.ts";
 import { Gate } from "./gate.ts";
@@ -62,7 +62,7 @@ class HostControl implements HostModule {
     const units = new Units(this.#options.units, means, systemd);
     const [closing, stopping] = [new AbortController(), new AbortController()];
     const handlers = handlersOf({
-      gate: new Gate({ rules: this.#options.rules, card: () => cardOf(node), clock, logger, audit: this.#options.audit }),
+      gate: new Gate({ rules: this.#options.rules, card: () => ownCard(node.router), clock, logger, audit: this.#options.audit }),
       clock,
       facts: () => this.facts(),
       units,
@@ -121,16 +121,6 @@ class HostControl implements HostModule {
   #alive(): Running {
     if (this.#running === undefined) throw coreError("node.closed", "the host control of this node is not running");
     return this.#running;
-  }
-}
-
-/** What the tree shows of this node, if it is in one. */
-async function cardOf({ router }: ModuleHost): Promise<NodeCard | undefined> {
-  try {
-    return ((await router.call({ type: "metanode.node.describe" })) as { card: NodeCard }).card;
-  } catch (error) {
-    if (codeOf(error) === "message.unknown_type") return undefined;
-    throw error;
   }
 }
 

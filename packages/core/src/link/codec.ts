@@ -4,14 +4,9 @@ import { loadProto } from "../message/proto-root.ts";
 import { BatchWriter } from "./batch-writer.ts";
 import { type FailureBody, type Frame, toFailure } from "./frames.ts";
 
-interface LinkTypes {
-  readonly batch: protobuf.Type;
-  readonly frame: protobuf.Type;
-}
+let types: { batch: protobuf.Type; frame: protobuf.Type } | undefined;
 
-let types: LinkTypes | undefined;
-
-function linkTypes(): LinkTypes {
+function linkTypes(): { batch: protobuf.Type; frame: protobuf.Type } {
   if (types === undefined) {
     const root = loadProto("metanode/v1/link.proto");
     types = { batch: root.lookupType("metanode.v1.Batch"), frame: root.lookupType("metanode.v1.Frame") };

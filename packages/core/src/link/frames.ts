@@ -214,8 +214,8 @@ function wireToFailure(wire: WireError): FailureBody {
   return failure;
 }
 
-/** The error in a failure frame; `hop` names the member it came from. */
-export function fromFailure(failure: FailureBody, hop: string): MetanodeError {
+/** The error in a failure frame; `hop` names the member it came from, if it is one's. */
+export function fromFailure(failure: FailureBody, hop?: string): MetanodeError {
   return fromWire(failureToWire(failure), hop);
 }
 

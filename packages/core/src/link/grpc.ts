@@ -22,9 +22,6 @@ export const MAX_BATCH_BYTES = 64 * 1024 * 1024;
 
 /** The trailer that carries the stable code of the error that ended a link. */
 const CODE_TRAILER = "metanode-code";
-/** JSON, so that a refusal says the same as an answer. Of those longer than this only the code and the text travel. */
-const DETAILS_TRAILER = "metanode-details-bin";
-const MAX_DETAILS_BYTES = 4_096;
 
 /** How long the other side has to hear that a link ends before its connection is cut. */
 const FAREWELL_MS = 500;
@@ -100,7 +97,7 @@ class GrpcChannel implements Channel {
       if (this.#events) this.#events.onFrames(frames);
       else this.#early.push(frames);
     }
-    if (end) this.ended(fromFailure(end, "link"));
+    if (end) this.ended(fromFailure(end));
   }
 
   listen(events: ChannelEvents): void {
@@ -127,7 +124,10 @@ class GrpcChannel implements Channel {
     if (this.#closed) return;
     this.#closed = true;
     if (error === undefined) this.#stream.end();
-    else this.#abort(error);
+    else {
+      this.#stream.write(encodeEnd(error));
+      this.#abort(error);
+    }
     this.ended(error);
   }
 
@@ -167,6 +167,7 @@ export async function openLinkServer(
   server.addService({ Attach: ATTACH } as never, {
     Attach(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
       const shown = tls === undefined ? undefined : shownBy(call);
+      // Whoever reads no batches any more, or never did, has the status.
       const channel = new GrpcChannel(call, (error) => call.emit("error", toStatus(error)), shown);
       channels.add(channel);
       const ended = (error?: MetanodeError): void => {
@@ -227,8 +228,7 @@ export function dialLink(address: LinkAddress, tls?: ClientTls): Channel {
     return endedChannel(coreError("config.invalid", `${JSON.stringify(address)} is no address of a link`, { cause }));
   }
   const call = client.makeBidiStreamRequest(ATTACH.path, ATTACH.requestSerialize, ATTACH.responseDeserialize);
-  const channel = new GrpcChannel(call, (error) => {
-    call.write(encodeEnd(error));
+  const channel = new GrpcChannel(call, () => {
     call.end();
     // Who does not read its end within this time is cut off.
     setTimeout(() => call.cancel(), FAREWELL_MS).unref();
@@ -245,20 +245,7 @@ export function dialLink(address: LinkAddress, tls?: ClientTls): Channel {
 function toStatus(error: MetanodeError): Partial<grpc.StatusObject> {
   const metadata = new grpc.Metadata();
   metadata.set(CODE_TRAILER, error.code);
-  const details = Buffer.from(JSON.stringify(error.details ?? null));
-  if (error.details !== undefined && details.length <= MAX_DETAILS_BYTES) metadata.set(DETAILS_TRAILER, details);
   return { code: errorRow(error.code).grpc, details: error.message, metadata };
-}
-
-/** What the other side wrote is its own affair: what is no JSON object is left out. */
-function detailsOf(trailer: grpc.MetadataValue | undefined): Record<string, unknown> | undefined {
-  if (!Buffer.isBuffer(trailer)) return undefined;
-  try {
-    const details: unknown = JSON.parse(trailer.toString("utf8"));
-    return typeof details === "object" && details !== null ? (details as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function fromStatus(error: Error | grpc.StatusObject): MetanodeError {
@@ -267,10 +254,7 @@ function fromStatus(error: Error | grpc.StatusObject): MetanodeError {
   const trailer = status.metadata?.get?.(CODE_TRAILER)[0];
   const text = status.details ?? status.message ?? "the stream broke";
   const code = codeOf({ code: trailer });
-  if (code !== undefined) {
-    const details = detailsOf(status.metadata?.get?.(DETAILS_TRAILER)[0]);
-    return new MetanodeError(code, text, details === undefined ? {} : { details });
-  }
+  if (code !== undefined) return new MetanodeError(code, text);
   if (status.code === grpc.status.UNAVAILABLE && /certificate|self.signed|unable to verify/i.test(text)) {
     return coreError("auth.unauthenticated", `the other node is not the one that was met: ${text}`, { cause: error });
   }

@@ -7,6 +7,7 @@ import { coreError, errorRow, type MetanodeError } from "../errors.ts";
 import { createMemoryChannel } from "../link/channel.ts";
 import { decodeBatch, encodeBatch } from "../link/codec.ts";
 import type { Frame } from "../link/frames.ts";
+import { ATTACH } from "../link/grpc.ts";
 
 /** The node's end of one link, frame by frame: nothing is done that a check did not ask for. */
 export interface KitLink {
@@ -84,27 +85,14 @@ class GrpcLink extends Buffered implements KitLink {
   }
 }
 
-const asTheyAre = (bytes: Buffer): Buffer => bytes;
-
 /** Listens on a unix socket of its own, with a server that does as it is told and nothing by itself. */
 export async function openKitDoor(onLink: (link: KitLink) => void): Promise<KitDoor> {
   const folder = await mkdtemp(join(tmpdir(), "mn-kit-"));
   const path = join(folder, "kit.sock");
   const server = new grpc.Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
-  server.addService(
-    {
-      Attach: {
-        path: "/metanode.v1.Link/Attach",
-        requestStream: true,
-        responseStream: true,
-        requestSerialize: asTheyAre,
-        requestDeserialize: asTheyAre,
-        responseSerialize: asTheyAre,
-        responseDeserialize: asTheyAre,
-      },
-    },
-    { Attach: (call: grpc.ServerDuplexStream<Buffer, Buffer>) => onLink(new GrpcLink(call)) },
-  );
+  server.addService({ Attach: ATTACH } as never, {
+    Attach: (call: grpc.ServerDuplexStream<Buffer, Buffer>) => onLink(new GrpcLink(call)),
+  });
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(`unix:${path}`, grpc.ServerCredentials.createInsecure(), (error) => {
       if (error) reject(coreError("node.port_in_use", `cannot listen on ${path}: ${error.message}`, { cause: error }));

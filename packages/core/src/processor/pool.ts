@@ -52,6 +52,11 @@ export interface PoolInfo {
 const TYPE_SHARE = 0.75;
 /** The part of its time after which a call has to be answered by all that is known (Q5); the rest is for what is not known. */
 const TIME_SHARE = 0.75;
+/** Less left than so many times what a call takes is too little, once a call is late. */
+const SERVICE_MARGIN = 4;
+const ADVICE = "send more slowly, or add processes";
+/** For whoever was refused because too many wait. */
+const RETRY_AFTER_MS = 1_000;
 
 class Waiting extends Expiring {
   readonly message: Message;
@@ -80,12 +85,6 @@ class Waiting extends Expiring {
     this.#pool.expired(this);
   }
 }
-
-/** Less left than so many times what a call takes is too little, once a call is late. */
-const SERVICE_MARGIN = 4;
-const ADVICE = "send more slowly, or add processes";
-/** For whoever was refused because too many wait. */
-const RETRY_AFTER_MS = 1_000;
 
 const NOBODY: readonly Member[] = [];
 

@@ -36,12 +36,8 @@ interface Means {
 
 let means: Means | undefined;
 
-/** Loads what compiles, ahead of the first schema, which does it otherwise. */
-export function loadSchemas(): void {
-  load();
-}
-
-function load(): Means {
+/** Loads what compiles; ahead of the first schema, or with it. */
+export function loadSchemas(): Means {
   means ??= {
     Validator: (require("ajv/dist/2020.js") as { Ajv2020: typeof Ajv2020 }).Ajv2020,
     addFormats: (require("ajv-formats") as { default: Means["addFormats"] }).default,
@@ -53,7 +49,7 @@ function compile(type: string, schema: unknown): ValidateFunction {
   try {
     // Ajv would compile the schema of schemas for each type anew: ten times the work of the type's own.
     const isPlain = isPlainSchema(schema);
-    const { Validator, addFormats } = load();
+    const { Validator, addFormats } = loadSchemas();
     const ajv = new Validator({ strict: false, allErrors: false, meta: !isPlain, validateSchema: !isPlain });
     addFormats(ajv);
     return ajv.compile(schema as object);

@@ -58,6 +58,16 @@ async function peerOf(harness: TransportHarness): Promise<TransportPeer> {
   return harness.startPeer();
 }
 
+/** A link to another process that gives everything back, under load and with so many frames back already. */
+async function underLoad(harness: TransportHarness, frames: number): Promise<{ peer: TransportPeer; heard: Heard; load: Load }> {
+  const peer = await peerOf(harness);
+  const channel = harness.dialling.dial(peer.echo);
+  const heard = hear(channel);
+  const load = new Load(channel, heard);
+  await eventually("the load", () => heard.frames.length > frames);
+  return { peer, heard, load };
+}
+
 /** Calls until the link ends. */
 function keepAsking(session: Session, outcomes: Outcomes): () => number {
   let asked = 0;
@@ -75,11 +85,7 @@ export const faultPromises: readonly TransportPromise[] = [
     title: "kill -9 of the other process is told within the limit, and what came back until then is whole (T1, T4)",
     needs: "startPeer",
     async run(harness) {
-      const peer = await peerOf(harness);
-      const channel = harness.dialling.dial(peer.echo);
-      const heard = hear(channel);
-      const load = new Load(channel, heard);
-      await eventually("the load", () => heard.frames.length > 5_000);
+      const { peer, heard, load } = await underLoad(harness, 5_000);
       peer.signal("SIGKILL");
       await eventually("the end", () => heard.ends.length > 0, harness.noticeMs);
       await load.stop();
@@ -121,11 +127,7 @@ export const faultPromises: readonly TransportPromise[] = [
     title: "a process that stands still is waited for or given up, and nothing is lost or doubled either way (T1, T4, T6)",
     needs: "startPeer",
     async run(harness) {
-      const peer = await peerOf(harness);
-      const channel = harness.dialling.dial(peer.echo);
-      const heard = hear(channel);
-      const load = new Load(channel, heard);
-      await eventually("the load", () => heard.frames.length > 2_000);
+      const { peer, heard, load } = await underLoad(harness, 2_000);
       peer.signal("SIGSTOP");
       if (harness.noticesSilence) await eventually("the end", () => heard.ends.length > 0, harness.noticeMs);
       else await eventually("what can be sent", () => load.sent - heard.frames.length >= MAX_AHEAD);

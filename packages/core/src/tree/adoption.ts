@@ -81,7 +81,7 @@ export class Adoptions {
           details: { by: means.identity.id, epoch: known.record.epoch },
         });
       }
-      return await this.adopt(link, { ...options, dial: { ...dial, trust: link.trust } });
+      return await this.adopt(link, { ...options, dial: link.dial });
     } catch (error) {
       link.session.close();
       throw error;

@@ -13,9 +13,9 @@ export interface ChildRecord {
   readonly name: string;
   /**
    * `pending` waits for approval. `adopting` has been asked and may have said yes. `managed`. `releasing` is to be let go, `moving` to
-   * be handed on. `quarantined` broke the rules of the link again and again.
+   * be handed on.
    */
-  readonly state: "pending" | "adopting" | "managed" | "releasing" | "moving" | "quarantined";
+  readonly state: "pending" | "adopting" | "managed" | "releasing" | "moving";
   /** 0 until it is managed. */
   readonly epoch: number;
   readonly key: string;

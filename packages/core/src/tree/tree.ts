@@ -448,7 +448,7 @@ export class Tree {
   }
 
   #managed(): Child[] {
-    return this.children.list().filter(({ record }) => record.epoch > 0 && record.state !== "quarantined");
+    return this.children.list().filter(({ record }) => record.epoch > 0);
   }
 
   #needManager(): void {
