@@ -127,6 +127,21 @@ test("whoever watches an actor on a node that drains is told at once", async () 
   expect(told[0]).toBeInstanceOf(MessageDown);
 });
 
+test("whoever watches an actor on a node that dies without a word is told when that one gives no sign of life", async () => {
+  const { eu, us } = await siblings({ nodes: { "eu@here": "/root/eu" }, network: { keepAliveMs: 100 } });
+  const { kernel } = us.actors;
+  const watcher = kernel.spawn(Watcher);
+  await kernel.call(watcher, (self: Watcher) => self.monitor(new ProcessName("counter", "eu@here")));
+  open.splice(open.indexOf(eu.node), 1);
+  await eu.tree.stop(); // from here on nothing that it says leaves it
+  const told = await until("the watcher is told", async () => {
+    const got = (await kernel.call(watcher, (self: Watcher) => self.told)) as unknown[];
+    return got.length > 0 ? got : undefined;
+  });
+  expect(told[0]).toBeInstanceOf(MessageDown);
+  await eu.node.close();
+});
+
 test("a node lets in the actors of others only if it is told to: auth.denied", async () => {
   const { root, eu } = await siblings({ acceptNodes: false });
   await expect(root.actors.connect("/root/us")).rejects.toMatchObject({ code: "auth.denied" });

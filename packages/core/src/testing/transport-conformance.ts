@@ -59,4 +59,5 @@ function define(promise: TransportPromise, options: TransportConformanceOptions,
   });
 }
 
+export { memoryTransport } from "./memory-transport.ts";
 export { serveTransportPeer, type TransportHarness, type TransportPeer, type TransportPromise } from "./transport-harness.ts";

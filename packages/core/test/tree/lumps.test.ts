@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createNode } from "../../src/index.ts";
 import type { Channel } from "../../src/link/channel.ts";
 import type { Frame } from "../../src/link/frames.ts";
-import { memoryTransport } from "../../src/link/transport.ts";
+import { memoryTransport } from "../../src/testing/memory-transport.ts";
 import { type NodeTransport, type TreeModule, treeModule } from "../../src/tree/index.ts";
 import { until } from "../fixtures/until.ts";
 
