@@ -3,9 +3,10 @@
 export { DeadlineQueue, Expiring } from "./clock.ts";
 export { asMetanodeError, type CoreErrorCode, codeOf } from "./errors.ts";
 export { type Channel, type ChannelEvents, createMemoryChannel } from "./link/channel.ts";
-export { dialLink, type LinkServer, openLinkServer } from "./link/grpc.ts";
+export { dialLink, openLinkServer } from "./link/grpc.ts";
 export { greet, receive } from "./link/handshake.ts";
 export { Session, type SessionOptions } from "./link/session.ts";
+export type { LinkServer } from "./link/transport.ts";
 export { seededRandom } from "./member/random.ts";
 export { BATCH_TYPE, STRUCTURED_TYPE } from "./message/http.ts";
 export { isOfPlatform, isOrder } from "./message/orders.ts";

@@ -14,6 +14,7 @@ import {
   serverCredentials,
   shownBy,
 } from "./tls.ts";
+import type { LinkAddress, LinkServer } from "./transport.ts";
 
 export type { ClientTls, ServerTls };
 
@@ -138,18 +139,6 @@ class GrpcChannel implements Channel {
     this.#reason = error === undefined ? {} : { error };
     this.#events?.onClosed(error);
   }
-}
-
-/** Where a link can be dialled: `unix:/path` or `host:port`. */
-export type LinkAddress = string;
-
-export interface LinkServer {
-  /** Where it listens: with the port that was found, if it was asked to find one (port 0). */
-  readonly address: LinkAddress;
-  /** Connections that were ended because TLS could not begin on them: what came was something else. Absent over plain links. */
-  readonly failedHandshakes?: number | undefined;
-  /** Ends every channel and stops listening. Idempotent. */
-  close(): Promise<void>;
 }
 
 /**

@@ -1,8 +1,18 @@
 import type { Channel } from "./channel.ts";
-import type { LinkAddress, LinkServer } from "./grpc.ts";
 
 export type { Channel, ChannelEvents } from "./channel.ts";
-export type { LinkAddress, LinkServer };
+
+/** Where a link can be dialled: `unix:/path` or `host:port` over gRPC, `nats:<name>` over NATS. */
+export type LinkAddress = string;
+
+export interface LinkServer {
+  /** Where it listens: with the port that was found, if it was asked to find one (port 0). */
+  readonly address: LinkAddress;
+  /** Connections that were ended because TLS could not begin on them: what came was something else. Absent over plain links. */
+  readonly failedHandshakes?: number | undefined;
+  /** Ends every channel and stops listening. Idempotent. */
+  close(): Promise<void>;
+}
 
 /**
  * Makes channels between processes. Whoever implements it runs `transportConformance` of `@metanode/core/testing/transport`.

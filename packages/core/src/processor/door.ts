@@ -7,8 +7,9 @@ import type { Clock } from "../clock.ts";
 import { coreError } from "../errors.ts";
 import type { Channel } from "../link/channel.ts";
 import type { Hello } from "../link/frames.ts";
-import { type LinkServer, MAX_BATCH_BYTES, openLinkServer } from "../link/grpc.ts";
+import { MAX_BATCH_BYTES, openLinkServer } from "../link/grpc.ts";
 import { type Greeted, receive } from "../link/handshake.ts";
+import type { LinkServer } from "../link/transport.ts";
 
 /** A unix socket's path may have 107 bytes on Linux, 103 on macOS. */
 const MAX_SOCKET_PATH_BYTES = 103;

@@ -3,6 +3,7 @@ import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import type { Adoptions } from "./adoption.ts";
 import type { Child, ChildRecord } from "./child.ts";
 import type { Children } from "./children.ts";
+import type { Reach } from "./entrance.ts";
 import type { TreeMeans } from "./means.ts";
 import { type NodeLink, STEP } from "./node-link.ts";
 import type { Dial, Successor } from "./ownership.ts";
@@ -40,12 +41,6 @@ export interface StandStep {
 
 /** What has changed since. */
 export type WardStep = { readonly put: WardChild } | { readonly removed: string } | { readonly dismissed: true };
-
-/** Where a node can be reached, and by which authority it is known. */
-export interface Reach {
-  readonly address: string;
-  readonly fingerprint?: string | undefined;
-}
 
 /** The manager's side. */
 interface Named {

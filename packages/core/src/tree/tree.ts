@@ -1,11 +1,6 @@
 import { codeOf, coreError, type MetanodeError } from "../errors.ts";
-import { CALL_MODE } from "../link/frames.ts";
-import type { LinkServer } from "../link/grpc.ts";
-import type { IncomingContext } from "../link/incoming.ts";
 import type { CallContext } from "../message/context.ts";
-import type { Message } from "../message/message.ts";
-import { flowsDown, isOrder } from "../message/orders.ts";
-import type { Authority } from "../trust/authority.ts";
+import { isOrder } from "../message/orders.ts";
 import { Adoptions, type AdoptOptions, type Released, type ReleaseOptions } from "./adoption.ts";
 import { Audit } from "./audit.ts";
 import type { NodeCard } from "./card.ts";
@@ -13,25 +8,28 @@ import { Certificates } from "./certificates.ts";
 import type { Child } from "./child.ts";
 import { Children } from "./children.ts";
 import { Door } from "./door.ts";
+import { Enrolment } from "./enrolment.ts";
+import { Entrance } from "./entrance.ts";
 import { ForAll, type ForAllRequest } from "./for-all.ts";
-import { type HoldRequest, Holds } from "./holds.ts";
+import { Holds } from "./holds.ts";
 import { type MaintenanceHooks, NodeMaintenance } from "./maintenance.ts";
 import type { TreeMeans } from "./means.ts";
-import { type LinkOwner, type NodeLink, STEP, STEP_PREFIX } from "./node-link.ts";
+import { type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
 import { type Dial, Ownership } from "./ownership.ts";
 import { CUT_BEATS, Pulse, SUSPECT_BEATS, type Watched } from "./pulse.ts";
 import { Routes } from "./routes.ts";
-import { Standby, type StandStep, type WardStep } from "./standby.ts";
+import { Standby } from "./standby.ts";
+import { Steps } from "./steps.ts";
 import { formatToken, parseToken, TokenBook, type TokenOptions } from "./tokens.ts";
 import { type UpgradeRequest, upgrade } from "./upgrade.ts";
-import { type AdoptStep, type AttachStep, type MovedStep, type SuccessorStep, type TransferStep, Upward } from "./upward.ts";
+import { Upward } from "./upward.ts";
 import { type VisitAsk, Visitor } from "./visit.ts";
 
 /*
  * A node in a tree of nodes. It knows its manager and its children, and nothing that lies beyond (M-06); all that it does with
  * them is in the rooms' other files, and here it is put together.
  *
- * T1. Orders flow down: a child cannot send its manager any, and no work of the platform, only messages of users.
+ * T1. See `steps.ts`.
  * T2. Nothing that the tree loses stops the node: its own work goes on without a manager and without children.
  */
 
@@ -56,9 +54,6 @@ export interface TreeOptions {
 }
 
 const LABELS = "labels";
-const LISTENS = "listens";
-/** Where a node listens that was told nothing, from its first token on: for one machine. */
-const ANY_PORT = "127.0.0.1:0";
 /** Changes within so many milliseconds are told to the manager together. */
 const GATHER_MS = 5;
 
@@ -77,18 +72,16 @@ export class Tree {
   readonly #holds: Holds;
   readonly #pulse: Pulse;
   readonly #visitor: Visitor;
+  readonly #steps: Steps;
   readonly #door: Door;
   readonly #facts: NonNullable<TreeOptions["facts"]>;
   readonly #manages: boolean;
-  readonly #tls: "auto" | boolean;
   readonly #certificates: Certificates;
+  readonly #entrance: Entrance;
+  /** Certificates of the links to manager and children. */
+  readonly enrolment: Enrolment;
   readonly #running = new Map<string, ForAll>();
   #labels: Readonly<Record<string, string>>;
-  #server: LinkServer | undefined;
-  #opening: Promise<void> | undefined;
-  #advertised: string | undefined;
-  /** The address that was found when the first token was made; kept, because children dial it again. */
-  #found: string | undefined;
   #told = "";
   #isTelling = false;
   #isStopped = false;
@@ -99,18 +92,26 @@ export class Tree {
     this.means = means;
     this.#facts = facts;
     this.#manages = manages;
-    this.#tls = options.tls ?? "auto";
     this.maxInMaintenance = options.maxInMaintenance;
     this.upgrade = (request) => upgrade(request, { hook: options.hooks?.upgrade, isContainer: options.isContainer });
     const records = means.store.load();
     this.#labels = (records.get(LABELS) as Record<string, string> | undefined) ?? options.labels ?? {};
     this.#certificates = new Certificates(means, records);
-    this.#found = records.get(LISTENS) as string | undefined;
+    this.#entrance = new Entrance(
+      {
+        means,
+        certificates: this.#certificates,
+        tls: options.tls ?? "auto",
+        onChannel: (channel) => void this.#door.admit(channel),
+        onRenew: () => this.enrolment.tellRenew(),
+      },
+      records,
+    );
     this.#holds = new Holds(means.clock, means.times.stepMs);
     this.tokens = new TokenBook(means.store, records, means.clock);
     this.audit = new Audit(means.store, records, means.clock);
     const links: LinkOwner = {
-      receive: (link, message, context) => this.#receive(link, message, context),
+      receive: (link, message, context) => this.#steps.receive(link, message, context),
       closed: (link, error) => this.#closed(link, error),
     };
     this.#upward = new Upward(
@@ -123,7 +124,7 @@ export class Tree {
         rootName: () => (this.standby === undefined ? Standby.rootName(records) : this.standby.rootName) ?? means.identity.name,
         awakeMs: () => this.#pulse.awakeMs,
         onPlaced: () => this.children.place(),
-        onDialled: (link, dial) => void this.#enrol(link, dial),
+        onDialled: (link, dial) => void this.enrolment.enrol(link, dial),
       },
       records.get(Ownership.key),
     );
@@ -133,7 +134,7 @@ export class Tree {
         links,
         place: () => this.#upward.place,
         onChanged: () => this.changed(),
-        onDialled: (link, dial) => void this.#enrol(link, dial),
+        onDialled: (link, dial) => void this.enrolment.enrol(link, dial),
         onUnfinished: (child) => void this.#adoptions.resume(child),
         onSettled: (child) => this.standby.settled(child),
         onRecord: (id, record) => this.standby.changed(id, record),
@@ -142,12 +143,18 @@ export class Tree {
       },
       records,
     );
+    this.enrolment = new Enrolment({
+      certificates: this.#certificates,
+      upward: this.#upward,
+      children: this.children,
+      report: (kind, text) => this.#report(kind, text),
+    });
     this.#adoptions = new Adoptions({
       means,
       links,
       children: this.children,
-      hold: (request) => this.#hold(request),
-      unhold: (operation) => this.#unhold(operation),
+      hold: (request) => this.#upward.hold(request),
+      unhold: (operation) => this.#upward.unhold(operation),
     });
     this.standby = new Standby(
       {
@@ -156,7 +163,7 @@ export class Tree {
         children: this.children,
         adoptions: this.#adoptions,
         wanted: options.standby,
-        reach: () => this.#reach(),
+        reach: () => this.#entrance.reach(),
       },
       records,
     );
@@ -176,6 +183,17 @@ export class Tree {
       children: () => this.#managed(),
       handle: (ask, context) => this.#handle(ask, context),
       now: () => means.clock.now(),
+    });
+    this.#steps = new Steps({
+      means,
+      certificates: this.#certificates,
+      enrolment: this.enrolment,
+      upward: this.#upward,
+      children: this.children,
+      adoptions: this.#adoptions,
+      standby: this.standby,
+      visitor: this.#visitor,
+      needManager: () => this.#needManager(),
     });
     this.#door = new Door({
       means,
@@ -210,7 +228,7 @@ export class Tree {
 
   /** Where other nodes can dial it. */
   get address(): string | undefined {
-    return this.#advertised;
+    return this.#entrance.address;
   }
 
   get manages(): boolean {
@@ -222,8 +240,7 @@ export class Tree {
    * @throws {MetanodeError} node.port_in_use
    */
   async start(listen?: { address: string; advertise?: string | undefined }): Promise<void> {
-    if (listen !== undefined) await this.#listen(listen.address, listen.advertise);
-    else if (this.#found !== undefined) await this.#listen(this.#found);
+    await this.#entrance.open(listen);
     this.#pulse.start();
     this.standby.start();
     this.#upward.start();
@@ -240,7 +257,7 @@ export class Tree {
     this.#upward.stop();
     this.children.stop();
     this.#certificates.close();
-    await this.#server?.close();
+    await this.#entrance.close();
   }
 
   /** What this node says of itself. */
@@ -276,22 +293,11 @@ export class Tree {
 
   /** Makes a token with which another node can come. A node that does not listen yet begins to, on this machine only. */
   async token(options: TokenOptions): Promise<{ text: string; id: string; expiresMs: number }> {
-    const reach = await this.#reach();
+    const reach = await this.#entrance.reach();
     const { secret, info } = this.tokens.create(options);
     const { id, expiresMs } = info;
     const token = { address: reach.address, secret, purpose: options.purpose, fingerprint: reach.fingerprint };
     return { text: formatToken(token), id, expiresMs };
-  }
-
-  /** Where others reach this node, which begins to listen on this machine if it does not yet. */
-  async #reach(): Promise<{ address: string; fingerprint: string | undefined }> {
-    if (this.#advertised === undefined) {
-      this.#opening ??= this.#listen(ANY_PORT);
-      await this.#opening;
-      this.#found = this.#advertised;
-      this.means.store.put(LISTENS, this.#found);
-    }
-    return { address: this.#advertised ?? "", fingerprint: this.#certificates.authority?.fingerprint };
   }
 
   /** Asks the node that made a token of purpose `join` to adopt this one; `at` is its address, where the token has another. */
@@ -369,82 +375,9 @@ export class Tree {
     });
   }
 
-  #receive(link: NodeLink, message: Message, context: IncomingContext): unknown {
-    if (message.type.startsWith(STEP_PREFIX)) return this.#step(link, message, context);
-    this.#mayOrder(link, message);
-    const { router } = this.means;
-    const options = { signal: context.signal };
-    switch (context.mode) {
-      case CALL_MODE.stream:
-        return router.stream(message, options);
-      case CALL_MODE.cast:
-        router.cast(message);
-        return undefined;
-      case CALL_MODE.send:
-        return router.send(message);
-      default:
-        return router.call(message, options);
-    }
-  }
-
   #closed(link: NodeLink, error?: MetanodeError): void {
     if (link.peer.role === "parent") this.#upward.closed(link, error);
     else this.children.closed(link);
-  }
-
-  async #listen(address: string, advertise?: string): Promise<void> {
-    const { transport } = this.means;
-    const needsTls = this.#tls === "auto" ? (transport.requiresTls?.(address) ?? false) : this.#tls;
-    const tls = needsTls ? await this.#certificates.open() : undefined;
-    tls?.onChange(() => this.#tellRenew());
-    this.#server = await transport.listen(address, (channel) => void this.#door.admit(channel), tls);
-    this.#advertised = advertise ?? this.#server.address;
-  }
-
-  /** Begins with a new authority; whoever has dialled this node gets a new certificate over its link, and no link ends. */
-  async rotateAuthority(): Promise<void> {
-    await this.#needAuthority().rotate();
-  }
-
-  /** Trusts the newest authority alone: a node that has not been here since the last rotation has to come with a token. */
-  retireAuthority(): void {
-    this.#needAuthority().retire();
-  }
-
-  #needAuthority(): Authority {
-    const { authority } = this.#certificates;
-    if (authority !== undefined) return authority;
-    throw coreError("call.unsupported", "this node has plain links, so there is no authority");
-  }
-
-  /** Everybody who has dialled this node is to get a certificate of the authority that signs now. */
-  #tellRenew(): void {
-    for (const { link, record } of this.children.list()) if (record.dial === undefined) link?.tell(STEP.renew, {});
-    const { link, ownership } = this.#upward;
-    if (link !== undefined && ownership.owner?.dial === undefined) link.tell(STEP.renew, {});
-  }
-
-  /** Gets a certificate for a link that was dialled from here, and keeps it. What fails is tried again with the next link. */
-  async #enrol(link: NodeLink, dial: Dial, isForced = false): Promise<void> {
-    try {
-      const next = await this.#certificates.enrol(link, dial, isForced);
-      if (next === undefined) return;
-      if (link.peer.role === "parent") this.#upward.ownership.setDial(next);
-      else {
-        const child = this.children.get(link.peer.id);
-        if (child !== undefined) this.children.put({ ...child.record, dial: next });
-      }
-      this.#report("enrolled", `got a certificate of ${link.peer.name}`);
-    } catch (error) {
-      this.#report("refused", `no certificate came from ${link.peer.name}: ${(error as Error).message}`);
-    }
-  }
-
-  /** The node at the other end wants this one to come for a new certificate. */
-  async #renew(link: NodeLink): Promise<void> {
-    const isParent = link.peer.role === "parent";
-    const dial = isParent ? this.#upward.ownership.owner?.dial : this.children.get(link.peer.id)?.record.dial;
-    if (dial !== undefined) await this.#enrol(link, dial, true);
   }
 
   #managed(): Child[] {
@@ -453,96 +386,6 @@ export class Tree {
 
   #needManager(): void {
     if (!this.#manages) throw coreError("call.unsupported", `${this.means.identity.name} manages no nodes`);
-  }
-
-  /** @throws {MetanodeError} auth.denied, tree.stale_epoch */
-  #mayOrder(link: NodeLink, message: Message): void {
-    const isEnding = link.isRetiring && link.isEstablished;
-    if (link.peer.role === "parent") {
-      if (link === this.#upward.link || (isEnding && !isOrder(message.type))) return;
-      throw coreError("tree.stale_epoch", "the link is not that of the present manager", {
-        details: { epoch: this.#upward.ownership.epoch },
-      });
-    }
-    const child = this.children.get(link.peer.id);
-    const isKnown = child?.link === link && child.record.epoch > 0;
-    if (!isKnown && !isEnding) throw coreError("auth.denied", "the node is not adopted yet");
-    if (flowsDown(message.type)) {
-      throw coreError("auth.denied", `a child may not send its manager ${message.type}; orders flow down the tree`);
-    }
-  }
-
-  #step(link: NodeLink, { type, data }: Message, context: IncomingContext): unknown {
-    if (type === STEP.enrol) return this.#certificates.issue(link, data as { publicKey: string });
-    if (type === STEP.renew) return this.#renew(link);
-    if (link.peer.role === "parent") {
-      switch (type) {
-        case STEP.attach:
-          return this.#upward.attach(link, data as AttachStep);
-        case STEP.adopt:
-          return this.#upward.adopt(link, data as AdoptStep);
-        case STEP.release:
-          this.#upward.release(link, data as { epoch: number });
-          return {};
-        case STEP.transfer:
-          return this.#upward.transfer(link, data as TransferStep);
-        case STEP.place:
-          this.#upward.placed(link, data as AttachStep);
-          return {};
-        case STEP.successor:
-          this.#upward.succeededBy(link, data as SuccessorStep);
-          return {};
-        case STEP.stand:
-          this.#needManager();
-          return this.standby.stand(link, data as StandStep);
-        case STEP.ward:
-          this.standby.told(link, data as WardStep);
-          return {};
-        case STEP.visit:
-          this.#mayOrder(link, { type } as Message);
-          return this.#visitor.visit(data as VisitAsk, context);
-        default:
-      }
-    } else {
-      const child = this.children.get(link.peer.id);
-      if (child?.link !== link) throw coreError("tree.not_managed", "the link is not the child's present one");
-      switch (type) {
-        case STEP.changed:
-          this.children.learn(child, data as NodeCard);
-          return {};
-        case STEP.moved:
-          this.#adoptions.moved(link, data as MovedStep);
-          return {};
-        case STEP.hold:
-          return this.#hold(data as HoldRequest);
-        case STEP.unhold:
-          this.#unhold((data as { operation: string }).operation);
-          return {};
-        default:
-      }
-    }
-    throw coreError("message.unknown_type", `a ${link.peer.role} sends no ${type}`);
-  }
-
-  /** Up to the root (see `holds.ts`). */
-  async #hold(request: HoldRequest): Promise<void> {
-    if (request.adoptee === this.id)
-      throw coreError("tree.cycle", `${this.means.identity.name} is an ancestor of the node that would adopt it`);
-    const state = this.#upward.state;
-    if (state === "free" || state === "offered") return this.#holds.take(request);
-    const { link } = this.#upward;
-    if (link === undefined) {
-      throw coreError(
-        "node.unreachable",
-        `${this.path} has lost its manager, so nobody can say whether the adoption closes a cycle; try again`,
-      );
-    }
-    await link.request(STEP.hold, request);
-  }
-
-  #unhold(operation: string): void {
-    this.#holds.drop(operation);
-    this.#upward.link?.tell(STEP.unhold, { operation });
   }
 
   *#watched(): Generator<Watched> {

@@ -1,7 +1,7 @@
 import type { Timer } from "../clock.ts";
 import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import type { NodeCard } from "./card.ts";
-import type { Holds } from "./holds.ts";
+import type { HoldRequest, Holds } from "./holds.ts";
 import type { TreeEvent, TreeMeans } from "./means.ts";
 import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
 import { type Adoption, type Dial, type Former, Ownership, type OwnershipState, type Successor } from "./ownership.ts";
@@ -251,6 +251,28 @@ export class Upward {
     if (this.ownership.owner?.id === id) return;
     next.session.close();
     throw coreError("state.conflict", "the new manager did not adopt the node; it stays where it was");
+  }
+
+  /** Asks for the leave to adopt, up to the root (see `holds.ts`). @throws {MetanodeError} tree.cycle, state.conflict, node.unreachable */
+  async hold(request: HoldRequest): Promise<void> {
+    const { means, holds } = this.#parts;
+    if (request.adoptee === means.identity.id)
+      throw coreError("tree.cycle", `${means.identity.name} is an ancestor of the node that would adopt it`);
+    if (this.state === "free" || this.state === "offered") return holds.take(request);
+    const link = this.#link;
+    if (link === undefined) {
+      throw coreError(
+        "node.unreachable",
+        `${this.#place.path} has lost its manager, so nobody can say whether the adoption closes a cycle; try again`,
+      );
+    }
+    await link.request(STEP.hold, request);
+  }
+
+  /** The adoption is over. */
+  unhold(operation: string): void {
+    this.#parts.holds.drop(operation);
+    this.#link?.tell(STEP.unhold, { operation });
   }
 
   /** A step that only the present manager may order. @throws {MetanodeError} tree.stale_epoch */

@@ -196,8 +196,8 @@ function aboutChildren(tree: Tree, operations: Operations, add: Add): void {
   );
   add<{ action: "rotate" | "retire" }>(TREE.authority, ["action"], ({ action, ...rest }) =>
     operations.run({ ...rest, verb: `authority.${action}`, target: tree.path }, async () => {
-      if (action === "rotate") await tree.rotateAuthority();
-      else if (action === "retire") tree.retireAuthority();
+      if (action === "rotate") await tree.enrolment.rotate();
+      else if (action === "retire") tree.enrolment.retire();
       else throw coreError("message.invalid", `action is ${String(action)}, expected rotate or retire`);
       return { action };
     }),

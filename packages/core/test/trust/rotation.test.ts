@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import type { MetanodeError } from "../../src/errors.ts";
-import { dialLink, type LinkServer, openLinkServer } from "../../src/link/grpc.ts";
+import { dialLink, openLinkServer } from "../../src/link/grpc.ts";
 import { Session } from "../../src/link/session.ts";
 import type { ClientTls } from "../../src/link/tls.ts";
+import type { LinkServer } from "../../src/link/transport.ts";
 import { createMessage } from "../../src/message/message.ts";
 import type { Authority } from "../../src/trust/authority.ts";
 import { makeKeys } from "../../src/trust/issue.ts";

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from "../../src/clock.ts";
 import type { MetanodeError } from "../../src/errors.ts";
 import type { Channel } from "../../src/link/channel.ts";
-import { dialLink, type LinkServer, openLinkServer, type ServerTls } from "../../src/link/grpc.ts";
+import { dialLink, openLinkServer, type ServerTls } from "../../src/link/grpc.ts";
 import type { ClientTls } from "../../src/link/tls.ts";
+import type { LinkServer } from "../../src/link/transport.ts";
 import { Authority, type AuthorityKeep, type AuthorityRecord } from "../../src/trust/authority.ts";
 import { type Credential, makeKeys } from "../../src/trust/issue.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { coreError, type MetanodeError } from "../../errors.ts";
 import type { Channel, ChannelEvents } from "../../link/channel.ts";
 import type { Frame } from "../../link/frames.ts";
-import type { LinkServer } from "../../link/grpc.ts";
+import type { LinkServer } from "../../link/transport.ts";
 import type { Random } from "../../member/random.ts";
 import type { NodeTransport } from "../../tree/means.ts";
 
