@@ -7,9 +7,9 @@ import type { Certificates } from "./certificates.ts";
 import type { Children } from "./children.ts";
 import type { TreeMeans } from "./means.ts";
 import { isPurpose, type LinkOwner, NodeLink, type Purpose, welcomeOf } from "./node-link.ts";
-import type { Standby } from "./standby.ts";
 import type { TokenBook } from "./tokens.ts";
 import type { Upward } from "./upward.ts";
+import type { Ward } from "./ward.ts";
 
 export interface DoorParts {
   readonly means: TreeMeans;
@@ -19,7 +19,7 @@ export interface DoorParts {
   readonly upward: Upward;
   readonly links: LinkOwner;
   readonly certificates: Certificates;
-  readonly standby: Standby;
+  readonly ward: Ward;
   /** Whether this node adopts at all. */
   readonly manages: boolean;
 }
@@ -67,7 +67,7 @@ export class Door {
   }
 
   #check({ nodeId: id = "", name, purpose, secret = "" }: Hello, certificate: Uint8Array | undefined): Visitor {
-    const { means, tokens, children, upward, manages, certificates, standby } = this.#parts;
+    const { means, tokens, children, upward, manages, certificates, ward } = this.#parts;
     if (!isPurpose(purpose) || id === "")
       throw coreError("processor.protocol", "the visitor is no node, or a node of another release");
     if (id === means.identity.id) throw coreError("tree.cycle", "a node cannot adopt itself");
@@ -76,7 +76,7 @@ export class Door {
     certificates.check(id, certificate, purpose !== "attach-child" && purpose !== "attach-parent");
     if (purpose === "attach-child") children.admit(id, secret);
     else if (purpose === "attach-parent") upward.admitOwner(id, secret);
-    else if (purpose === "succeed") standby.admit({ id, name, key: secret });
+    else if (purpose === "succeed") ward.admit({ id, name, key: secret });
     else if (purpose === "adopt") tokens.redeem(secret, "adopt", id);
     else if (secret !== "") tokens.redeem(secret, "join", id);
     else this.#mayWait();

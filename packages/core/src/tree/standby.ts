@@ -1,4 +1,3 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import type { Adoptions } from "./adoption.ts";
 import type { Child, ChildRecord } from "./child.ts";
@@ -9,9 +8,10 @@ import { type NodeLink, STEP } from "./node-link.ts";
 import type { Dial, Successor } from "./ownership.ts";
 import { Redial } from "./redial.ts";
 import type { SuccessorStep, Upward } from "./upward.ts";
+import { keyOf, type StandStep, type Ward, type WardStep, wardOf } from "./ward.ts";
 
 /*
- * A standby: a child that takes the place of its manager when that is lost. There is no vote and no clock that both must share; what
+ * A standby: a child that takes the place of its manager when that is lost. Here is the manager's side, in `ward.ts` the child's. There is no vote and no clock that both must share; what
  * fences is the epoch of every child, and who decides is the child.
  *
  * S1. The standby has no right before its own lease is over, a child goes to it only when the child's lease is over too. So whoever
@@ -24,25 +24,7 @@ import type { SuccessorStep, Upward } from "./upward.ts";
  *     the standby has not heard of yet is let in as well; the records are there to name who has not come.
  */
 
-/** What the standby is told of a child. */
-interface WardChild {
-  readonly id: string;
-  readonly name: string;
-  readonly epoch: number;
-}
-
-/** What a manager asks of its standby. */
-export interface StandStep {
-  readonly secret: string;
-  /** The manager's path; its standby goes on under the same. */
-  readonly path: string;
-  readonly children: readonly WardChild[];
-}
-
-/** What has changed since. */
-export type WardStep = { readonly put: WardChild } | { readonly removed: string } | { readonly dismissed: true };
-
-/** The manager's side. */
+/** The child that is to take this node's place. */
 interface Named {
   /** The child's name. */
   readonly name: string;
@@ -55,18 +37,6 @@ interface Heir {
   readonly name: string;
   readonly dial: Dial;
   readonly secret: string;
-}
-
-/** The standby's side. */
-interface Ward {
-  readonly manager: { readonly id: string; readonly name: string };
-  readonly secret: string;
-  readonly path: string;
-  /** This node's own, while it stands by: another means that it is the manager's child no more, or anew. */
-  readonly epoch: number;
-  /** As the manager told them at last all together; what has changed since has records of its own. */
-  readonly children: readonly WardChild[];
-  readonly isTaken?: boolean | undefined;
 }
 
 /** For people. */
@@ -87,25 +57,18 @@ export interface StandbyParts {
   readonly upward: Upward;
   readonly children: Children;
   readonly adoptions: Adoptions;
+  /** What this node itself stands by for. */
+  readonly ward: Ward;
   /** The child's name, where none was given while the node ran. */
   readonly wanted: string | undefined;
-  /** Begins to listen, if need be. */
-  readonly reach: () => Promise<Reach>;
 }
 
 const NAMED = "standby";
-const WARD = "ward";
-const WARDS = "ward/";
 
 export class Standby {
   readonly #parts: StandbyParts;
   readonly #yielding: Redial;
-  /** Children of the manager, at its standby. */
-  readonly #wards = new Map<string, WardChild>();
-  /** Ids that have a record of their own, because they changed since the manager told of all. */
-  readonly #changes = new Set<string>();
   #named: Named | undefined;
-  #ward: Ward | undefined;
   /** The link on which the standby has everything, and hears of every change. */
   #told: NodeLink | undefined;
   #joins = false;
@@ -114,43 +77,23 @@ export class Standby {
     this.#parts = parts;
     const { wanted } = parts;
     this.#named = (records.get(NAMED) as Named | undefined) ?? (wanted === undefined ? undefined : { name: wanted });
-    this.#ward = records.get(WARD) as Ward | undefined;
-    for (const child of this.#ward?.children ?? []) this.#wards.set(child.id, child);
-    for (const [key, value] of records) {
-      if (!key.startsWith(WARDS)) continue;
-      const id = key.slice(WARDS.length);
-      this.#changes.add(id);
-      if (value === null) this.#wards.delete(id);
-      else this.#wards.set(id, value as WardChild);
-    }
     this.#yielding = new Redial(parts.means, () => this.#yield());
   }
 
-  /** The name of the root that this node stands in for, if it does. */
-  static rootName(records: ReadonlyMap<string, unknown>): string | undefined {
-    return rootNameOf(records.get(WARD) as Ward | undefined);
-  }
-
-  get rootName(): string | undefined {
-    return rootNameOf(this.#ward);
-  }
-
   get info(): StandbyInfo {
-    const ward = this.#ward;
+    const { manager } = this.#parts.ward;
     const heir = this.#named?.heir;
-    const isWard = ward !== undefined && (ward.isTaken === true || ward.epoch === this.#parts.upward.ownership.epoch);
     return {
       name: this.#named?.name || undefined,
       id: heir?.id,
       isReady: heir !== undefined && this.#told !== undefined && !this.#told.session.isClosed,
       isFenced: this.#named?.handing !== undefined,
-      ...(isWard ? { manager: { ...ward.manager, isTaken: ward.isTaken === true } } : {}),
+      ...(manager === undefined ? {} : { manager }),
     };
   }
 
   /** Goes on with what a crash has cut off. */
   start(): void {
-    if (this.#ward?.isTaken === true) this.#take(this.#ward);
     if (this.#named?.handing !== undefined) this.#yielding.start();
   }
 
@@ -188,7 +131,8 @@ export class Standby {
       this.#yielding.start();
       return;
     }
-    if (this.#named === undefined && this.#ward?.isTaken === true && this.#ward.manager.id === child.id) {
+    const { manager } = this.#parts.ward;
+    if (this.#named === undefined && manager?.isTaken === true && manager.id === child.id) {
       this.#store({ name: child.record.name });
     }
     if (child.record.name !== this.#named?.name && child.id !== heir?.id) {
@@ -203,10 +147,6 @@ export class Standby {
   /** The record of a child has changed, or is gone. */
   changed(id: string, record: ChildRecord | undefined): void {
     const { heir, handing } = this.#named ?? {};
-    if (this.#ward?.isTaken === true) {
-      if (record === undefined) this.#forget(id);
-      else if (record.state !== "adopting") this.#wards.delete(id);
-    }
     if (id === heir?.id) {
       if (record === undefined && handing === undefined) this.#dismiss(this.#named?.name);
       return;
@@ -215,6 +155,16 @@ export class Standby {
     if (record?.epoch === 0) return;
     const step: WardStep = record === undefined ? { removed: id } : { put: wardOf(record) };
     this.#told?.tell(STEP.ward, step);
+  }
+
+  /** It was replaced by its manager and has come back to it, to stand by: what it had named is over. */
+  stands(): void {
+    if (this.#named?.handing?.length === 0) this.#store({ name: this.#named.name });
+  }
+
+  /** It takes the place of its manager: what it had left to hand on from an earlier time is over. */
+  succeeds(): void {
+    if (this.#named?.heir !== undefined) this.#store({ name: this.#named.name });
   }
 
   /** A child, or the standby itself, has refused this node. */
@@ -230,82 +180,6 @@ export class Standby {
     if (standby !== undefined) children.remove(standby);
     this.#report("fenced", `${heir.name} has taken the place of this node; ${left.length} children are handed on to it`);
     this.#yielding.start();
-  }
-
-  /** The manager asks this node to stand by. @throws {MetanodeError} tree.stale_epoch */
-  async stand(link: NodeLink, { secret, path, children }: StandStep): Promise<Reach> {
-    const { means, upward, reach } = this.#parts;
-    const { owner, epoch } = upward.ownership;
-    if (link !== upward.link || owner === undefined) throw upward.ownership.stale(epoch);
-    this.#setWard({ manager: { id: owner.id, name: owner.name }, secret, path, epoch, children });
-    // It was replaced by whoever asks, and has come back to it: what it had named is over.
-    if (this.#named?.handing?.length === 0) this.#store({ name: this.#named.name });
-    means.report({
-      kind: "standby",
-      node: means.identity.id,
-      path: upward.place.path,
-      epoch,
-      text: `stands by for ${owner.name}`,
-    });
-    return reach();
-  }
-
-  /** The manager tells of a change. */
-  told(link: NodeLink, step: WardStep): void {
-    if (link !== this.#parts.upward.link || this.#ward === undefined || this.#ward.isTaken === true) return;
-    if ("put" in step) this.#keep(step.put);
-    else if ("removed" in step) this.#forget(step.removed);
-    else this.#setWard(undefined);
-  }
-
-  /** A node comes because its manager is lost. @throws {MetanodeError} tree.not_managed, tree.cycle, tree.already_managed – not from here */
-  admit({ id, name, key }: { id: string; name: string; key: string }): void {
-    const { children, upward } = this.#parts;
-    const ward = this.#ward;
-    if (ward === undefined || !isSame(keyOf(ward.secret, id), key))
-      throw coreError("tree.not_managed", "this node does not stand by for the visitor's manager", { details: { id } });
-    if (upward.place.ancestors.includes(id))
-      throw coreError("tree.cycle", "the visitor is an ancestor of this node", { details: { id } });
-    if (ward.isTaken !== true) {
-      this.#mayTake(ward, id);
-      // What it had left to hand on from an earlier time is over.
-      if (this.#named?.heir !== undefined) this.#store({ name: this.#named.name });
-      const taken = { ...ward, isTaken: true };
-      this.#setWard(taken);
-      this.#take(taken);
-      this.#report("succeeded", `has taken the place of ${ward.manager.name}`);
-    }
-    if (children.isExpected(id)) return;
-    const known = children.get(id)?.record;
-    children.put(this.#recordOf({ id, name: known?.name ?? name, epoch: known?.epoch ?? 0 }));
-  }
-
-  /** @throws {MetanodeError} tree.not_managed, tree.already_managed */
-  #mayTake({ manager, epoch }: Ward, id: string): void {
-    const { ownership, state } = this.#parts.upward;
-    if (id === manager.id) throw coreError("tree.not_managed", "this node has not taken the place of the visitor");
-    if (ownership.owner?.id !== manager.id || ownership.epoch !== epoch)
-      throw coreError("tree.not_managed", `this node is no child of ${manager.name} any more`);
-    if (state === "free" || state === "offered") return;
-    throw coreError("tree.already_managed", `the lease of ${manager.name} is not over here; come again`, {
-      retryable: true,
-      details: { by: manager.id },
-    });
-  }
-
-  /** Leaves the manager and takes over its children's records; each step may have been done before (S2). */
-  #take(ward: Ward): void {
-    const { upward, children } = this.#parts;
-    const { ownership } = upward;
-    if (ownership.owner?.id === ward.manager.id && ownership.epoch === ward.epoch) upward.succeed();
-    for (const child of this.#wards.values()) children.expect(this.#recordOf(child));
-  }
-
-  #recordOf({ id, name, epoch }: WardChild): ChildRecord {
-    const { children, means } = this.#parts;
-    const holder = children.named(name);
-    const free = holder === undefined || holder.id === id ? name : `${name}-${id.slice(0, 8)}`;
-    return { id, name: free, state: "adopting", epoch, key: keyOf(this.#ward?.secret ?? "", id), operation: means.newId() };
   }
 
   async #appoint(child: Child): Promise<void> {
@@ -390,35 +264,7 @@ export class Standby {
     this.#named = named;
   }
 
-  #setWard(ward: Ward | undefined): void {
-    const { store } = this.#parts.means;
-    if (ward === undefined) store.delete(WARD);
-    else store.put(WARD, ward);
-    if (ward?.children !== this.#ward?.children) {
-      for (const id of this.#changes) store.delete(WARDS + id);
-      this.#changes.clear();
-      this.#wards.clear();
-      for (const child of ward?.children ?? []) this.#wards.set(child.id, child);
-    }
-    this.#ward = ward;
-  }
-
-  #keep(child: WardChild): void {
-    const known = this.#wards.get(child.id);
-    if (known?.epoch === child.epoch && known.name === child.name) return;
-    this.#parts.means.store.put(WARDS + child.id, child);
-    this.#changes.add(child.id);
-    this.#wards.set(child.id, child);
-  }
-
-  #forget(id: string): void {
-    const isKnown = this.#wards.delete(id) || this.#ward?.children.some((child) => child.id === id) === true;
-    if (!isKnown) return;
-    this.#parts.means.store.put(WARDS + id, null);
-    this.#changes.add(id);
-  }
-
-  #report(kind: "standby" | "fenced" | "succeeded" | "refused", text: string): void {
+  #report(kind: "standby" | "fenced" | "refused", text: string): void {
     const { means, upward } = this.#parts;
     means.report({ kind, node: means.identity.id, path: upward.place.path, epoch: upward.ownership.epoch, text });
   }
@@ -428,21 +274,4 @@ export class Standby {
 function isNone(error: unknown): boolean {
   const code = codeOf(error);
   return code === "tree.not_managed" || code === "tree.cycle";
-}
-
-function wardOf({ id, name, epoch }: ChildRecord): WardChild {
-  return { id, name, epoch };
-}
-
-function keyOf(secret: string, id: string): string {
-  return createHmac("sha256", secret).update(id).digest("base64url");
-}
-
-function isSame(a: string, b: string): boolean {
-  const [one, other] = [Buffer.from(a), Buffer.from(b)];
-  return one.length === other.length && timingSafeEqual(one, other);
-}
-
-function rootNameOf(ward: Ward | undefined): string | undefined {
-  return ward?.isTaken === true ? ward.path.slice(ward.path.lastIndexOf("/") + 1) : undefined;
 }

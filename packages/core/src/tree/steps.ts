@@ -11,9 +11,9 @@ import type { Enrolment } from "./enrolment.ts";
 import type { HoldRequest } from "./holds.ts";
 import type { TreeMeans } from "./means.ts";
 import { type NodeLink, STEP, STEP_PREFIX } from "./node-link.ts";
-import type { Standby, StandStep, WardStep } from "./standby.ts";
 import type { AdoptStep, AttachStep, MovedStep, SuccessorStep, TransferStep, Upward } from "./upward.ts";
 import type { VisitAsk, Visitor } from "./visit.ts";
+import type { StandStep, Ward, WardStep } from "./ward.ts";
 
 export interface StepsParts {
   readonly means: TreeMeans;
@@ -22,7 +22,7 @@ export interface StepsParts {
   readonly upward: Upward;
   readonly children: Children;
   readonly adoptions: Adoptions;
-  readonly standby: Standby;
+  readonly ward: Ward;
   readonly visitor: Visitor;
   /** @throws {MetanodeError} call.unsupported – this node manages nobody */
   readonly needManager: () => void;
@@ -98,9 +98,9 @@ export class Steps {
           return {};
         case STEP.stand:
           this.#parts.needManager();
-          return this.#parts.standby.stand(link, data as StandStep);
+          return this.#parts.ward.stand(link, data as StandStep);
         case STEP.ward:
-          this.#parts.standby.told(link, data as WardStep);
+          this.#parts.ward.told(link, data as WardStep);
           return {};
         case STEP.visit:
           this.#mayOrder(link, type);

@@ -24,6 +24,7 @@ import { formatToken, parseToken, TokenBook, type TokenOptions } from "./tokens.
 import { type UpgradeRequest, upgrade } from "./upgrade.ts";
 import { Upward } from "./upward.ts";
 import { type VisitAsk, Visitor } from "./visit.ts";
+import { Ward } from "./ward.ts";
 
 /*
  * A node in a tree of nodes. It knows its manager and its children, and nothing that lies beyond (M-06); all that it does with
@@ -63,6 +64,7 @@ export class Tree {
   readonly tokens: TokenBook;
   readonly maintenance: NodeMaintenance;
   readonly standby: Standby;
+  readonly ward: Ward;
   readonly audit: Audit;
   readonly maxInMaintenance: number | undefined;
   /** Upgrades the software of this node by the hook for it. @throws {MetanodeError} call.unsupported – in a container, or without a hook */
@@ -120,8 +122,8 @@ export class Tree {
         links,
         holds: this.#holds,
         card: () => this.card(),
-        // Its place is known before the standby is made.
-        rootName: () => (this.standby === undefined ? Standby.rootName(records) : this.standby.rootName) ?? means.identity.name,
+        // Its place is asked for before the ward is made.
+        rootName: () => (this.ward === undefined ? Ward.rootName(records) : this.ward.rootName) ?? means.identity.name,
         awakeMs: () => this.#pulse.awakeMs,
         onPlaced: () => this.children.place(),
         onDialled: (link, dial) => void this.enrolment.enrol(link, dial),
@@ -137,7 +139,10 @@ export class Tree {
         onDialled: (link, dial) => void this.enrolment.enrol(link, dial),
         onUnfinished: (child) => void this.#adoptions.resume(child),
         onSettled: (child) => this.standby.settled(child),
-        onRecord: (id, record) => this.standby.changed(id, record),
+        onRecord: (id, record) => {
+          this.ward.changed(id, record);
+          this.standby.changed(id, record);
+        },
         onRefused: (error) => this.standby.refused(error),
         successorOf: (id) => this.standby.successorOf(id),
       },
@@ -156,14 +161,25 @@ export class Tree {
       hold: (request) => this.#upward.hold(request),
       unhold: (operation) => this.#upward.unhold(operation),
     });
+    this.ward = new Ward(
+      {
+        means,
+        upward: this.#upward,
+        children: this.children,
+        reach: () => this.#entrance.reach(),
+        onStands: () => this.standby.stands(),
+        onTaken: () => this.standby.succeeds(),
+      },
+      records,
+    );
     this.standby = new Standby(
       {
         means,
         upward: this.#upward,
         children: this.children,
         adoptions: this.#adoptions,
+        ward: this.ward,
         wanted: options.standby,
-        reach: () => this.#entrance.reach(),
       },
       records,
     );
@@ -191,7 +207,7 @@ export class Tree {
       upward: this.#upward,
       children: this.children,
       adoptions: this.#adoptions,
-      standby: this.standby,
+      ward: this.ward,
       visitor: this.#visitor,
       needManager: () => this.#needManager(),
     });
@@ -204,7 +220,7 @@ export class Tree {
       adoptions: this.#adoptions,
       upward: this.#upward,
       certificates: this.#certificates,
-      standby: this.standby,
+      ward: this.ward,
     });
     this.#pulse = new Pulse(means, () => this.#watched());
     means.router.forwardBy(
@@ -242,6 +258,7 @@ export class Tree {
   async start(listen?: { address: string; advertise?: string | undefined }): Promise<void> {
     await this.#entrance.open(listen);
     this.#pulse.start();
+    this.ward.start();
     this.standby.start();
     this.#upward.start();
     this.children.start();

@@ -337,7 +337,7 @@ describe("M-72: who hears what", () => {
 
   test("a stranger with a guessed key gets nowhere, and a manager that lives cannot be replaced with the right one", async () => {
     const { successor } = world.node("c").tree?.upward.ownership.owner ?? {};
-    const admit = (key: string): void => world.node("b").tree?.standby.admit({ id: "id-c", name: "c", key });
+    const admit = (key: string): void => world.node("b").tree?.ward.admit({ id: "id-c", name: "c", key });
     expect(() => admit("guessed")).toThrow(expect.objectContaining({ code: "tree.not_managed" }));
     expect(() => admit(successor?.key ?? "")).toThrow(expect.objectContaining({ code: "tree.already_managed" }));
   });
