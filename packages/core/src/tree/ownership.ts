@@ -65,7 +65,7 @@ interface Stored {
   heir?: string | undefined;
   /** The lease of the owner is over. */
   isOver?: boolean | undefined;
-  /** Owners that could not be told that they are such no more. */
+  /** Owners that are still to be told that they are such no more. */
   formers?: readonly Former[] | undefined;
   /** The owner of the epoch before was lost, and this node has taken its place. */
   succeeded?: { readonly id: string } | undefined;
@@ -173,8 +173,8 @@ export class Ownership {
     const epoch = this.#stored.epoch + 1;
     const { operation, key, leaseMs, dial, parent } = adoption;
     const next: Owner = { id: parent.id, name: parent.name, epoch, key, operation, leaseMs, ...(dial ? { dial } : {}) };
-    const isLost = this.#lostMs !== undefined && owner !== undefined && owner.id !== parent.id;
-    const formers = isLost ? this.#formersWith(owner, nowMs) : this.formers;
+    const isAnother = owner !== undefined && owner.id !== parent.id;
+    const formers = isAnother ? this.#formersWith(owner, nowMs) : this.formers;
     this.#save({ epoch, owner: next, formers: formers.filter((former) => former.key !== key) });
     this.#lostMs = undefined;
     this.#asking = false;
@@ -228,8 +228,10 @@ export class Ownership {
     return this.#stored.formers ?? [];
   }
 
-  forgetFormer(former: Former): void {
-    this.#save({ ...this.#stored, formers: this.formers.filter(({ key }) => key !== former.key) });
+  /** A former owner knows now, by whichever way. Idempotent. */
+  forgetFormer(key: string): void {
+    const formers = this.formers.filter((former) => former.key !== key);
+    if (formers.length < this.formers.length) this.#save({ ...this.#stored, formers });
   }
 
   /** Makes the node free. Of an older epoch: refused; of a node that is free already: nothing (O3). */

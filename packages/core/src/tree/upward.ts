@@ -4,7 +4,15 @@ import type { NodeCard } from "./card.ts";
 import type { HoldRequest, Holds } from "./holds.ts";
 import type { TreeEvent, TreeMeans } from "./means.ts";
 import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
-import { type Adoption, type Dial, type Former, Ownership, type OwnershipState, type Successor } from "./ownership.ts";
+import {
+  type Adoption,
+  type Dial,
+  type Former,
+  type Owner,
+  Ownership,
+  type OwnershipState,
+  type Successor,
+} from "./ownership.ts";
 import { childPath, type NodePath } from "./path.ts";
 import { CUT_BEATS } from "./pulse.ts";
 import { Redial } from "./redial.ts";
@@ -87,11 +95,11 @@ export class Upward {
   #joinFailure: MetanodeError | undefined;
   /** The link over which another is about to adopt this node, with the present manager's leave. */
   #handing: { readonly link: NodeLink; resolve(): void } | undefined;
-  /** How links were dialled from here: what an adoption over one of them keeps, to dial again. */
   /** Whoever waits for what becomes of a link that was dialled: the manager's, or nothing. */
   readonly #fates = new WeakMap<NodeLink, PromiseWithResolvers<boolean>>();
   #place: Place;
   #lease: Timer | undefined;
+  #isStopped = false;
 
   constructor(parts: UpwardParts, record: unknown) {
     this.#parts = parts;
@@ -129,6 +137,7 @@ export class Upward {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#redial.stop();
     this.#goodbye.stop();
     this.#succession.stop();
@@ -186,7 +195,7 @@ export class Upward {
     this.ownership.setSuccessor(step.successor);
     this.#joining = undefined;
     this.#joinFailure = undefined;
-    this.#settle(link, step.place);
+    this.#settle(link, step.place, before);
     if (this.#handing?.link === link) this.#handing.resolve();
     if (owner !== before) this.#report("owned", `adopted by ${owner.name}`);
     if (before !== undefined && before.id !== owner.id && !wasHeard) this.#sayGoodbye();
@@ -292,7 +301,7 @@ export class Upward {
     if (this.#handing?.link === link) this.#handing.resolve();
     if (link !== this.#link) return;
     this.#link = undefined;
-    if (this.ownership.owner === undefined) return;
+    if (this.ownership.owner === undefined || this.#isStopped) return;
     this.ownership.lost(this.#lostMs(link));
     this.#report("orphaned", "lost its manager; the lease runs");
     this.#runLease();
@@ -306,7 +315,7 @@ export class Upward {
     return clock.now() - heardMs >= CUT_BEATS * times.heartbeatMs ? heardMs : clock.now();
   }
 
-  #settle(link: NodeLink, place: Place): void {
+  #settle(link: NodeLink, place: Place, before?: Owner): void {
     const previous = this.#link;
     this.#link = link;
     link.establish();
@@ -316,16 +325,19 @@ export class Upward {
     this.#redial.stop();
     this.#succession.stop();
     this.#move(place);
-    if (previous !== undefined && previous !== link) this.#leave(previous);
+    if (previous !== undefined && previous !== link) this.#leave(previous, before);
     if (link.dial !== undefined) this.#parts.onDialled(link, link.dial);
   }
 
   /** Ends the link with a manager that is no longer one, or has a newer link; the one that lost the node is told. */
-  #leave(link: NodeLink): void {
+  #leave(link: NodeLink, before: Owner | undefined): void {
     const { owner, epoch } = this.ownership;
-    if (owner !== undefined && owner.id !== link.peer.id) {
+    if (before !== undefined && owner !== undefined && owner.id !== link.peer.id) {
       const moved: MovedStep = { to: owner.id, epoch, path: this.#place.path };
-      link.tell(STEP.moved, moved);
+      link
+        .request(STEP.moved, moved)
+        .then(() => this.ownership.forgetFormer(before.key))
+        .catch(() => this.#sayGoodbye());
     }
     link.retire();
   }
@@ -389,7 +401,7 @@ export class Upward {
 
   /** Managers that could not be told that they have lost the node, and that this side dials, are told when they can be reached. */
   #sayGoodbye(): void {
-    if (this.ownership.formers.length > 0) this.#goodbye.start();
+    if (this.ownership.formers.length > 0 && !this.#isStopped) this.#goodbye.start();
   }
 
   async #visitFormers(): Promise<boolean> {
@@ -410,7 +422,7 @@ export class Upward {
       (error: MetanodeError) => error,
     );
     const isTold = failure === undefined || codeOf(failure) === "tree.not_managed";
-    if (isTold || means.clock.now() >= former.untilMs) this.ownership.forgetFormer(former);
+    if (isTold || means.clock.now() >= former.untilMs) this.ownership.forgetFormer(former.key);
   }
 
   /** As {@link #try}; why it came to nothing is kept, for whoever asks. */

@@ -10,10 +10,7 @@ const deeds: Record<string, { prepare(world: World): Promise<void>; deed(world: 
   "an adoption that the manager dials": { prepare: async () => undefined, deed: (world) => world.adopt("a", "b") },
   "an adoption that the child dials": {
     prepare: async () => undefined,
-    deed: async (world) => {
-      const token = (await world.node("a").tree?.token({ purpose: "join" }))?.text;
-      return world.order("b", TREE.join, { token });
-    },
+    deed: (world) => world.enlist("b", "a"),
   },
   "a release": {
     prepare: async (world) => void (await world.during(world.adopt("a", "b"))),
@@ -24,6 +21,14 @@ const deeds: Record<string, { prepare(world: World): Promise<void>; deed(world: 
       await world.during(world.adopt("a", "b"));
       await world.during(world.adopt("a", "c"));
       await world.during(world.adopt("b", "d"));
+    },
+    deed: (world) => world.order("a", TREE.move, { node: "/a/b/d", to: "/a/c" }),
+  },
+  "a move of a node that dials its manager": {
+    prepare: async (world) => {
+      await world.during(world.adopt("a", "b"));
+      await world.during(world.adopt("a", "c"));
+      await world.during(world.enlist("d", "b"));
     },
     deed: (world) => world.order("a", TREE.move, { node: "/a/b/d", to: "/a/c" }),
   },

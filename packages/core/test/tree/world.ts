@@ -69,6 +69,12 @@ export class World {
     return this.order(manager, TREE.adopt, { token, ...options });
   }
 
+  /** The same, with the child as the one that dials, then and later. */
+  async enlist(child: string, manager: string): Promise<unknown> {
+    const token = (await this.node(manager).tree?.token({ purpose: "join" }))?.text;
+    return this.order(child, TREE.join, { token });
+  }
+
   /** A message for all below a node and itself; gives how it ended. */
   async all(name: string): Promise<unknown> {
     const data = { type: WORK, policy: "best-effort", timeoutMs: 4_000 };
