@@ -215,7 +215,7 @@ export const joinCommands: readonly CommandSpec[] = [
   },
   {
     path: "join approve",
-    summary: "adopt a node that asks for it without a token",
+    summary: "adopt a node that asks for it without a token, or end the quarantine of one",
     arguments: [NODE],
     options: [{ flags: "--as <name>", summary: "its name here (default: its own)" }],
     examples: [{ line: "join approve /root/n7", does: "it is managed from now on" }],

@@ -84,6 +84,7 @@ function Nodes() {
     placeholderData: (before) => before,
   });
   const waiting = data?.nodes.filter(({ state }) => state === "pending") ?? [];
+  const flapping = data?.nodes.filter(({ state }) => state === "quarantined") ?? [];
   const isAlone = data !== undefined && asked === "" && data.nodes.length === 1;
   return (
     <section className="stack" aria-label="Nodes">
@@ -105,6 +106,9 @@ function Nodes() {
       {waiting.map((node) => (
         <Waiting key={node.path} node={node} />
       ))}
+      {flapping.map((node) => (
+        <Quarantined key={node.path} node={node} />
+      ))}
       {isPending ? <Loading what="the tree" /> : null}
       {error === null ? null : <Failure error={error} />}
       {isAlone ? (
@@ -121,6 +125,23 @@ function Nodes() {
       ) : null}
       {data?.truncated ? <Notice title={`The first ${data.nodes.length} of ${data.total} nodes; a selector shows less`} /> : null}
     </section>
+  );
+}
+
+/** A node whose links broke one after the other, so that nothing is handed to it by type. */
+function Quarantined({ node }: { node: TreeNode }) {
+  return (
+    <Notice tone="warn" title={`${node.name} comes and goes: it gets no messages by type for a while`}>
+      <span className="row">
+        <code>{node.path}</code>
+        <ActButton
+          text="End the quarantine"
+          done={`${node.name} gets messages again`}
+          needs="admin"
+          work={() => answerOf(api.POST("/api/v1/tree/approve", { body: { node: node.path } }))}
+        />
+      </span>
+    </Notice>
   );
 }
 

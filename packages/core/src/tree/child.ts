@@ -3,6 +3,7 @@ import { CALL_MODE } from "../link/frames.ts";
 import type { CallContext, Member, MemberState } from "../member/member.ts";
 import type { Message } from "../message/message.ts";
 import type { NodeCard } from "./card.ts";
+import { LinkLives } from "./flapping.ts";
 import type { NodeLink } from "./node-link.ts";
 import type { Dial } from "./ownership.ts";
 
@@ -27,7 +28,7 @@ export interface ChildRecord {
 }
 
 /** The state of a child for people: the record's, or what is seen of its link. */
-export type ChildState = ChildRecord["state"] | "maintenance" | "suspect" | "unreachable";
+export type ChildState = ChildRecord["state"] | "maintenance" | "suspect" | "unreachable" | "quarantined";
 
 const DRAIN_RETRY_MS = 200;
 
@@ -38,6 +39,7 @@ export class Child implements Member {
   /** What is seen of the link. */
   sight: "good" | "suspect" | "unreachable" = "unreachable";
   lastSeenMs: number;
+  readonly lives = new LinkLives();
   /** Takes no new calls: it is about to be released. */
   isDraining = false;
   /** Messages on their way to it. */
@@ -58,7 +60,7 @@ export class Child implements Member {
 
   get state(): MemberState {
     if (this.record.state !== "managed" && this.record.state !== "moving" && this.record.state !== "releasing") return "down";
-    if (this.link === undefined || this.sight === "unreachable") return "down";
+    if (this.link === undefined || this.sight === "unreachable" || this.lives.isQuarantined) return "down";
     if (this.isDraining) return "draining";
     if (this.record.card?.maintenance !== undefined) return "maintenance";
     return this.sight === "suspect" ? "busy" : "ready";
@@ -73,6 +75,7 @@ export class Child implements Member {
   get condition(): ChildState {
     const { state, card } = this.record;
     if (state !== "managed") return state;
+    if (this.lives.isQuarantined) return "quarantined";
     if (this.sight !== "good") return this.sight;
     return card?.maintenance === undefined ? "managed" : "maintenance";
   }

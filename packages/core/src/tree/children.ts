@@ -1,6 +1,8 @@
+import type { Timer } from "../clock.ts";
 import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import type { NodeCard } from "./card.ts";
 import { Child, type ChildRecord } from "./child.ts";
+import { STABLE_BEATS } from "./flapping.ts";
 import type { TreeEvent, TreeMeans } from "./means.ts";
 import { callOn, type LinkOwner, type NodeLink, STEP } from "./node-link.ts";
 import type { Dial, Successor } from "./ownership.ts";
@@ -55,6 +57,7 @@ export class Children {
   /** Children without a record: they are to come by themselves. */
   readonly #expected = new Set<string>();
   readonly #redials = new Map<string, Redial>();
+  readonly #quarantines = new Map<string, Timer>();
   #isStopped = false;
 
   constructor(parts: ChildrenParts, records: ReadonlyMap<string, unknown>) {
@@ -97,6 +100,7 @@ export class Children {
   stop(): void {
     this.#isStopped = true;
     for (const redial of this.#redials.values()) redial.stop();
+    for (const timer of this.#quarantines.values()) timer.cancel();
     for (const { link } of this.#children.values()) link?.session.close();
   }
 
@@ -147,6 +151,8 @@ export class Children {
     this.#byName.delete(child.record.name);
     this.#redials.get(child.id)?.stop();
     this.#redials.delete(child.id);
+    this.#quarantines.get(child.id)?.cancel();
+    this.#quarantines.delete(child.id);
     if (child.link === undefined) child.lose();
     else child.link.retire();
     this.#parts.onRecord(child.id, undefined);
@@ -192,9 +198,10 @@ export class Children {
     this.#see(child, "good");
   }
 
-  #establish({ link, record }: Child): void {
+  #establish({ link, record, lives }: Child): void {
     if (link === undefined || link.isEstablished) return;
     link.establish();
+    lives.begin(this.#parts.means.clock.now());
     if (record.dial !== undefined) this.#parts.onDialled(link, record.dial);
   }
 
@@ -205,13 +212,44 @@ export class Children {
     this.#parts.onChanged();
   }
 
-  closed(link: NodeLink): void {
+  closed(link: NodeLink, error?: MetanodeError): void {
     const child = this.#children.get(link.peer.id);
     if (child === undefined || child.link !== link) return;
     child.link = undefined;
     if (this.#isStopped) return;
+    this.#judge(child, error);
     this.#see(child, "unreachable");
     this.#dial(child);
+  }
+
+  /** Ends a quarantine before its time (Q3). */
+  forgive(child: Child): void {
+    const wasQuarantined = child.lives.isQuarantined;
+    child.lives.forgive();
+    if (wasQuarantined) this.#readmit(child, "approved again, so its quarantine is over");
+  }
+
+  #judge(child: Child, error: MetanodeError | undefined): void {
+    const { clock, times } = this.#parts.means;
+    const { lives } = child;
+    const stableMs = STABLE_BEATS * times.heartbeatMs;
+    if (!lives.end(clock.now(), { isBroken: error !== undefined, stableMs })) return;
+    const until = `nothing is handed to it by type for ${times.quarantineMs} ms, or until it is approved again`;
+    this.report("quarantined", child, `${lives.shortLives} links with it in a row broke within ${stableMs} ms; ${until}`);
+    this.#quarantines.set(
+      child.id,
+      clock.setTimer(times.quarantineMs, () => {
+        lives.release();
+        this.#readmit(child, "its quarantine is over");
+      }),
+    );
+  }
+
+  #readmit(child: Child, text: string): void {
+    this.#quarantines.get(child.id)?.cancel();
+    this.#quarantines.delete(child.id);
+    this.report("returned", child, text);
+    this.#parts.onChanged();
   }
 
   /** Every child's link, for the pulse. */

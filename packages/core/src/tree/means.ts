@@ -33,9 +33,17 @@ export interface TreeTimes {
   stepMs: number;
   /** First pause before a lost link is dialled again; doubles up to ten times as long, half of it left to chance. @default 200 */
   redialMs: number;
+  /** How long a child whose links break one after the other gets no work (see `flapping.ts`). @default 30_000 */
+  quarantineMs: number;
 }
 
-export const DEFAULT_TIMES: TreeTimes = { heartbeatMs: 1_000, leaseMs: 30_000, stepMs: 5_000, redialMs: 200 };
+export const DEFAULT_TIMES: TreeTimes = {
+  heartbeatMs: 1_000,
+  leaseMs: 30_000,
+  stepMs: 5_000,
+  redialMs: 200,
+  quarantineMs: 30_000,
+};
 
 /** What happens in a tree, as its node sees it. */
 export interface TreeEvent {
@@ -45,6 +53,7 @@ export interface TreeEvent {
     | "attached"
     | "suspect"
     | "unreachable"
+    | "quarantined"
     | "returned"
     | "released"
     | "moved"

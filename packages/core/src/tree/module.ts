@@ -63,6 +63,16 @@ const KEYS = [
   ...Object.keys(DEFAULT_TIMES),
 ];
 
+/** What somebody should look at. */
+const WARNED: ReadonlySet<TreeEvent["kind"]> = new Set([
+  "unreachable",
+  "quarantined",
+  "orphaned",
+  "overdue",
+  "refused",
+  "fenced",
+]);
+
 /** The module that makes a node a part of a tree: to manage others, and to be managed. */
 export interface TreeModule extends NodeModule {
   /** @throws {MetanodeError} node.closed – the node does not run */
@@ -145,6 +155,9 @@ class TreeOfNode implements TreeModule {
     const lost = tree.children.list().filter(({ record, sight }) => record.epoch > 0 && sight === "unreachable");
     if (lost.length > 0)
       reasons.push(`${lost.length} children cannot be reached: ${lost.map(({ record }) => record.name).join(", ")}`);
+    const flapping = tree.children.list().filter(({ condition }) => condition === "quarantined");
+    if (flapping.length > 0)
+      reasons.push(`${flapping.length} children are in quarantine: ${flapping.map(({ record }) => record.name).join(", ")}`);
     const { name, isReady, isFenced } = tree.standby.info;
     if (isFenced) reasons.push(`${name} has taken the place of this node`);
     else if (name !== undefined && !isReady) reasons.push(`${name} is to stand by for this node and is not ready`);
@@ -165,10 +178,7 @@ class TreeOfNode implements TreeModule {
 
   #report(host: ModuleHost, event: TreeEvent): void {
     const { kind, node, path, epoch, text } = event;
-    const level =
-      kind === "unreachable" || kind === "orphaned" || kind === "overdue" || kind === "refused" || kind === "fenced"
-        ? "warn"
-        : "info";
+    const level = WARNED.has(kind) ? "warn" : "info";
     host.logger[level]({ kind, node, path, epoch }, text);
     host.journal.add({ kind: "tree", what: path || node, type: kind, member: node });
     for (const listener of this.#listeners) listener(event);

@@ -340,10 +340,11 @@ export class Tree {
     return this.#adoptions.dial(dialOf(address, fingerprint), secret, options);
   }
 
-  /** Adopts a node that waits for approval. @throws {MetanodeError} tree.not_managed, node.unreachable */
+  /** Adopts a node that waits for approval, or ends a child's quarantine. @throws {MetanodeError} tree.not_managed, node.unreachable */
   async approve(idOrName: string, options: AdoptOptions = {}): Promise<Child> {
     this.#needManager();
     const child = this.children.need(idOrName);
+    this.children.forgive(child);
     if (child.record.state !== "pending") return child;
     if (child.link === undefined) throw child.lostError();
     return this.#adoptions.adopt(child.link, options);
@@ -394,7 +395,7 @@ export class Tree {
 
   #closed(link: NodeLink, error?: MetanodeError): void {
     if (link.peer.role === "parent") this.#upward.closed(link, error);
-    else this.children.closed(link);
+    else this.children.closed(link, error);
   }
 
   #managed(): Child[] {

@@ -126,7 +126,7 @@ function adoptionRoutes(api: Api, context: HttpContext): void {
   });
   const approveSchema = {
     operationId: "approveNode",
-    summary: "Adopt a node that waits for approval",
+    summary: "Adopt a node that waits for approval, or end the quarantine of one",
     tags,
     body: z.strictObject({
       node: Target.describe("Its path, or its name or id with `under`."),

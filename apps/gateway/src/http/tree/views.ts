@@ -22,7 +22,7 @@ const NodeView = z
     state: z
       .string()
       .describe(
-        "As its manager sees it: pending, adopting, managed, maintenance, suspect, unreachable, releasing, moving; of the top node free, offered, managed or orphaned.",
+        "As its manager sees it: pending, adopting, managed, maintenance, suspect, unreachable, quarantined, releasing, moving; of the top node free, offered, managed or orphaned.",
       ),
     epoch: z.int().describe("Grows with every adoption of the node."),
     version: z.string(),

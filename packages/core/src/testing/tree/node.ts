@@ -10,7 +10,7 @@ import { registerVerbs } from "../../tree/verbs.ts";
 import type { SimulatedNetwork } from "./network.ts";
 
 /** Times of a simulated tree: long beats, so that a seed takes few of them. */
-export const SIMULATED_TIMES = { heartbeatMs: 1_000, leaseMs: 15_000, stepMs: 3_000, redialMs: 300 };
+export const SIMULATED_TIMES = { heartbeatMs: 1_000, leaseMs: 15_000, stepMs: 3_000, redialMs: 300, quarantineMs: 10_000 };
 
 /** The type that every simulated node handles. */
 export const WORK = "work";
