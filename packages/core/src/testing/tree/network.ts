@@ -36,8 +36,7 @@ class End implements Channel {
 
   send(frames: readonly Frame[]): void {
     if (this.#isClosed) return;
-    // Copied, as a wire does: what a receiver changes is its own.
-    const copy = structuredClone(frames) as Frame[];
+    const copy = copyOf(frames);
     this.#carry(() => this.peer?.arrive(copy));
   }
 
@@ -157,6 +156,16 @@ export class SimulatedNetwork {
     );
     return near;
   }
+}
+
+/** As a wire does: what a receiver changes is its own. Frames are plain data; structuredClone took a tenth of a simulation's time. */
+function copyOf<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Uint8Array) return value.slice() as T;
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  const copy: Record<string, unknown> = {};
+  for (const key in value) copy[key] = copyOf(value[key]);
+  return copy as T;
 }
 
 function pairOf(a: string, b: string): string {

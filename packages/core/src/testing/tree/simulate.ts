@@ -7,7 +7,7 @@ import { TARGET } from "../../router/router.ts";
 import type { ForAllEvent } from "../../tree/for-all.ts";
 import type { Tree } from "../../tree/tree.ts";
 import { TREE } from "../../tree/verbs.ts";
-import { settle, VirtualClock } from "../virtual-clock.ts";
+import { settle, settleInside, VirtualClock } from "../virtual-clock.ts";
 import { Invariants } from "./invariants.ts";
 import { SimulatedNetwork } from "./network.ts";
 import { SimulatedNode, WORK } from "./node.ts";
@@ -51,7 +51,7 @@ const LOSSES: ReadonlySet<string> = new Set([
 ]);
 
 class Run {
-  readonly clock = new VirtualClock();
+  readonly clock = new VirtualClock(undefined, settleInside);
   readonly trace: string[] = [];
   readonly random: Random;
   readonly network: SimulatedNetwork;
