@@ -62,8 +62,13 @@ export class HostProcess implements AsyncDisposable {
     });
   }
 
-  static async start(): Promise<HostProcess> {
-    const child = fork(PROGRAM, { stdio: ["ignore", "inherit", "inherit", "ipc"], serialization: "advanced" });
+  /** In a network namespace, if one is named. */
+  static async start(namespace?: string): Promise<HostProcess> {
+    const child = fork(PROGRAM, {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      serialization: "advanced",
+      ...(namespace === undefined ? {} : { execPath: "ip", execArgv: ["netns", "exec", namespace, process.execPath] }),
+    });
     await once(child, "message");
     return new HostProcess(child);
   }
