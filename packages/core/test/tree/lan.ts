@@ -26,8 +26,8 @@ export class LanHost {
     this.address = `${BLOCK}.${n}`;
     this.#port = { switch: `${lan}s`, name: `p${n}` };
     ip("netns", "add", this.namespace);
-    ip("-n", lan + "s", "link", "add", this.#port.name, "type", "veth", "peer", "name", "eth0", "netns", this.namespace);
-    ip("-n", lan + "s", "link", "set", this.#port.name, "master", "br0", "up");
+    ip("-n", `${lan}s`, "link", "add", this.#port.name, "type", "veth", "peer", "name", "eth0", "netns", this.namespace);
+    ip("-n", `${lan}s`, "link", "set", this.#port.name, "master", "br0", "up");
     ip("-n", this.namespace, "addr", "add", `${this.address}/24`, "dev", "eth0");
     for (const device of ["eth0", "lo"]) ip("-n", this.namespace, "link", "set", device, "up");
   }
