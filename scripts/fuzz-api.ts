@@ -63,7 +63,7 @@ function argumentsOf({ folder, token, url, document }: Run): string[] {
       "--warnings",
       "off",
       "--request-timeout",
-      "20",
+      "45", // to stop a graph may take 30 s
       "--report",
       "ndjson",
       "--report-ndjson-path",

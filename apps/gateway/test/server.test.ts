@@ -119,17 +119,41 @@ describe("a defect of the platform", () => {
   });
 });
 
+/** Sends bytes as they are, and gives what comes back until the connection ends. */
+function raw(text: string): Promise<string> {
+  const { hostname, port } = new URL(subject.gateway.url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    let answer = "";
+    socket.on("data", (chunk) => (answer += chunk));
+    socket.on("close", () => resolve(answer));
+    socket.on("error", reject);
+  });
+}
+
+const problemIn = (answer: string): unknown => JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")));
+
 describe("bytes that are no HTTP", () => {
-  test("end the connection and leave the gateway serving", async () => {
-    const { hostname, port } = new URL(subject.gateway.url);
-    const answer = await new Promise<string>((resolve, reject) => {
-      const socket = connect(Number(port), hostname, () => socket.write("\u0000\u0001 nonsense\r\n\r\n"));
-      let text = "";
-      socket.on("data", (chunk) => (text += chunk));
-      socket.on("close", () => resolve(text));
-      socket.on("error", reject);
-    });
-    expect(answer).toMatch(/^HTTP\/1\.1 400/);
+  test("end the connection with a problem and leave the gateway serving", async () => {
+    const answer = await raw("\u0000\u0001 nonsense\r\n\r\n");
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json\r\n/);
+    expect(problemIn(answer)).toMatchObject({ status: 400, code: "message.invalid" });
     expect((await fetch(`${subject.gateway.url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe("an address", () => {
+  test("may be as long as the longest path and selector are, each character in its longest form", async () => {
+    const query = new URLSearchParams({ under: "\u{10348}".repeat(1_024), where: "\u{10348}".repeat(4_096) });
+    const response = await fetch(`${subject.gateway.url}/api/v1/tree?${query}`, {
+      headers: { authorization: `Bearer ${subject.gateway.token}` },
+    });
+    expect(await problemOf(response)).toMatchObject({ httpStatus: 404, code: "resource.not_found" });
+  });
+
+  test("that is longer is message.too_large, as a problem", async () => {
+    const answer = await raw(`GET /healthz?${"x".repeat(100_000)} HTTP/1.1\r\nhost: here\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(problemIn(answer)).toMatchObject({ status: 413, code: "message.too_large", retryable: false });
   });
 });

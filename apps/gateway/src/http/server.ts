@@ -14,6 +14,7 @@ import {
 import { accessRoutes } from "./access.ts";
 import { actorRoutes } from "./actors.ts";
 import { createGuard, type Guard } from "./auth.ts";
+import { answerClientError, MAX_HEADER_BYTES } from "./client-error.ts";
 import { consoleRoutes } from "./console.ts";
 import type { Api, HttpContext } from "./context.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
@@ -55,6 +56,8 @@ export async function createServer(context: HttpContext, onRoute?: (route: Route
     exposeHeadRoutes: false,
     return503OnClosing: false, // the hook below answers, in our own form
     ...ZOD_SCHEMAS,
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => answerError(error, request, reply),
   }) as unknown as Api;
   app.removeContentTypeParser("text/plain"); // nothing here is text

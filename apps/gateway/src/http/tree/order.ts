@@ -5,11 +5,11 @@ import { z } from "zod";
 import { type HttpContext, withdrawalOf } from "../context.ts";
 
 /** A node: its path in the tree, or its id. */
-export const Target = z.string().min(1).max(4_096);
+export const Target = z.string().min(1).max(1_024);
 export const Under = z
   .string()
   .min(1)
-  .max(4_096)
+  .max(1_024)
   .optional()
   .describe("The node that does it: a path or an id. This one without it.");
 /** Longest time that an order may take, in milliseconds. */
