@@ -44,7 +44,7 @@ export interface StandbyInfo {
   /** The child that is to take this node's place. */
   readonly name?: string | undefined;
   readonly id?: string | undefined;
-  /** It knows the children as they are. */
+  /** It knows the children as they are, and each of them that can be reached knows it. */
   readonly isReady: boolean;
   /** This node has been replaced by it, and hands on to it what it has left. */
   readonly isFenced: boolean;
@@ -71,6 +71,8 @@ export class Standby {
   #named: Named | undefined;
   /** The link on which the standby has everything, and hears of every change. */
   #told: NodeLink | undefined;
+  /** What children have not answered yet of what they were told of the standby. */
+  readonly #unaware = new Set<SuccessorStep>();
   #joins = false;
 
   constructor(parts: StandbyParts, records: ReadonlyMap<string, unknown>) {
@@ -86,7 +88,7 @@ export class Standby {
     return {
       name: this.#named?.name || undefined,
       id: heir?.id,
-      isReady: heir !== undefined && this.#told !== undefined && !this.#told.session.isClosed,
+      isReady: heir !== undefined && this.#told !== undefined && !this.#told.session.isClosed && this.#unaware.size === 0,
       isFenced: this.#named?.handing !== undefined,
       ...(manager === undefined ? {} : { manager }),
     };
@@ -136,7 +138,7 @@ export class Standby {
       this.#store({ name: child.record.name });
     }
     if (child.record.name !== this.#named?.name && child.id !== heir?.id) {
-      this.#tell(child); // the standby may have changed while the child was asked
+      void this.#tell(child); // the standby may have changed while the child was asked
       return;
     }
     this.#appoint(child).catch((error: MetanodeError) =>
@@ -195,7 +197,7 @@ export class Standby {
     if (child.link !== link || this.#told !== link) return;
     const dial: Dial = { address, ...(fingerprint === undefined ? {} : { trust: { fingerprint } }) };
     this.#store({ name: child.record.name, heir: { id: child.id, name: child.record.name, dial, secret } });
-    this.#tellChildren();
+    await this.#tellChildren();
     this.#report("standby", `${child.record.name} stands by for this node`);
   }
 
@@ -204,17 +206,22 @@ export class Standby {
     this.#told?.tell(STEP.ward, { dismissed: true } satisfies WardStep);
     this.#told = undefined;
     this.#store(next === undefined ? undefined : { name: next });
-    this.#tellChildren();
+    void this.#tellChildren();
   }
 
-  #tellChildren(): void {
-    for (const child of this.#parts.children.list()) if (child.isAdopted) this.#tell(child);
+  async #tellChildren(): Promise<void> {
+    const adopted = this.#parts.children.list().filter(({ isAdopted }) => isAdopted);
+    await Promise.all(adopted.map((child) => this.#tell(child)));
   }
 
-  #tell({ id, record, link }: Child): void {
+  /** Resolves when the child knows, or cannot be asked any more: one whose link ends hears it with the next. */
+  async #tell({ id, record, link }: Child): Promise<void> {
+    if (link === undefined) return;
     const successor = this.successorOf(id);
     const step: SuccessorStep = { epoch: record.epoch, ...(successor ? { successor } : {}) };
-    link?.tell(STEP.successor, step);
+    this.#unaware.add(step);
+    await link.request(STEP.successor, step).catch(() => undefined);
+    this.#unaware.delete(step);
   }
 
   /** One attempt to hand on to the standby whoever is there, and to come to it; the rest follows when it is back. */

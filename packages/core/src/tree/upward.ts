@@ -366,7 +366,7 @@ export class Upward {
     const { means } = this.#parts;
     this.#lease?.cancel();
     this.#lease = means.clock.setTimer(this.ownership.leaseLeftMs(means.clock.now()), () => {
-      if (this.state === "orphaned") this.#runLease(); // the timer was early
+      if (this.state === "orphaned") return this.#runLease(); // the timer was early
       if (this.ownership.owner === undefined || this.#link !== undefined) return;
       this.#expire();
       this.#move(this.#alone());
