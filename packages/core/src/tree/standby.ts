@@ -229,7 +229,8 @@ export class Standby {
     const { children, adoptions, upward, means } = this.#parts;
     const { heir, handing, name } = this.#named ?? {};
     if (heir === undefined || handing === undefined || name === undefined) return true;
-    if (upward.ownership.owner === undefined && !upward.isJoining) {
+    // Before any other that it was told to join: what it has to hand on comes first.
+    if (upward.ownership.owner === undefined && !upward.isSucceeding) {
       this.#joins = true;
       upward.join({ dial: heir.dial, secret: keyOf(heir.secret, means.identity.id), purpose: "succeed" });
     }

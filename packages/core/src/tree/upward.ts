@@ -145,8 +145,9 @@ export class Upward {
     this.#link?.session.close();
   }
 
-  get isJoining(): boolean {
-    return this.#joining !== undefined;
+  /** Whether it asks for adoption as a manager that was replaced. */
+  get isSucceeding(): boolean {
+    return this.#joining?.purpose === "succeed";
   }
 
   /** Asks a node to adopt this one, again and again until it does or {@link stopJoining} is called. */
@@ -409,16 +410,19 @@ export class Upward {
     return this.ownership.formers.length === 0;
   }
 
-  /** Comes to the former manager with its key: it asks for its epoch, and hears that it is over. */
+  /** Comes to the former manager with its key: it asks for its epoch, and hears that it is over; or adopts the node anew, if it may. */
   async #visitFormer(former: Former): Promise<void> {
     const { means } = this.#parts;
     const { promise, resolve } = Promise.withResolvers<MetanodeError | undefined>();
     const links: LinkOwner = {
       receive: (link, message, context) => this.#parts.links.receive(link, message, context),
-      closed: (_link, error) => resolve(error),
+      closed: (link, error) => {
+        resolve(error);
+        if (link === this.#link) this.closed(link, error);
+      },
     };
     const failure = await callOn(means, { ...former.dial, purpose: "attach-child", secret: former.key }, links).then(
-      () => promise,
+      (link) => Promise.race([promise, this.#fateOf(link).promise.then(() => undefined)]),
       (error: MetanodeError) => error,
     );
     const isTold = failure === undefined || codeOf(failure) === "tree.not_managed";

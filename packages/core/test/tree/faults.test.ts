@@ -113,6 +113,35 @@ describe("M-45: a manager that is lost", () => {
   });
 });
 
+describe("C4: a former manager that adopts again when it is told that it is none any more", () => {
+  test("is heard when it is lost, and those who came between are told as well", async () => {
+    const world = await World.of("a", "d", "e");
+    const { during } = world;
+    const passes = (ms: number): Promise<unknown> => during.call(world, Promise.resolve(), ms);
+    // The answer to the adoption is lost: for a, d is one that it has begun to adopt.
+    world.fault = { node: "a", write: 4, when: "before" };
+    await during.call(world, world.enlist("d", "a"), 1_000);
+    expect(world.node("a").isUp).toBe(false);
+    expect(world.node("d").tree?.upward.ownership.owner?.name).toBe("a");
+    world.fault = undefined;
+    await passes(SIMULATED_TIMES.leaseMs + 2_000);
+    await during.call(world, world.enlist("d", "e"));
+    expect(world.node("d").tree?.upward.ownership.owner?.name).toBe("e");
+    world.node("e").kill();
+    await passes(SIMULATED_TIMES.leaseMs + 2_000);
+    await world.node("a").start();
+    await passes(5_000);
+    expect(world.node("d").tree?.upward).toMatchObject({ state: "owned", ownership: { owner: { name: "a", epoch: 3 } } });
+
+    world.node("a").kill();
+    await passes(1_000);
+    expect(world.node("d").tree?.upward.state).toBe("orphaned");
+    await world.recover();
+    expect(world.node("e").tree?.children.list()).toEqual([]);
+    expect(world.invariants.violations).toEqual([]);
+  });
+});
+
 describe("M-06: what a node sends and remembers", () => {
   test("hangs on its neighbours, not on the size of the tree", async () => {
     /** Frames that a leaf's manager exchanges with it in a minute at rest, and records that the root keeps. */

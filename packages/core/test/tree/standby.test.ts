@@ -253,6 +253,18 @@ describe("M-72: who hears what", () => {
     atRest();
   });
 
+  test("a manager that was replaced goes to its successor, whomever else it was told to join", async () => {
+    world.network.part("a", "b");
+    world.network.part("a", "c");
+    await passes(LONG_MS);
+    expect([ownerOf("c"), ownerOf("d")]).toEqual(["b", "a"]);
+    await world.during(world.enlist("a", "a"), 1_000); // which nobody can ever do
+    world.network.join();
+    await passes(20_000);
+    expect([ownerOf("a"), ownerOf("d")]).toEqual(["b", "b"]);
+    atRest();
+  });
+
   test("a manager that reaches only some of its children keeps them until it hears that it was replaced, then hands them on", async () => {
     world.network.part("a", "b");
     world.network.part("a", "c");
