@@ -188,6 +188,14 @@ describe("a tree from the command line", () => {
     expect(existsSync(join(folder.path, "eu", "tree"))).toBe(true);
   });
 
+  test("M-52: the root gives its place to its standby, and is a node as the others are", async () => {
+    expect((await metanode("standby", "--hand-over")).stderr).toContain("state.conflict");
+    expect((await metanode("standby", "/root/us")).stdout.trim()).toBe("us stands by for it");
+    expect((await metanode("standby", "/root/us", "--hand-over")).status).toBe(2);
+    expect((await metanode("standby", "--hand-over")).stdout.trim()).toBe("stands by for us");
+    expect(await tree()).toEqual(["/root/root managed"]);
+  });
+
   test("what was done is written down, with who did it", async () => {
     const { stdout } = await metanode("join", "audit");
     expect(stdout).toMatch(/admin:\S+ +release +eu +ok/);

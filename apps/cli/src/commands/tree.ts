@@ -55,8 +55,13 @@ export const treeCommands: readonly CommandSpec[] = [
     path: "standby",
     summary: "show who takes the place of a node when it is lost, or name the child that is to",
     arguments: [{ usage: "[node]", summary: "path of the child; its manager's children will go to it" }],
-    options: [{ flags: "--none", summary: "nobody, from now on" }, UNDER],
+    options: [
+      { flags: "--none", summary: "nobody, from now on" },
+      { flags: "--hand-over", summary: "the child that stands by takes the place now, while the node works" },
+      UNDER,
+    ],
     examples: [
+      { line: "standby --hand-over", does: "the root becomes a child of its standby, so that it can be upgraded" },
       { line: "standby /root/spare", does: "spare takes the place of /root when that is lost for as long as its lease" },
       { line: "standby", does: "whether it is ready" },
     ],

@@ -58,12 +58,14 @@ export async function standby(invocation: Invocation): Promise<void> {
   const place = under === undefined ? {} : { under };
   const client = await invocation.client();
   const path = paths.treeAction("standby");
-  const isOrder = node !== undefined || invocation.has("none");
+  const handOver = invocation.has("handOver");
+  if (handOver && node !== undefined) throw coreError("usage.invalid", "name the child first, then hand over without it");
+  const isOrder = node !== undefined || invocation.has("none") || handOver;
   const view = isOrder
     ? await client.json<StandbyView>({
         method: "POST",
         path,
-        body: { ...(node ? { node } : {}), ...place },
+        body: { ...(node ? { node } : {}), ...place, ...(handOver ? { handOver } : {}) },
         timeoutMs: MARGIN_MS,
       })
     : await client.json<StandbyView>({ method: "GET", path, query: place });
@@ -73,6 +75,8 @@ export async function standby(invocation: Invocation): Promise<void> {
 function textOf({ name, isReady, isFenced, manager }: StandbyView): string {
   const role = manager === undefined ? "" : `${manager.isTaken ? "has taken the place of" : "stands by for"} ${manager.name}; `;
   if (name === undefined) return `${role}nobody stands by for it`;
+  // A standby that has given the place back goes on to want one itself, which it gets when it is a manager again.
+  if (manager?.isTaken === false && !isReady) return `stands by for ${manager.name}`;
   if (isFenced) return `${role}${name} has taken its place`;
   return `${role}${name} stands by for it${isReady ? "" : ", and is not ready"}`;
 }

@@ -139,6 +139,14 @@ export class Adoptions {
     return this.#alone(child.id, () => this.#transfer(child, to));
   }
 
+  /** Resolves when the adoption has ended, one way or the other, that goes on over a link. */
+  underWay(link: NodeLink): Promise<void> | undefined {
+    const child = this.#parts.children.get(link.peer.id);
+    if (child?.link !== link || child.record.state !== "adopting") return undefined;
+    const ended = (): void => undefined;
+    return this.#busy.get(link.peer.id)?.then(ended, ended);
+  }
+
   /** A child says that another has adopted it. */
   moved(link: NodeLink, { to, epoch, path }: MovedStep): void {
     const { children } = this.#parts;
@@ -168,7 +176,8 @@ export class Adoptions {
     children.connect(child, link);
     let learnt: NodeCard | undefined;
     try {
-      await this.#patiently(async () => {
+      const letGo = (): void => unhold(record.operation);
+      await this.#patiently(letGo, async () => {
         await hold({ operation: record.operation, adoptee: id, exclusive: force === true || isMove === true });
         const step: AdoptStep = {
           operation: record.operation,
@@ -258,14 +267,15 @@ export class Adoptions {
     return open();
   }
 
-  /** Again, after a while left to chance, where another operation has the tree. */
-  async #patiently(work: () => Promise<void>): Promise<void> {
+  /** Again, after a while left to chance, where another operation has the tree. In between it holds nothing, so two cannot wait for each other. */
+  async #patiently(letGo: () => void, work: () => Promise<void>): Promise<void> {
     const { clock, random, times } = this.#parts.means;
     for (let attempt = 1; ; attempt++) {
       try {
         return await work();
       } catch (error) {
         if (!hasCode(error, "state.conflict") || attempt >= ATTEMPTS) throw error;
+        letGo();
         await wait(clock, (times.stepMs / 100) * attempt * (0.5 + random()));
       }
     }

@@ -57,6 +57,8 @@ export class Children {
   /** Children without a record: they are to come by themselves. */
   readonly #expected = new Set<string>();
   readonly #redials = new Map<string, Redial>();
+  /** Links with former children on which something is under way yet. */
+  readonly #leaving = new Set<NodeLink>();
   readonly #quarantines = new Map<string, Timer>();
   #isStopped = false;
 
@@ -134,6 +136,11 @@ export class Children {
     this.#keep(new Child(record, this.#parts.means.clock.now()));
   }
 
+  /** Whether something is under way yet with children that are none any more. */
+  get areLeaving(): boolean {
+    return this.#leaving.size > 0;
+  }
+
   isExpected(id: string): boolean {
     return this.#expected.has(id);
   }
@@ -154,7 +161,10 @@ export class Children {
     this.#quarantines.get(child.id)?.cancel();
     this.#quarantines.delete(child.id);
     if (child.link === undefined) child.lose();
-    else child.link.retire();
+    else {
+      this.#leaving.add(child.link);
+      child.link.retire();
+    }
     this.#parts.onRecord(child.id, undefined);
     this.#parts.onChanged();
   }
@@ -213,6 +223,7 @@ export class Children {
   }
 
   closed(link: NodeLink, error?: MetanodeError): void {
+    this.#leaving.delete(link);
     const child = this.#children.get(link.peer.id);
     if (child === undefined || child.link !== link) return;
     child.link = undefined;

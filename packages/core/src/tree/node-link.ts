@@ -58,6 +58,7 @@ export const STEP = {
   successor: "metanode.link.successor",
   stand: "metanode.link.stand",
   ward: "metanode.link.ward",
+  handover: "metanode.link.handover",
 } as const;
 
 export const STEP_PREFIX = "metanode.link.";
@@ -147,12 +148,15 @@ export class NodeLink {
     return this.#isRetiring;
   }
 
-  /** Ends it when nothing is under way any more, or when that takes too long. One that is silent ends now. */
-  retire(): void {
+  /**
+   * Ends it when nothing is under way any more, or when that takes too long. One that is silent ends now. With `notBeforeMs` the other
+   * side has that long to end it first, and to send what it has yet to send.
+   */
+  retire(notBeforeMs = 0): void {
     if (this.#isRetiring) return;
     this.#isRetiring = true;
     const { clock, times } = this.#means;
-    const untilMs = clock.now() + times.stepMs * RETIRING_STEPS;
+    const untilMs = clock.now() + notBeforeMs + times.stepMs * RETIRING_STEPS;
     const look = (): void => {
       const isIdle = this.session.openCalls === 0 && this.session.incomingCalls === 0;
       const isSilent = clock.now() - this.session.heardMs > times.heartbeatMs * SILENT_BEATS;
@@ -165,7 +169,8 @@ export class NodeLink {
       if (clock.now() - this.session.heardMs > times.heartbeatMs / 2) this.ping();
       clock.setTimer(RETIRING_LOOK_MS, look);
     };
-    look();
+    if (notBeforeMs > 0) clock.setTimer(notBeforeMs, look);
+    else look();
   }
 
   ping(): void {

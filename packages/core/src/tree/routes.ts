@@ -21,7 +21,9 @@ import type { Upward } from "./upward.ts";
  * W2. By id: to a child, or to where the id was found before, or to where a search finds it.
  * W3. By type: what this node does not handle goes to the child with the fewest messages under way among those that do, or
  *     have it below them.
- * W4. What has arrived loses its target. A message never goes back where it came from, save up and down once; the hop limit ends
+ * W4. While a standby takes the place of its manager, what is for a child that has yet to come, or for the manager that this node has yet
+ *     to come to, waits a little.
+ * W5. What has arrived loses its target. A message never goes back where it came from, save up and down once; the hop limit ends
  *     whatever else might go round.
  */
 
@@ -59,7 +61,7 @@ export class Routes implements Forwarder {
     if (target === means.identity.id) return undefined;
     if (isPath(target)) return this.#byPath(cleanPath(target));
     const child = this.#parts.children.get(target);
-    if (child?.isAdopted) return child;
+    if (child?.isAdopted) return this.#to(child);
     return this.#search;
   }
 
@@ -74,7 +76,7 @@ export class Routes implements Forwarder {
       select: one.byLoad(),
       clock: this.#parts.means.clock,
       // Only what says that nothing was done is tried elsewhere.
-      perMember: { retry: { attempts: ATTEMPTS, backoffMs: 0, when: isUntouched } },
+      perMember: { retry: { attempts: ATTEMPTS, backoffMs: 0, when: (error) => isUntouched(error, type) } },
     });
     if (this.#byType.size >= REMEMBERED) this.#byType.clear();
     this.#byType.set(key, group);
@@ -89,7 +91,7 @@ export class Routes implements Forwarder {
     if (!isBelow(path, own)) return this.#up(path);
     const name = nextName(own, path);
     const child = children.named(name);
-    if (child?.isAdopted) return child;
+    if (child?.isAdopted) return this.#to(child);
     const moved = children.moved(name);
     if (moved === undefined) throw notFound(path, `${own} has no child ${name}`);
     const rest = path.slice(own.length + 1 + name.length);
@@ -98,10 +100,37 @@ export class Routes implements Forwarder {
     });
   }
 
-  #up(target: string): Member {
-    const { link } = this.#parts.upward;
-    if (link === undefined) throw notFound(target, `it is not below ${this.#parts.upward.place.path}, which has no manager now`);
-    return linkMember(link);
+  #up(target: string): Way {
+    const { upward } = this.#parts;
+    const { link } = upward;
+    if (link !== undefined) return linkMember(link);
+    const lost = (): MetanodeError => notFound(target, `it is not below ${upward.place.path}, which has no manager now`);
+    if (!upward.isSucceeding) throw lost();
+    return this.#awaited(() => (upward.link === undefined ? undefined : linkMember(upward.link)), lost);
+  }
+
+  #to(child: Child): Way {
+    const { children } = this.#parts;
+    const isToCome = (): boolean => child.link === undefined && children.isExpected(child.id);
+    return isToCome()
+      ? this.#awaited(
+          () => (isToCome() ? undefined : child),
+          () => child.lostError(),
+        )
+      : child;
+  }
+
+  /** A member that is there soon, or never (W4). */
+  #awaited(find: () => Way | undefined, lost: () => MetanodeError): Way {
+    const { clock } = this.#parts.means;
+    return new Awaited(async ({ deadlineMs, signal }) => {
+      const untilMs = Math.min(deadlineMs, clock.now() + GAP_MS);
+      for (let found = find(); ; found = find()) {
+        if (found !== undefined) return found;
+        if (clock.now() >= untilMs) throw lost();
+        await wait(clock, GAP_LOOK_MS, signal);
+      }
+    });
   }
 
   #handlers(type: string, version: string | undefined): Member[] {
@@ -168,9 +197,10 @@ export class Routes implements Forwarder {
   }
 }
 
-function isUntouched(error: unknown): boolean {
-  const { code } = error as Partial<MetanodeError>;
-  return code === "node.maintenance" || code === "node.closed";
+/** Also of a child whose own children have just moved on: it has nobody for the type any more. */
+function isUntouched(error: unknown, type: string): boolean {
+  const { code, details } = error as Partial<MetanodeError>;
+  return code === "node.maintenance" || code === "node.closed" || (code === "message.unknown_type" && details?.type === type);
 }
 
 /** Whether an error says that nobody is at a path any more; a handler may say that something is not found, too. */
@@ -183,6 +213,30 @@ function isGone(error: unknown, path: string): boolean {
 function movedTo(error: unknown): string | undefined {
   const path = (error as Partial<MetanodeError>).details?.path;
   return typeof path === "string" ? path : undefined;
+}
+
+/** A neighbour, which takes streams as well. */
+type Way = Member & Required<Pick<Member, "stream">>;
+
+/** Stands for a neighbour that has yet to come. */
+class Awaited implements Way {
+  readonly id = "awaited";
+  readonly state = "ready";
+  readonly inFlight = 0;
+  readonly keepsDeadlines = true;
+  readonly #way: (context: CallContext) => Promise<Way>;
+
+  constructor(way: (context: CallContext) => Promise<Way>) {
+    this.#way = way;
+  }
+
+  async call(message: Message, context: CallContext): Promise<unknown> {
+    return (await this.#way(context)).call(message, context);
+  }
+
+  async *stream(message: Message, context: CallContext): AsyncGenerator<unknown> {
+    yield* (await this.#way(context)).stream(message, context);
+  }
 }
 
 /** A child as the way to those below it, which its own maintenance does not stop. */
@@ -237,10 +291,10 @@ function notFound(target: string, why: string): MetanodeError {
   return coreError("resource.not_found", `node ${target} is not found: ${why}`, { details: { target } });
 }
 
-const links = new WeakMap<NodeLink, Member>();
+const links = new WeakMap<NodeLink, Way>();
 
 /** The node at the other end of a link, as a member. */
-function linkMember(link: NodeLink): Member {
+function linkMember(link: NodeLink): Way {
   let member = links.get(link);
   if (member === undefined) {
     const { session, peer } = link;

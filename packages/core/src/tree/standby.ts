@@ -1,3 +1,4 @@
+import { wait } from "../clock.ts";
 import { codeOf, coreError, type MetanodeError } from "../errors.ts";
 import type { Adoptions } from "./adoption.ts";
 import type { Child, ChildRecord } from "./child.ts";
@@ -20,6 +21,8 @@ import { keyOf, type StandStep, type Ward, type WardStep, wardOf } from "./ward.
  *     leaves its manager with a new epoch, then takes the children into its records. A crash in between goes on at the start.
  * S3. A manager that hears of a child, or of the standby, that the standby has it (`tree.stale_epoch`) hands on what it has left, and
  *     comes to the standby as a child, which becomes the next standby. The standby says no to both unless it has taken the place.
+ *     So does one that gives its place away while it lives ({@link Standby.handOver}): the standby takes it with the manager's word instead
+ *     of the end of the lease. The manager is the standby's child before it hands on its own, so that there is a way between all of them.
  * S4. A child is known at the standby by a key that follows from the secret of manager and standby and the child's id. So one that
  *     the standby has not heard of yet is let in as well; the records are there to name who has not come.
  */
@@ -64,6 +67,8 @@ export interface StandbyParts {
 }
 
 const NAMED = "standby";
+/** How often it is looked whether all children have been handed on, in milliseconds. */
+const HANDING_LOOK_MS = 20;
 
 export class Standby {
   readonly #parts: StandbyParts;
@@ -71,9 +76,11 @@ export class Standby {
   #named: Named | undefined;
   /** The link on which the standby has everything, and hears of every change. */
   #told: NodeLink | undefined;
-  /** What children have not answered yet of what they were told of the standby. */
-  readonly #unaware = new Set<SuccessorStep>();
+  /** What the standby, and the children, were told and have not answered yet. */
+  readonly #unaware = new Set<StandStep | SuccessorStep>();
   #joins = false;
+  /** The standby is being asked to take this node's place. */
+  #isGivingAway = false;
 
   constructor(parts: StandbyParts, records: ReadonlyMap<string, unknown>) {
     this.#parts = parts;
@@ -116,6 +123,16 @@ export class Standby {
     if (child === undefined || child.id !== this.#named?.heir?.id) this.#dismiss(child?.record.name);
     if (child !== undefined) await this.#appoint(child);
     return this.info;
+  }
+
+  /** Its children are its own to let go. @throws {MetanodeError} state.conflict – another has its place, and they are on their way there */
+  needPlace(): void {
+    const { handing, name } = this.#named ?? {};
+    if (handing === undefined && !this.#isGivingAway) return;
+    throw coreError(
+      "state.conflict",
+      `${name} has taken the place of this node, and its children are on their way there; ask it`,
+    );
   }
 
   /** Whom a child is to go to when this node is lost. */
@@ -174,6 +191,86 @@ export class Standby {
     const { heir, handing, name } = this.#named ?? {};
     if (heir === undefined || handing !== undefined || name === undefined) return;
     if (codeOf(error) !== "tree.stale_epoch" || error.details?.by !== heir.id) return;
+    this.#fence(name, heir);
+  }
+
+  /**
+   * Gives this node's place to the standby, for good; resolves when all children are there and this node is one of them.
+   * @throws {MetanodeError} state.conflict – nobody stands by and is ready, or this node is no root; node.unreachable, call.deadline – it
+   * goes on by itself if the standby has agreed
+   */
+  async handOver(deadlineMs: number): Promise<StandbyInfo> {
+    const { children, upward, means } = this.#parts;
+    if (this.#named?.name) await this.#ready(Math.min(deadlineMs, means.clock.now() + means.times.stepMs));
+    const { heir, handing, name } = this.#named ?? {};
+    if (handing === undefined) {
+      const child = heir === undefined ? undefined : children.get(heir.id);
+      if (heir === undefined || name === undefined || child?.link === undefined || !this.info.isReady)
+        throw coreError(
+          "state.conflict",
+          "nobody stands by for this node and is ready to take its place; name one and wait for it",
+        );
+      const isSettled = ({ id, record: { state, epoch } }: Child): boolean =>
+        !children.isExpected(id) && (state === "managed" || epoch === 0);
+      const unsettled = children.list().filter((one) => !isSettled(one));
+      if (unsettled.length > 0 || this.#isGivingAway)
+        throw coreError(
+          "state.conflict",
+          `${unsettled.length} children come or go just now; try again when they are there or gone`,
+        );
+      if (upward.ownership.owner !== undefined)
+        throw coreError(
+          "state.conflict",
+          `this node has a manager, ${upward.ownership.owner.name}; only a root gives its place away`,
+          {
+            retryable: false,
+          },
+        );
+      await this.#giveAway(child.link, Math.min(deadlineMs, means.clock.now() + means.times.stepMs));
+      if (this.#named?.heir?.id === heir.id && this.#named.handing === undefined) this.#fence(name, heir);
+    }
+    // Also what they had under way over this node has ended then, so it can be stopped.
+    while (this.#named?.handing !== undefined || children.areLeaving) {
+      const left = this.#named?.handing?.length ?? 0;
+      if (means.clock.now() >= deadlineMs)
+        throw coreError("call.deadline", `${left} children are still to go to ${name}; they go by and by`, { details: { left } });
+      await wait(means.clock, HANDING_LOOK_MS);
+    }
+    return this.info;
+  }
+
+  /** Resolves when whoever is named is ready, or it does not get so. */
+  async #ready(untilMs: number): Promise<void> {
+    const { clock } = this.#parts.means;
+    while (!this.info.isReady && this.#named?.handing === undefined && clock.now() < untilMs) await wait(clock, HANDING_LOOK_MS);
+  }
+
+  /** Asks the standby to take this node's place, again while adoptions below it last. */
+  async #giveAway(link: NodeLink, untilMs: number): Promise<void> {
+    const { clock } = this.#parts.means;
+    this.#isGivingAway = true;
+    try {
+      for (;;) {
+        const failure = await link.request(STEP.handover, {}).then(
+          () => undefined,
+          (error: MetanodeError) => error,
+        );
+        if (failure === undefined) return;
+        if (codeOf(failure) !== "state.conflict" || clock.now() >= untilMs) throw failure;
+        await wait(clock, HANDING_LOOK_MS);
+      }
+    } finally {
+      this.#isGivingAway = false;
+    }
+  }
+
+  /** Where this node stands has changed. */
+  placed(): void {
+    if (this.#named?.handing !== undefined) this.#yielding.start();
+  }
+
+  /** The standby has this node's place: what is left is handed on to it. */
+  #fence(name: string, heir: Heir): void {
     const { children } = this.#parts;
     const left = children.list().filter(({ id, record }) => id !== heir.id && record.epoch > 0);
     this.#told = undefined;
@@ -193,7 +290,9 @@ export class Standby {
     const others = children.list().filter(({ id, record }) => id !== child.id && record.epoch > 0);
     this.#told = link; // what changes from here on follows on the same link
     const step: StandStep = { secret, path: upward.place.path, children: others.map(({ record }) => wardOf(record)) };
-    const { address, fingerprint } = (await link.request(STEP.stand, step)) as Reach;
+    this.#unaware.add(step);
+    const reach = link.request(STEP.stand, step).finally(() => this.#unaware.delete(step));
+    const { address, fingerprint } = (await reach) as Reach;
     if (child.link !== link || this.#told !== link) return;
     const dial: Dial = { address, ...(fingerprint === undefined ? {} : { trust: { fingerprint } }) };
     this.#store({ name: child.record.name, heir: { id: child.id, name: child.record.name, dial, secret } });
@@ -224,7 +323,7 @@ export class Standby {
     this.#unaware.delete(step);
   }
 
-  /** One attempt to hand on to the standby whoever is there, and to come to it; the rest follows when it is back. */
+  /** One attempt to come to the standby, and to hand on to it whoever is there; the rest follows when it is back. */
   async #yield(): Promise<boolean> {
     const { children, adoptions, upward, means } = this.#parts;
     const { heir, handing, name } = this.#named ?? {};
@@ -233,6 +332,10 @@ export class Standby {
     if (upward.ownership.owner === undefined && !upward.isSucceeding) {
       this.#joins = true;
       upward.join({ dial: heir.dial, secret: keyOf(heir.secret, means.identity.id), purpose: "succeed" });
+    }
+    if (upward.ownership.owner === undefined) {
+      // First it has a way to the standby, over which messages between those there and those still here can go.
+      return this.#joins && isNone(upward.joinFailure) ? this.#mistaken(handing) : false;
     }
     const here = (): Child[] =>
       handing.flatMap((id) => {
@@ -245,13 +348,11 @@ export class Standby {
       const failure = await adoptions.transfer(child, to).catch((error: unknown) => error);
       if (isNone(failure)) return this.#mistaken(handing);
     }
-    const isAlone = upward.ownership.owner === undefined;
-    if (isAlone && this.#joins && isNone(upward.joinFailure)) return this.#mistaken(handing);
     if (this.#named?.handing !== handing) return this.#named?.handing === undefined;
     const left = handing.filter((id) => children.get(id) !== undefined);
-    if (left.length === 0 && upward.ownership.owner !== undefined) this.#store({ name });
+    if (left.length === 0) this.#store({ name });
     else if (left.length < handing.length) this.#store({ name, heir, handing: left });
-    return here().length === 0 && !isAlone;
+    return here().length === 0;
   }
 
   /** The standby says that it has taken nothing, or stands by no more: this node stays what it is. */

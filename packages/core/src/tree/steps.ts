@@ -43,6 +43,24 @@ export class Steps {
   /** What came over a link: a step between neighbours, or a message for this node or others behind it. */
   receive(link: NodeLink, message: Message, context: IncomingContext): unknown {
     if (message.type.startsWith(STEP_PREFIX)) return this.#step(link, message, context);
+    // What a child sends at once after its answer to the adoption may be read before the answer has been taken in.
+    const adoption = this.#parts.adoptions.underWay(link);
+    if (adoption === undefined) return this.#take(link, message, context);
+    if (context.mode === CALL_MODE.stream) return this.#streamAfter(adoption, link, message, context);
+    return adoption.then(() => this.#take(link, message, context));
+  }
+
+  async *#streamAfter(
+    adoption: Promise<void>,
+    link: NodeLink,
+    message: Message,
+    context: IncomingContext,
+  ): AsyncGenerator<unknown> {
+    await adoption;
+    yield* this.#take(link, message, context) as AsyncIterable<unknown>;
+  }
+
+  #take(link: NodeLink, message: Message, context: IncomingContext): unknown {
     this.#mayOrder(link, message.type);
     const { router } = this.#parts.means;
     const options = { signal: context.signal };
@@ -102,12 +120,20 @@ export class Steps {
         case STEP.ward:
           this.#parts.ward.told(link, data as WardStep);
           return {};
+        case STEP.handover:
+          this.#parts.ward.takeOver(link);
+          return {};
         case STEP.visit:
           this.#mayOrder(link, type);
           return this.#parts.visitor.visit(data as VisitAsk, context);
         default:
       }
     } else {
+      if (type === STEP.unhold && link.isEstablished) {
+        // Also from one that was a child when it asked for the hold, and is none any more.
+        this.#parts.upward.unhold((data as { operation: string }).operation);
+        return {};
+      }
       const child = this.#parts.children.get(link.peer.id);
       if (child?.link !== link) throw coreError("tree.not_managed", "the link is not the child's present one");
       switch (type) {
@@ -119,9 +145,6 @@ export class Steps {
           return {};
         case STEP.hold:
           return this.#parts.upward.hold(data as HoldRequest);
-        case STEP.unhold:
-          this.#parts.upward.unhold((data as { operation: string }).operation);
-          return {};
         default:
       }
     }

@@ -125,7 +125,10 @@ export class Tree {
         // Its place is asked for before the ward is made.
         rootName: () => (this.ward === undefined ? Ward.rootName(records) : this.ward.rootName) ?? means.identity.name,
         awakeMs: () => this.#pulse.awakeMs,
-        onPlaced: () => this.children.place(),
+        onPlaced: () => {
+          this.children.place();
+          this.standby?.placed(); // it is made after this
+        },
         onDialled: (link, dial) => void this.enrolment.enrol(link, dial),
       },
       records.get(Ownership.key),
@@ -350,13 +353,18 @@ export class Tree {
     return this.#adoptions.adopt(child.link, options);
   }
 
-  /** Lets a child go. @throws {MetanodeError} tree.not_managed, call.deadline – it has work left; node.unreachable */
-  release(idOrName: string, options: ReleaseOptions = {}): Promise<Released> {
+  /**
+   * Lets a child go.
+   * @throws {MetanodeError} tree.not_managed, call.deadline – it has work left; node.unreachable; state.conflict – it is handed on just now
+   */
+  async release(idOrName: string, options: ReleaseOptions = {}): Promise<Released> {
+    if (options.force !== true) this.standby.needPlace();
     return this.#adoptions.release(this.children.need(idOrName), options);
   }
 
   /** Hands a child, with all that is below it, on to the node that made a token of purpose `join`. */
-  transfer(idOrName: string, to: { id: string; token: string }): Promise<Released> {
+  async transfer(idOrName: string, to: { id: string; token: string }): Promise<Released> {
+    this.standby.needPlace();
     const { address, secret, fingerprint } = parseToken(to.token);
     const dial = dialOf(address, fingerprint);
     return this.#adoptions.transfer(this.children.need(idOrName), { id: to.id, dial, secret });

@@ -97,6 +97,7 @@ export class Upward {
   #handing: { readonly link: NodeLink; resolve(): void } | undefined;
   /** Whoever waits for what becomes of a link that was dialled: the manager's, or nothing. */
   readonly #fates = new WeakMap<NodeLink, PromiseWithResolvers<boolean>>();
+  readonly #heldOver = new Map<string, NodeLink>();
   #place: Place;
   #lease: Timer | undefined;
   #isStopped = false;
@@ -155,6 +156,7 @@ export class Upward {
     this.#joining = request;
     this.#joinFailure = undefined;
     this.ownership.asking = true;
+    this.#redial.stop(); // it may be waiting after attempts at somebody else
     this.#redial.start();
   }
 
@@ -276,13 +278,20 @@ export class Upward {
         `${this.#place.path} has lost its manager, so nobody can say whether the adoption closes a cycle; try again`,
       );
     }
+    this.#heldOver.set(request.operation, link);
     await link.request(STEP.hold, request);
   }
 
-  /** The adoption is over. */
+  /** An adoption here or below lasts for which the root was asked. */
+  get isHolding(): boolean {
+    return this.#heldOver.size > 0;
+  }
+
+  /** The adoption is over: so says the link on which it was asked for, though the manager may be another by now. */
   unhold(operation: string): void {
     this.#parts.holds.drop(operation);
-    this.#link?.tell(STEP.unhold, { operation });
+    this.#heldOver.get(operation)?.tell(STEP.unhold, { operation });
+    this.#heldOver.delete(operation);
   }
 
   /** A step that only the present manager may order. @throws {MetanodeError} tree.stale_epoch */

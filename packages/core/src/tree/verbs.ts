@@ -202,11 +202,19 @@ function aboutChildren(tree: Tree, operations: Operations, add: Add): void {
       return { action };
     }),
   );
-  add<{ child?: string; none?: boolean }>(TREE.standby, ["child", "none"], ({ child, none = false, ...rest }) => {
-    if (child === undefined && !none) return tree.standby.info;
-    const target = child === undefined ? "nobody" : textOf("child", child);
-    return operations.run({ ...rest, verb: "standby", target }, () => tree.standby.name(child));
-  });
+  add<{ child?: string; none?: boolean; handOver?: boolean }>(
+    TREE.standby,
+    ["child", "none", "handOver"],
+    ({ child, none = false, handOver = false, ...rest }, { deadlineMs }) => {
+      if (handOver) {
+        const { name = "nobody" } = tree.standby.info;
+        return operations.run({ ...rest, verb: "handOver", target: name }, () => tree.standby.handOver(deadlineMs));
+      }
+      if (child === undefined && !none) return tree.standby.info;
+      const target = child === undefined ? "nobody" : textOf("child", child);
+      return operations.run({ ...rest, verb: "standby", target }, () => tree.standby.name(child));
+    },
+  );
   add<{ limit?: number }>(TREE.audit, ["limit"], ({ limit }) => tree.audit.list(limit));
 }
 

@@ -132,9 +132,22 @@ export class Ward {
     else this.#setWard(undefined);
   }
 
+  /** The manager gives its place to this node, before its lease is over. @throws {MetanodeError} tree.stale_epoch, state.conflict */
+  takeOver(link: NodeLink): void {
+    const { upward } = this.#parts;
+    const ward = this.#ward;
+    if (link !== upward.link || ward?.epoch !== upward.ownership.epoch) throw upward.ownership.stale(upward.ownership.epoch);
+    if (ward.isTaken === true) return;
+    if (upward.isHolding)
+      throw coreError("state.conflict", "the standby, or a node below it, adopts another just now; try again");
+    this.#takeNow(ward);
+    // The manager ends the link. Should the answer be lost, it hears with its next one what has become of it.
+    link.retire(this.#parts.means.times.stepMs * 2);
+  }
+
   /** A node comes because its manager is lost. @throws {MetanodeError} tree.not_managed, tree.cycle, tree.already_managed – not from here */
   admit({ id, name, key }: { id: string; name: string; key: string }): void {
-    const { means, children, upward, onTaken } = this.#parts;
+    const { children, upward } = this.#parts;
     const ward = this.#ward;
     if (ward === undefined || !isSame(keyOf(ward.secret, id), key))
       throw coreError("tree.not_managed", "this node does not stand by for the visitor's manager", { details: { id } });
@@ -142,17 +155,7 @@ export class Ward {
       throw coreError("tree.cycle", "the visitor is an ancestor of this node", { details: { id } });
     if (ward.isTaken !== true) {
       this.#mayTake(ward, id);
-      onTaken();
-      const taken = { ...ward, isTaken: true };
-      this.#setWard(taken);
-      this.#take(taken);
-      means.report({
-        kind: "succeeded",
-        node: means.identity.id,
-        path: upward.place.path,
-        epoch: upward.ownership.epoch,
-        text: `has taken the place of ${ward.manager.name}`,
-      });
+      this.#takeNow(ward);
     }
     if (children.isExpected(id)) return;
     const known = children.get(id)?.record;
@@ -169,6 +172,21 @@ export class Ward {
     throw coreError("tree.already_managed", `the lease of ${manager.name} is not over here; come again`, {
       retryable: true,
       details: { by: manager.id },
+    });
+  }
+
+  #takeNow(ward: Stand): void {
+    const { means, upward, onTaken } = this.#parts;
+    onTaken();
+    const taken = { ...ward, isTaken: true };
+    this.#setWard(taken);
+    this.#take(taken);
+    means.report({
+      kind: "succeeded",
+      node: means.identity.id,
+      path: upward.place.path,
+      epoch: upward.ownership.epoch,
+      text: `has taken the place of ${ward.manager.name}`,
     });
   }
 

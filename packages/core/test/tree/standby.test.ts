@@ -192,6 +192,36 @@ describe("M-72: a manager with a standby", () => {
     expect((await children[0]?.describe())?.owner?.name).toBe("active");
   });
 
+  test("M-52, C7-5: the root is upgraded too: its standby takes its place while all work, and gives it back, without a failed request", async () => {
+    const { active, standby, children, activeSpec } = await cluster();
+    const names = children.map(({ name }) => name);
+    // Each to its neighbour, through the root, by path or by id; and to the standby.
+    const targets = children.map((_, n) => {
+      const next = children[(n + 1) % children.length] as RemoteNode;
+      return n === 0 ? standby.id : n % 2 === 0 ? next.id : `/active/${next.name}`;
+    });
+    await Promise.all(children.map((child, n) => child.load({ type: "echo", extensions: { target: targets[n] as string } }, 30)));
+
+    await active.call({ type: TREE.standby, data: { handOver: true } });
+    expect(await standby.describe()).toMatchObject({ state: "free", card: { path: "/active" } });
+    expect((await standby.describe()).children.map(({ name }) => name).sort()).toEqual(["active", ...names]);
+    expect(await active.describe()).toMatchObject({ owner: { name: "standby" }, children: [] });
+
+    await active.host.kill();
+    const [host] = (await pool.take(1)) as [HostProcess];
+    const again = await host.node({ ...activeSpec, version: "2" });
+    await until("it stands by", async () => (await standby.describe()).standby?.isReady === true);
+    await standby.call({ type: TREE.standby, data: { handOver: true } });
+    expect(await again.describe()).toMatchObject({ state: "free", card: { path: "/active", version: "2" } });
+    expect((await again.describe()).children.map(({ name }) => name).sort()).toEqual([...names, "standby"].sort());
+
+    const loads = await Promise.all(children.map((child) => child.unload()));
+    for (const [n, { errors, answered }] of loads.entries()) {
+      expect(errors, `${names[n]} to ${targets[n]}`).toEqual({});
+      expect(Object.values(answered).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10);
+    }
+  });
+
   test("has links with certificates: the children know the standby by its authority", async () => {
     const [one, two, three] = (await pool.take(3)) as [HostProcess, HostProcess, HostProcess];
     const more = { tls: true, ...TIMES } as const;

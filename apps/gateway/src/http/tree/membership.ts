@@ -1,3 +1,4 @@
+import { coreError } from "@metanode/core";
 import { TREE } from "@metanode/core/tree";
 import { z } from "zod";
 import type { Api, HttpContext } from "../context.ts";
@@ -259,18 +260,24 @@ function standbyRoutes(api: Api, context: HttpContext): void {
   });
   const nameSchema = {
     operationId: "nameStandby",
-    summary: "Let a child take the place of its manager when that is lost, or nobody",
+    summary: "Let a child take the place of its manager when that is lost, or nobody; or let it take the place now",
     tags,
     body: z.strictObject({
       node: Target.optional().describe("The child's path, or its name or id with `under`; without it, nobody."),
       under: Under,
+      handOver: z
+        .boolean()
+        .optional()
+        .describe("The child that stands by takes the place now, and answers when all are there. Without `node`."),
     }),
-    response: { 200: answer("The standby", view), ...problems(...CHANGES, "call.unsupported") },
+    response: { 200: answer("The standby", view), ...problems(...CHANGES, "call.unsupported", "usage.invalid") },
   };
   api.post("/tree/standby", { schema: nameSchema }, async (request, reply) => {
-    const { node, under } = request.body;
+    const { node, under, handOver } = request.body;
+    if (handOver === true && node !== undefined)
+      throw coreError("usage.invalid", "body.node and body.handOver exclude each other: name the child first, then hand over");
     const { target, name } = node === undefined ? { target: under, name: undefined } : placeOf(node, under);
-    const data = name === undefined ? { none: true } : { child: name };
+    const data = handOver === true ? { handOver } : name === undefined ? { none: true } : { child: name };
     return (await order(context, { type: TREE.standby, data, target, request, reply })) as z.infer<typeof view>;
   });
 }

@@ -48,6 +48,8 @@ const LOSSES: ReadonlySet<string> = new Set([
   "call.cancelled",
   "core.internal",
   "node.closed",
+  "tree.stale_epoch",
+  "auth.denied",
 ]);
 
 class Run {
@@ -117,6 +119,7 @@ class Run {
       "all",
       "maintain",
       "stand",
+      "handOver",
       "stranger",
     ] as const;
     const choices = this.#hasFaults ? [...deeds, ...faults] : deeds;
@@ -177,7 +180,15 @@ class Run {
     else if (choice === "enlist") void this.#withToken(other, "join", (token) => order(TREE.join, { token }));
     else if (choice === "release" && child !== undefined) order(TREE.release, { child, drainMs: 2_000 });
     else if (choice === "stand") order(TREE.standby, child === undefined ? { none: true } : { child });
-    else if (choice === "move") order(TREE.move, { node: other.tree?.path ?? "/x/y", to: this.#any().tree?.path ?? "/x" });
+    else if (choice === "handOver") {
+      const head = this.nodes.find((node) => node.tree?.standby.info.isReady === true);
+      if (head?.tree !== undefined && head.router !== undefined)
+        this.#count(
+          choice,
+          [head, head.tree],
+          head.router.call({ type: TREE.standby, data: { handOver: true }, id: this.#id() }),
+        );
+    } else if (choice === "move") order(TREE.move, { node: other.tree?.path ?? "/x/y", to: this.#any().tree?.path ?? "/x" });
     else if (choice === "maintain") order(TREE.maintenance, { on: tree.maintenance.node === undefined, reason: "a try" });
     else if (choice === "send")
       this.#count("send", [one, tree], router.call({ type: WORK, id: this.#id(), extensions: { [TARGET]: other.id } }));
