@@ -127,6 +127,21 @@ describe.skipIf(chromiumPath() === undefined)("a newcomer with a browser", () =>
       await look("tree-node");
       await page.getByRole("button", { name: "End maintenance" }).click();
       await page.getByRole("button", { name: "Maintenance …" }).waitFor();
+      await page.getByRole("button", { name: "Labels …" }).click();
+      await page.getByRole("dialog").getByRole("textbox").fill(`place=${name} rack=r3`);
+      await page.getByRole("button", { name: "Set", exact: true }).click();
+      await page.getByText(`place=${name}, rack=r3`).waitFor();
+
+      const agentPage = page.url();
+      await page.goto(agentPage.replace(`%2F${name}`, ""));
+      await page.getByRole("heading", { name: "/lockfile-audit", level: 1 }).waitFor();
+      await page.getByRole("button", { name: "Name a standby …" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Name", exact: true }).click();
+      await page.getByText(`${name} takes its place when it is lost`, { exact: true }).waitFor();
+      await look("tree-standby");
+      await page.getByRole("button", { name: "Nobody" }).click();
+      await page.getByText("Nobody takes its place when it is lost").waitFor();
+      await page.goto(agentPage);
       await page.getByRole("button", { name: "Release …" }).click();
       await page.getByLabel(`Type ${name} to go on`).fill(name);
       await page.getByRole("button", { name: "Release", exact: true }).click();

@@ -14,6 +14,8 @@ import { Page } from "../parts/page.tsx";
 import { useMay } from "../parts/role.ts";
 import { DataTable } from "../parts/table.tsx";
 import { labelsOf } from "./tree.tsx";
+import { Labels } from "./tree-labels.tsx";
+import { Standby } from "./tree-standby.tsx";
 
 /** One node of the tree: what it is, what is below it, and what can be done with it. */
 export function TreeNodeScreen() {
@@ -35,6 +37,7 @@ export function TreeNodeScreen() {
       {error === null ? null : <Failure error={error} title="The node does not answer" />}
       <div className="row">
         <Maintain path={path} isOn={data?.node.maintenance !== undefined} />
+        {data === undefined ? null : <Labels path={path} labels={data.node.labels} />}
         {isManaged ? <Move path={path} /> : null}
         {isManaged ? (
           <DangerButton
@@ -49,6 +52,9 @@ export function TreeNodeScreen() {
         ) : null}
       </div>
       {data === undefined ? null : <Facts found={data} />}
+      {data === undefined ? null : (
+        <Standby path={path} names={data.children.filter(({ state }) => state === "managed").map(({ name }) => name)} />
+      )}
       {data !== undefined && data.children.length > 0 ? (
         <DataTable
           label="Nodes below"
