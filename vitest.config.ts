@@ -9,6 +9,7 @@ const LONG = [
   "apps/console/test/browser.test.ts",
   "apps/gateway/test/main.test.ts",
   "examples/lockfile-audit/test/{counts,totals}.test.ts",
+  "infra/test/{docker,kubernetes,ssh}.test.ts",
   "packages/core/test/link/transport-{grpc,nats}.test.ts",
   "packages/core/test/processor/{isolation,kit}.test.ts",
   "packages/core/test/tree/{certificates,hosts,overload,releases,standby,stream}.test.ts",

@@ -9,12 +9,13 @@ export const packageTable: Readonly<Record<string, readonly string[]>> = {
   "packages/actors": ["packages/core"],
   "packages/nature": ["packages/core"],
   "packages/streaming": ["packages/core"],
-  "packages/infra": ["packages/core"],
   // Knows a node by its HTTP API alone.
   "packages/client": [],
   "apps/gateway": ["packages/*"],
   "apps/agent": ["packages/*"],
-  "apps/cli": ["packages/*"],
+  // What it deploys is the agent, whose configuration and program it takes as they are.
+  infra: ["packages/core", "apps/agent"],
+  "apps/cli": ["packages/*", "infra"],
   "apps/console": ["packages/client"],
   // Examples compose whatever a user could compose.
   "examples/*": ["packages/*", "apps/gateway", "apps/agent"],
@@ -213,6 +214,10 @@ export const roomTable: Readonly<Record<string, Readonly<Record<string, readonly
       "operator",
     ],
     module: ["errors", "run", "deployment"],
+  },
+  infra: {
+    // Makes nodes run somewhere, and has a node adopt them.
+    deploy: [],
   },
 };
 

@@ -2,9 +2,10 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { coreError, type ProcessorSpec } from "@metanode/core";
+import type { ProcessorSpec } from "@metanode/core";
+import { coreError } from "@metanode/core/errors";
 import type { HostControlOptions } from "@metanode/core/host";
-import { rejectUnknownKeys } from "@metanode/core/internal";
+import { rejectUnknownKeys } from "@metanode/core/internal/options";
 import { parseDocument } from "yaml";
 
 /** What an agent is started with. Flags come before the file, the file before the defaults. */
@@ -70,11 +71,16 @@ export function checkConfig(config: AgentConfig): AgentConfig {
 
 /** Reads a configuration: code whose default export it is, or YAML (so also JSON). @throws {MetanodeError} config.invalid */
 export async function readConfig(file: string): Promise<AgentConfig> {
+  const config = checkConfig((await readSettings(file)) as AgentConfig);
+  return config.processors === undefined ? config : { ...config, processors: placed(config.processors, dirname(resolve(file))) };
+}
+
+/** Reads a file of settings, in code or in YAML; nothing in it is checked but that it is an object. @throws {MetanodeError} config.invalid */
+export async function readSettings(file: string): Promise<object> {
   const path = resolve(file);
   const found = /^\.[cm]?[jt]s$/.test(extname(path)) ? await readCode(path) : await readYaml(path);
   if (typeof found !== "object" || found === null || Array.isArray(found)) throw invalid(file, found, "an object of settings");
-  const config = checkConfig(found as AgentConfig);
-  return config.processors === undefined ? config : { ...config, processors: placed(config.processors, dirname(path)) };
+  return found;
 }
 
 async function readCode(path: string): Promise<unknown> {
@@ -96,7 +102,8 @@ async function readYaml(path: string): Promise<unknown> {
   }
 }
 
-function placed(specs: readonly ProcessorSpec[], base: string): ProcessorSpec[] {
+/** Processors whose relative paths are meant from `base`. */
+export function placed(specs: readonly ProcessorSpec[], base: string): ProcessorSpec[] {
   return specs.map((spec) => ({
     ...spec,
     ...(spec.file === undefined ? {} : { file: resolve(base, spec.file) }),
