@@ -35,7 +35,7 @@ export function createArguments(
   const labels = { [LABEL.topology]: topology, [LABEL.group]: group, [LABEL.digest]: digest };
   const [program = "", ...args] = command;
   return [
-    ...["create", "--name", name, "--hostname", name, "--init", "--restart", restart],
+    ...["create", "--name", name, "--hostname", name, "--restart", restart],
     ...Object.entries(labels).flatMap(([label, value]) => ["--label", `${label}=${value}`]),
     ...["--volume", `${name}:${DATA_FOLDER}`],
     ...volumes.flatMap((volume) => ["--volume", volume]),
@@ -58,8 +58,10 @@ class Docker implements DeployProvider {
   async run(node: NodeSpec, signal?: AbortSignal): Promise<void> {
     const { name, config } = node;
     if (await this.#isThere(name)) await this.#end(name);
-    else await this.#engine(["volume", "rm", "--force", name]);
-    await this.#engine(["volume", "create", "--label", `${LABEL.topology}=${this.#topology}`, name], signal);
+    else {
+      await this.#engine(["volume", "rm", "--force", name]);
+      await this.#engine(["volume", "create", "--label", `${LABEL.topology}=${this.#topology}`, name], signal);
+    }
     const folder = await mkdtemp(join(tmpdir(), "metanode-"));
     try {
       const file = join(folder, "agent.json");

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { DockerOptions, ProcessOptions, SshOptions } from "./options.ts";
+import { DockerOptions, KubernetesOptions, ProcessOptions, SshOptions } from "./options.ts";
 import type { ProviderKind } from "./provider.ts";
 
 /** Keeps the type of the options between their schema and whoever takes them. */
@@ -22,6 +22,11 @@ export const builtInProviders: Readonly<Record<string, ProviderKind>> = {
   docker: kind({
     options: DockerOptions,
     open: async (options, context) => (await import("./docker.ts")).openDocker(options, context),
+    codeFolder: ({ code }) => code,
+  }),
+  kubernetes: kind({
+    options: KubernetesOptions,
+    open: async (options, context) => (await import("./kubernetes.ts")).openKubernetes(options, context),
     codeFolder: ({ code }) => code,
   }),
 };
