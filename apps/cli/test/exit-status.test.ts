@@ -49,6 +49,7 @@ const LOCAL = [
   "completion",
   "version",
   "agent",
+  "deploy logs",
 ];
 
 /** Words that a command accepts where nothing of the sort need exist. */
@@ -71,6 +72,9 @@ const FILES: Readonly<Record<string, string>> = {
   "meta plan": fixture("shop.flow.ts"),
   "meta apply": fixture("shop.flow.ts"),
   "action upload": fixture("text.ts"),
+  "deploy apply": fixture("shop.topology.yaml"),
+  "deploy status": fixture("shop.topology.yaml"),
+  "deploy destroy": fixture("shop.topology.yaml"),
   "host push": fixture("text.ts"),
   "host pull": "-",
 };

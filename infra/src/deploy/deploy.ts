@@ -1,4 +1,5 @@
 import { Deployment, type DeployOptions, type NodeStatus } from "./deployment.ts";
+import { logOf, openProviders } from "./found.ts";
 import type { Plan } from "./plan.ts";
 import type { Topology } from "./topology.ts";
 
@@ -32,7 +33,7 @@ export async function status(topology: Topology, options: DeployOptions): Promis
   return (await Deployment.open(topology, options)).status();
 }
 
-/** The last lines that a node wrote. @throws {MetanodeError} resource.not_found */
-export async function logs(topology: Topology, node: string, { lines, ...options }: DeployOptions & { readonly lines: number }) {
-  return (await Deployment.open(topology, options)).log(node, lines);
+/** The last lines that a node wrote. Needs no manager. @throws {MetanodeError} resource.not_found */
+export async function logs(topology: Topology, node: string, lines: number): Promise<readonly string[]> {
+  return logOf(topology, await openProviders(topology), { node, lines });
 }

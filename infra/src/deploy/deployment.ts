@@ -1,4 +1,5 @@
 import { asMetanodeError, codeOf, coreError, MetanodeError } from "@metanode/core/errors";
+import { findNodes, openProviders, type Providers } from "./found.ts";
 import { type Manager, type Member, Members } from "./manager.ts";
 import { type FoundNode, type Plan, planOf, type Situation, type Step } from "./plan.ts";
 import type { DeployProvider } from "./provider.ts";
@@ -57,9 +58,9 @@ export class Deployment {
   readonly #topology: Topology;
   readonly #members: Members;
   readonly #options: Required<Omit<DeployOptions, "manager" | "under" | "signal">> & Pick<DeployOptions, "signal">;
-  readonly #providers: ReadonlyMap<string, DeployProvider>;
+  readonly #providers: Providers;
 
-  private constructor(topology: Topology, options: DeployOptions, providers: ReadonlyMap<string, DeployProvider>) {
+  private constructor(topology: Topology, options: DeployOptions, providers: Providers) {
     const { manager, under, timeoutMs = 60_000, drainMs = 10_000, parallel = 8, onStep = () => undefined, signal } = options;
     this.#topology = topology;
     this.#members = new Members(manager, under);
@@ -69,10 +70,7 @@ export class Deployment {
 
   /** @throws {MetanodeError} call.unsupported – what a provider needs is not installed */
   static async open(topology: Topology, options: DeployOptions): Promise<Deployment> {
-    const { name, folder, groups } = topology;
-    const providers = new Map<string, DeployProvider>();
-    for (const group of groups) providers.set(group.name, await group.kind.open(group.options, { topology: name, folder }));
-    return new Deployment(topology, options, providers);
+    return new Deployment(topology, options, await openProviders(topology));
   }
 
   /** What there is to do. Changes nothing. */
@@ -118,27 +116,8 @@ export class Deployment {
     return plan;
   }
 
-  /** The last lines that a node wrote. @throws {MetanodeError} resource.not_found */
-  async log(node: string, lines: number): Promise<readonly string[]> {
-    const { made } = await this.#look(false);
-    const found = made.get(node);
-    if (found !== undefined) return this.#providerOf(found.by).log(node, lines);
-    const known = [...made.keys()].join(", ") || "none";
-    throw coreError("resource.not_found", `${this.#topology.name} has no node ${node}; it has ${known}`);
-  }
-
-  async #look(withMembers = true): Promise<Situation> {
-    const [lists, members] = await Promise.all([
-      Promise.all(this.#topology.groups.map(async (by) => ({ by, nodes: await this.#providerOf(by).list() }))),
-      withMembers ? this.#members.list() : new Map<string, Member>(),
-    ]);
-    const made = new Map<string, FoundNode>();
-    for (const { by, nodes } of lists) {
-      for (const node of nodes) {
-        // Several groups may see it. Its own is the one that takes it away, if it has a say.
-        if (!made.has(node.name) || by.name === node.group) made.set(node.name, { ...node, by });
-      }
-    }
+  async #look(): Promise<Situation> {
+    const [made, members] = await Promise.all([findNodes(this.#topology, this.#providers), this.#members.list()]);
     return { topology: this.#topology, made, members };
   }
 

@@ -19,7 +19,8 @@ export type StandbyView = AnswerOf<"getStandby">;
 const MARGIN_MS = 5_000;
 
 export interface NodeOrder {
-  readonly node: string;
+  /** Path or id. @default the node that is spoken to */
+  readonly node?: string;
   readonly type: string;
   readonly data?: unknown;
   /** 0 for as long as it takes. */
@@ -68,5 +69,6 @@ export async function* items<T>(body: AsyncIterable<Uint8Array>): AsyncGenerator
 }
 
 function eventOf({ node, type, data }: NodeOrder): object {
-  return { specversion: "1.0", id: randomUUID(), source: "/cli", type, target: node, ...(data === undefined ? {} : { data }) };
+  const target = node === undefined ? {} : { target: node };
+  return { specversion: "1.0", id: randomUUID(), source: "/cli", type, ...target, ...(data === undefined ? {} : { data }) };
 }

@@ -3,6 +3,7 @@ import { accessCommands } from "./access.ts";
 import { actorCommands } from "./actors.ts";
 import { contextCommands } from "./contexts.ts";
 import { deadLetterCommands } from "./dead-letters.ts";
+import { deployCommands } from "./deploy.ts";
 import { helpCommands, hiddenCommands } from "./help.ts";
 import { instanceCommands } from "./instances.ts";
 import { messageCommands } from "./messages.ts";
@@ -19,7 +20,7 @@ export const commandTable: CommandTable = {
   groups: [
     { title: "Node", commands: nodeCommands },
     { title: "Access", commands: accessCommands },
-    { title: "The tree", commands: [...treeCommands, ...joinCommands, ...hostCommands] },
+    { title: "The tree", commands: [...treeCommands, ...joinCommands, ...hostCommands, ...deployCommands] },
     { title: "Messages", commands: messageCommands },
     { title: "Processors", commands: processorCommands },
     { title: "Actors", commands: actorCommands },
@@ -33,6 +34,7 @@ export const commandTable: CommandTable = {
     { word: "run", summary: "pause, resume or withdraw a message for all nodes that runs" },
     { word: "join", summary: "let nodes come: tokens, approval, and what was done" },
     { word: "host", summary: "look at the host of a node, run programs there, copy files, mind its units" },
+    { word: "deploy", summary: "bring the nodes of a topology into being, wherever they run, and look after them" },
     { word: "processor", summary: "look at processors, add, replace, scale and check them" },
     { word: "actor", summary: "look at actors and their meta-processes, send to them, ask and end them" },
     { word: "stream", summary: "plan, run, watch and change graphs of programs" },
