@@ -42,11 +42,13 @@ async function harness(): Promise<DeployHarness> {
   };
 }
 
-deployConformance({
-  name: "containers of docker or podman",
-  open: harness,
-  timeoutMs: 120_000,
-  ...(typeof engine === "string" ? { skip: engine } : {}),
+describe("M-62: nodes as containers keep the promises of deployment", () => {
+  deployConformance({
+    name: "docker or podman",
+    open: harness,
+    timeoutMs: 120_000,
+    ...(typeof engine === "string" ? { skip: engine } : {}),
+  });
 });
 
 describe("the arguments for docker", () => {

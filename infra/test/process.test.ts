@@ -40,7 +40,9 @@ async function harness(): Promise<DeployHarness> {
   };
 }
 
-deployConformance({ name: "processes of this machine", open: harness });
+describe("M-62: nodes as processes of this machine keep the promises of deployment", () => {
+  deployConformance({ name: "processes", open: harness });
+});
 
 describe("a process of this machine", () => {
   test("that has the number of a node which is gone is left alone", async () => {

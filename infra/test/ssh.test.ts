@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { describe, expect } from "vitest";
 import { markOf } from "../src/deploy/process-mark.ts";
 import { deployConformance } from "../src/testing/deploy-conformance.ts";
 import { type DeployHarness, processesNaming } from "../src/testing/deploy-harness.ts";
@@ -39,4 +39,6 @@ async function harness(): Promise<DeployHarness> {
   };
 }
 
-deployConformance({ name: "ssh to a host without systemd", open: harness, skip: NO_SSHD });
+describe("M-62: nodes on other hosts, over ssh, keep the promises of deployment", () => {
+  deployConformance({ name: "ssh to a host without systemd", open: harness, skip: NO_SSHD });
+});

@@ -228,7 +228,7 @@ const PROMISES: Readonly<Record<string, Promised>> = {
  * Every provider runs them all.
  */
 export function deployConformance({ name, open, timeoutMs = 60_000, skip }: DeployConformanceOptions): void {
-  describe(`M-62: the promises of deployment, kept by ${name}`, () => {
+  describe(`the promises of deployment, kept by ${name}`, () => {
     for (const [title, promised] of Object.entries(PROMISES)) {
       test(title, { timeout: timeoutMs }, async (context) => {
         if (skip !== undefined) context.skip(skip);
