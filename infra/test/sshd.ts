@@ -18,15 +18,11 @@ export const NO_SSHD =
 export interface Sshd extends AsyncDisposable {
   /** A configuration for `ssh -F`, with a host `target`. */
   readonly config: string;
-  /** The home of whoever comes in. */
-  readonly home: string;
 }
 
-/** Starts a server into which this user comes with a key. What it starts has a home and a shell of its own, and little else. */
-export async function startSshd(folder: string): Promise<Sshd> {
+/** Starts a server into which this user comes with a key, with the variables that are given. */
+export async function startSshd(folder: string, env: Readonly<Record<string, string>>): Promise<Sshd> {
   const at = (name: string): string => join(folder, name);
-  const home = at("home");
-  await mkdir(home);
   for (const name of ["host", "key"]) execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", at(name)]);
   await writeFile(at("authorized_keys"), await readFile(at("key.pub")));
   await chmod(at("authorized_keys"), 0o600);
@@ -34,7 +30,13 @@ export async function startSshd(folder: string): Promise<Sshd> {
   const lines = [
     ...[`Port ${port}`, "ListenAddress 127.0.0.1", `HostKey ${at("host")}`, `PidFile ${at("pid")}`],
     ...[`AuthorizedKeysFile ${at("authorized_keys")}`, "StrictModes no", "UsePAM no", "PasswordAuthentication no"],
-    ...["PermitRootLogin prohibit-password", "MaxStartups 100", `SetEnv HOME=${home}`],
+    ...[
+      "PermitRootLogin prohibit-password",
+      "MaxStartups 100",
+      `SetEnv ${Object.entries(env)
+        .map((one) => one.join("="))
+        .join(" ")}`,
+    ],
   ];
   await writeFile(at("sshd_config"), `${lines.join("\n")}\n`);
   // As the package's unit does; root cannot start it without.
@@ -62,7 +64,6 @@ export async function startSshd(folder: string): Promise<Sshd> {
   await writeFile(at("ssh_config"), `${client.join("\n")}\n`);
   return {
     config: at("ssh_config"),
-    home,
     async [Symbol.asyncDispose]() {
       const isOver = once(child, "exit");
       child.kill("SIGTERM");
