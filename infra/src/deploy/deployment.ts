@@ -1,9 +1,11 @@
+import { systemClock } from "@metanode/core/clock";
 import { asMetanodeError, codeOf, coreError, MetanodeError } from "@metanode/core/errors";
 import { findNodes, openProviders, type Providers } from "./found.ts";
 import { type Manager, type Member, Members } from "./manager.ts";
-import { type FoundNode, type Plan, planOf, type Situation, type Step } from "./plan.ts";
+import { type FoundNode, isLeftInMaintenance, MAINTENANCE_REASON, type Plan, planOf, type Situation, type Step } from "./plan.ts";
 import type { DeployProvider } from "./provider.ts";
 import type { Topology, TopologyGroup, WantedNode } from "./topology.ts";
+import { until } from "./until.ts";
 
 /*
  * Making what is there into what a topology says.
@@ -23,6 +25,8 @@ export interface DeployOptions {
   readonly timeoutMs?: number;
   /** Longest wait for a node to finish what it has, in milliseconds. @default 10_000 */
   readonly drainMs?: number;
+  /** Release also who cannot be reached or does not finish what it has: that is lost. @default false */
+  readonly force?: boolean;
   /** Nodes that are made, or go, at a time. @default 8 */
   readonly parallel?: number;
   /** Told of every step when it begins and when it has ended. */
@@ -50,6 +54,8 @@ const TAIL_LINES = 20;
 const LOOK_MS = 100;
 /** How often it is asked whether a node still runs: for some providers that is a connection each time. */
 const LOOK_RUNS_MS = 1_000;
+/** How long a node that runs may take to be heard of again before it is started anew. */
+const COMES_BACK_MS = 15_000;
 /** A token outlives the wait for its node by so much. */
 const TOKEN_MARGIN_MS = 60_000;
 
@@ -61,10 +67,19 @@ export class Deployment {
   readonly #providers: Providers;
 
   private constructor(topology: Topology, options: DeployOptions, providers: Providers) {
-    const { manager, under, timeoutMs = 60_000, drainMs = 10_000, parallel = 8, onStep = () => undefined, signal } = options;
+    const {
+      manager,
+      under,
+      timeoutMs = 60_000,
+      drainMs = 10_000,
+      force = false,
+      parallel = 8,
+      onStep = () => undefined,
+      signal,
+    } = options;
     this.#topology = topology;
     this.#members = new Members(manager, under);
-    this.#options = { timeoutMs, drainMs, parallel, onStep, ...(signal === undefined ? {} : { signal }) };
+    this.#options = { timeoutMs, drainMs, force, parallel, onStep, ...(signal === undefined ? {} : { signal }) };
     this.#providers = providers;
   }
 
@@ -129,7 +144,7 @@ export class Deployment {
         if (member !== undefined) await this.#giveUp(member);
         return this.#bring(step.node, { isNew: true });
       case "start":
-        return this.#bring(step.node, { isNew: false });
+        return this.#start(step.node, found as FoundNode, member);
       case "update":
         return this.#update(step.node, member as Member);
       case "replace":
@@ -159,15 +174,28 @@ export class Deployment {
   }
 
   #release({ name }: Member, isGone: boolean): Promise<void> {
-    return this.#members.release(name, { drainMs: this.#options.drainMs, force: isGone });
+    const { drainMs, force } = this.#options;
+    return this.#members.release(name, { drainMs, force: force || isGone });
+  }
+
+  /** One that runs and is only not heard of may come back by itself; to start it anew would cost what it has. */
+  async #start(name: string, { state, by }: FoundNode, member: Member | undefined): Promise<void> {
+    if (state === "running" && member !== undefined) {
+      const waitMs = Math.min(COMES_BACK_MS, this.#options.timeoutMs);
+      const isBack = await this.#managed(name, this.#providerOf(by), waitMs).then(
+        () => true,
+        () => false,
+      );
+      if (isBack) return;
+    }
+    await this.#bring(name, { isNew: false });
   }
 
   async #update(name: string, member: Member): Promise<void> {
-    const isMaintained = member.state === "maintenance";
-    if (!isMaintained)
-      await this.#members.enterMaintenance(member, { reason: "a new deployment", waitMs: this.#options.drainMs });
+    if (member.state !== "maintenance") {
+      await this.#members.enterMaintenance(member, { reason: MAINTENANCE_REASON, waitMs: this.#options.drainMs });
+    }
     await this.#bring(name, { isNew: false });
-    if (!isMaintained) await this.#members.leaveMaintenance(member.path);
   }
 
   /** Makes a node run, and waits until it is managed. */
@@ -179,7 +207,7 @@ export class Deployment {
     const token = await this.#members.token(timeoutMs + TOKEN_MARGIN_MS);
     try {
       await provider.run({ ...wanted, config: { ...group.config, name, token: token.text } }, signal);
-      await this.#managed(name, provider);
+      await this.#managed(name, provider, timeoutMs);
     } catch (cause) {
       const error = await this.#failureOf(name, provider, cause);
       await this.#members.revoke(token.id).catch(() => undefined); // it is good for a few minutes
@@ -188,23 +216,24 @@ export class Deployment {
     }
   }
 
-  /** @throws {MetanodeError} processor.start – it ended, or did not come in time */
-  async #managed(name: string, provider: DeployProvider): Promise<void> {
-    const { timeoutMs, signal } = this.#options;
-    const untilMs = performance.now() + timeoutMs;
-    let lookRunsMs = performance.now() + LOOK_RUNS_MS;
-    while (performance.now() < untilMs) {
-      signal?.throwIfAborted();
+  /** Waits until a node is managed and takes messages. @throws {MetanodeError} processor.start – it ended, or did not come in time */
+  async #managed(name: string, provider: DeployProvider, timeoutMs: number): Promise<void> {
+    const { signal } = this.#options;
+    let lookRunsMs = systemClock.now() + LOOK_RUNS_MS;
+    const isManaged = async (): Promise<boolean> => {
       const member = (await this.#members.list()).get(name);
-      const isMember = member !== undefined && (member.state === "managed" || member.state === "maintenance");
-      if (isMember && (await this.#members.answers(member))) return;
-      if (performance.now() >= lookRunsMs) {
-        const made = (await provider.list()).find((node) => node.name === name);
-        if (made?.state !== "running") throw coreError("processor.start", `the node ${name} does not run`);
-        lookRunsMs = performance.now() + LOOK_RUNS_MS;
+      const isMember = member?.state === "managed" || member?.state === "maintenance";
+      if (member !== undefined && isMember && (await this.#members.answers(member))) {
+        if (isLeftInMaintenance(member)) await this.#members.leaveMaintenance(member.path);
+        return true;
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
+      if (systemClock.now() < lookRunsMs) return false;
+      const made = (await provider.list()).find((node) => node.name === name);
+      if (made?.state !== "running") throw coreError("processor.start", `the node ${name} does not run`);
+      lookRunsMs = systemClock.now() + LOOK_RUNS_MS;
+      return false;
+    };
+    if (await until(isManaged, { everyMs: LOOK_MS, limitMs: timeoutMs, signal })) return;
     throw coreError("processor.start", `the node ${name} runs and did not come to its manager within ${timeoutMs} ms`);
   }
 

@@ -4,6 +4,7 @@ import { DIGEST, GROUP, NODE, objectsOf, selectorOf } from "./kubernetes-objects
 import type { KubernetesOptions } from "./options.ts";
 import type { DeployProvider, MadeNode, NodeSpec, ProviderContext } from "./provider.ts";
 import { lastLines } from "./text.ts";
+import { until } from "./until.ts";
 
 /** Who owns the fields that server-side apply sets. */
 const FIELD_MANAGER = "metanode-deploy";
@@ -145,12 +146,8 @@ class Kubernetes implements DeployProvider {
   /** @throws {MetanodeError} call.deadline – the cluster did not get there */
   async #until(isSo: () => Promise<boolean>, signal?: AbortSignal): Promise<void> {
     const limitMs = this.#parts.options.stopMs + MARGIN_MS;
-    const untilMs = performance.now() + limitMs;
-    while (!(await isSo())) {
-      signal?.throwIfAborted();
-      if (performance.now() > untilMs) throw coreError("call.deadline", `the cluster did not end a pod within ${limitMs} ms`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
+    if (await until(isSo, { everyMs: LOOK_MS, limitMs, signal })) return;
+    throw coreError("call.deadline", `the cluster did not end a pod within ${limitMs} ms`);
   }
 }
 

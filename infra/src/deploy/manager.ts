@@ -46,7 +46,9 @@ export class Members {
 
   /** Lets a child go when it has answered what it was asked. @throws {MetanodeError} call.deadline – it has not; node.unreachable */
   async release(name: string, { drainMs, force = false }: { drainMs: number; force?: boolean }): Promise<void> {
-    await this.#order(TREE.release, { child: name, drainMs, force }, drainMs + MARGIN_MS);
+    await this.#order(TREE.release, { child: name, drainMs, force }, drainMs + MARGIN_MS).catch((error: unknown) => {
+      if (!hasCode(error, "tree.not_managed")) throw error; // somebody else was quicker
+    });
   }
 
   /** Whether a child answers by itself. */

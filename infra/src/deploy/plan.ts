@@ -9,6 +9,14 @@ import type { Topology, TopologyGroup, WantedNode } from "./topology.ts";
  */
 export type StepAction = "create" | "start" | "update" | "replace" | "remove" | "release";
 
+/** Why a node is in maintenance that a deployment has put there. */
+export const MAINTENANCE_REASON = "it is deployed anew";
+
+/** Whether a deployment was cut off before it could end the maintenance that it began. */
+export function isLeftInMaintenance({ card }: Member): boolean {
+  return card?.maintenance?.reason === MAINTENANCE_REASON;
+}
+
 /** One node that is not as it is to be. */
 export interface Step {
   readonly action: StepAction;
@@ -81,6 +89,7 @@ function stepFor(
   if (made.state === "ended") return { action: "start", reason: "it does not run" };
   if (member === undefined) return { action: "start", reason: "it has no manager" };
   if (made.digest !== node.digest) return { action: "update", reason: "what it is made from has changed" };
+  if (isLeftInMaintenance(member)) return { action: "start", reason: "an update of it was cut off" };
   if (member.state === "managed" || member.state === "maintenance") return undefined;
   return { action: "start", reason: `its manager says that it is ${member.state}` };
 }

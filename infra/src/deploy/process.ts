@@ -8,6 +8,7 @@ import type { ProcessOptions } from "./options.ts";
 import { markOf, type ProcessMark, runs } from "./process-mark.ts";
 import type { DeployProvider, MadeNode, NodeSpec, ProviderContext } from "./provider.ts";
 import { lastLines } from "./text.ts";
+import { until } from "./until.ts";
 
 /*
  * Nodes as processes of this machine, each in a folder of its own: `made.json`, what it is and which process; `agent.json`, its configuration,
@@ -22,6 +23,8 @@ interface Made {
 }
 
 const LOOK_MS = 20;
+/** How long the system may take to end what it was told to kill. */
+const KILL_MS = 10_000;
 
 export async function openProcesses(options: ProcessOptions, context: ProviderContext): Promise<DeployProvider> {
   return new Processes(options, context);
@@ -114,10 +117,10 @@ class Processes implements DeployProvider {
   async #end({ process: mark }: Made): Promise<void> {
     if (mark === undefined || !(await runs(mark))) return;
     signal(mark.pid, "SIGTERM");
-    const untilMs = performance.now() + this.#stopMs;
-    while ((await runs(mark)) && performance.now() < untilMs) await new Promise((next) => setTimeout(next, LOOK_MS));
+    const isGone = async (): Promise<boolean> => !(await runs(mark));
+    await until(isGone, { everyMs: LOOK_MS, limitMs: this.#stopMs });
     signal(-mark.pid, "SIGKILL");
-    while (await runs(mark)) await new Promise((next) => setTimeout(next, LOOK_MS));
+    await until(isGone, { everyMs: LOOK_MS, limitMs: KILL_MS });
   }
 }
 

@@ -73,6 +73,7 @@ class Ssh implements DeployProvider {
     const args = [
       ...(config === undefined ? [] : ["-F", config]),
       ...["-T", "-o", "BatchMode=yes", "-o", `ConnectTimeout=${Math.ceil(connectMs / 1_000)}`],
+      ...["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"],
       ...(port === undefined ? [] : ["-p", String(port)]),
       ...(identity === undefined ? [] : ["-i", identity]),
       // Whatever its login shell is, it hands over to one that is known.

@@ -10,6 +10,7 @@ const CHANGES: readonly OptionSpec[] = [
   { flags: "--timeout <duration>", summary: "longest wait for one node to come to its manager (default 1m)", kind: "duration" },
   { flags: "--drain <duration>", summary: "longest wait for one node to finish what it has (default 10s)", kind: "duration" },
   { flags: "--parallel <count>", summary: "so many nodes at a time (default 8)", kind: "count" },
+  { flags: "--force", summary: "release also who cannot be reached or does not finish what it has" },
   { flags: "-y, --yes", summary: "do not ask" },
   UNDER,
 ];

@@ -96,6 +96,7 @@ async function optionsOf(invocation: Invocation): Promise<infra.DeployOptions> {
         }),
     },
     ...(under === undefined ? {} : { under }),
+    force: invocation.has("force"),
     ...(Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)) as Partial<infra.DeployOptions>),
   };
 }
