@@ -1,8 +1,9 @@
+import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { fixture, type Outcome, startNode, type TestNode } from "./helpers.ts";
+import { fixture, type Outcome, start, startNode, type TestNode, until } from "./helpers.ts";
 
 let node: TestNode;
 const metanode = (...args: string[]): Promise<Outcome> => node.metanode(args);
@@ -91,6 +92,18 @@ describe("M-62: a topology from the command line", () => {
     expect((await metanode("tree", "-o", "json")).stdout).not.toContain("shop-eu");
     expect(existsSync(join(node.folder, ".metanode-deploy/shop"))).toBe(false);
     expect((await metanode("deploy", "destroy", "shop.yaml", "--yes")).stdout).toBe("nothing to do\n");
+  });
+
+  test("that is interrupted with Ctrl-C takes back what it has begun, with status 130", async () => {
+    const groups = [{ name: "eu", provider: "process", join: "127.0.0.1:1" }];
+    writeFileSync(join(node.folder, "shop.yaml"), stringify({ name: "shop", groups }));
+    const child = start(["deploy", "apply", "shop.yaml", "--yes"], { cwd: node.folder });
+    await until(() => existsSync(join(node.folder, ".metanode-deploy/shop/shop-eu-0/data")));
+    child.kill("SIGINT");
+    expect(await once(child, "close")).toEqual([130, null]);
+    expect(existsSync(join(node.folder, ".metanode-deploy/shop"))).toBe(false);
+    const { items } = JSON.parse((await metanode("join", "ls", "-o", "json")).stdout) as { items: { usedBy: string[] }[] };
+    expect(items.filter(({ usedBy }) => usedBy.length === 0)).toEqual([]);
   });
 
   test("is done by who may, and written down with the name", async () => {
