@@ -3,7 +3,7 @@ import { createArguments } from "../src/deploy/docker.ts";
 import { DockerOptions } from "../src/deploy/options.ts";
 import { deployConformance } from "../src/testing/deploy-conformance.ts";
 import { type DeployHarness, processesNaming } from "../src/testing/deploy-harness.ts";
-import { findEngine, output, REPOSITORY } from "./engine.ts";
+import { findEngine, output, REPOSITORY, runNode } from "./engine.ts";
 import { AGENT, startManager, temporaryFolder, WORKER } from "./harness.ts";
 
 const engine = findEngine();
@@ -26,7 +26,9 @@ async function harness(): Promise<DeployHarness> {
     restarts: true,
     async kill(node) {
       // From outside: what the engine is asked to kill it does not start again.
-      process.kill(Number(output(program, "inspect", "--format", "{{.State.Pid}}", node)), "SIGKILL");
+      const pid = Number(output(program, "inspect", "--format", "{{.State.Pid}}", node));
+      // As root, whoever runs the tests.
+      runNode(engine, ["--pid", "host", "--privileged"], `process.kill(${pid}, "SIGKILL")`);
     },
     async remains(topology) {
       const label = `label=metanode.topology=${topology}`;

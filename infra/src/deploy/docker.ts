@@ -17,7 +17,8 @@ const DATA_FOLDER = "/var/lib/metanode";
 interface Inspected {
   readonly Id: string;
   readonly Name: string;
-  readonly State: { readonly Running?: boolean; readonly Restarting?: boolean };
+  readonly RestartCount?: number;
+  readonly State: { readonly Running?: boolean; readonly Restarting?: boolean; readonly StartedAt?: string };
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
 }
 
@@ -43,6 +44,17 @@ export function createArguments(
     ...flags,
     ...["--entrypoint", program, image, ...args, "--config", CONFIG_FILE, "--data", DATA_FOLDER],
   ];
+}
+
+/** Starts, each soon after the one before, from which on a container is taken for one that will not stay. */
+const CRASH_LOOP_STARTS = 3;
+/** The time after which docker itself takes a container for one that stays. @source https://docs.docker.com/reference/cli/docker/container/run/#restart */
+const STAYS_MS = 10_000;
+
+/** One that is started again and again runs whenever it is looked at in between. */
+function isUp({ RestartCount = 0, State: { Running, Restarting, StartedAt = "" } }: Inspected): boolean {
+  const isYoung = Math.abs(Date.now() - Date.parse(StartedAt)) < STAYS_MS;
+  return Running === true && Restarting !== true && !(isYoung && RestartCount >= CRASH_LOOP_STARTS);
 }
 
 /** Nodes as containers, through the command of an engine. A container is made anew for a new configuration; its volume stays. */
@@ -83,12 +95,13 @@ class Docker implements DeployProvider {
     if (ids.length === 0) return [];
     // One that is taken away meanwhile makes it fail, and says the others all the same.
     const inspected = await this.#try(["inspect", "--type", "container", ...ids]);
-    return (JSON.parse(inspected.stdout || "[]") as Inspected[]).map(({ Id, Name, State, Config }): MadeNode => {
+    return (JSON.parse(inspected.stdout || "[]") as Inspected[]).map((container): MadeNode => {
+      const { Id, Name, Config } = container;
       return {
         name: Name.replace(/^\//, ""),
         group: Config.Labels?.[LABEL.group] ?? "",
         digest: Config.Labels?.[LABEL.digest] ?? "",
-        state: State.Running === true && State.Restarting !== true ? "running" : "ended",
+        state: isUp(container) ? "running" : "ended",
         place: `container ${Id.slice(0, 12)}`,
       };
     });
@@ -105,7 +118,7 @@ class Docker implements DeployProvider {
   }
 
   async #end(name: string): Promise<void> {
-    await this.#try(["stop", "--time", String(Math.ceil(this.#options.stopMs / 1_000)), name]);
+    await this.#try(["stop", "-t", String(Math.ceil(this.#options.stopMs / 1_000)), name]);
     await this.#engine(["rm", "--force", name]);
   }
 

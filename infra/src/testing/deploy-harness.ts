@@ -8,7 +8,8 @@ export interface DeployHarness {
   readonly manager: MetaNode;
   /**
    * A group as the provider takes it, without name, replicas and labels. Its nodes handle the message `deploy.work`: they answer
-   * `{ node, n }` after `data.ms` milliseconds, with `data.n` and the environment variable `WORKER` of the processor.
+   * `{ node, n, worker }` after `data.ms` milliseconds: a text that no other process of a processor has, `data.n`, and the environment variable
+   * `WORKER` of the processor, which is what is given here.
    */
   group(settings: { readonly worker: string }): Omit<TopologyInput["groups"][number], "name">;
   /** Where the provider keeps nothing, or what belongs to this test alone. */
