@@ -27,7 +27,7 @@ started() { # pid
   elif [ ! -d /proc/self ]; then ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' '_' || true
   fi
 }
-quoted() { printf "'"; printf %s "$1" | sed "s/'/'\\\\''/g"; printf "'"; }
+quoted() { printf "'"; printf %s "$1" | sed "s/'/'\\\\\\\\''/g"; printf "'"; }
 read_made() { # node
   group='' digest='' kept='' pid='' since=''
   [ -f "$top/$1/made" ] || return 1

@@ -1,5 +1,6 @@
 import { coreError } from "@metanode/core/errors";
 import { type CommandResult, runCommand } from "./command.ts";
+import { Lanes } from "./lanes.ts";
 import type { SshOptions } from "./options.ts";
 import type { DeployProvider, MadeNode, NodeSpec, ProviderContext } from "./provider.ts";
 import { SshScripts } from "./ssh-script.ts";
@@ -7,6 +8,9 @@ import { lastLines } from "./text.ts";
 
 /** With which ssh says that it did not come to the host, or was not let in. @source ssh(1) */
 const NO_CONNECTION = 255;
+
+/** An sshd turns away who comes while more than ten are at its door (MaxStartups). @source sshd_config(5) */
+const lanes = new Lanes(4);
 
 export async function openSsh(options: SshOptions, { topology }: ProviderContext): Promise<DeployProvider> {
   return new Ssh(options, topology);
@@ -79,7 +83,7 @@ class Ssh implements DeployProvider {
       // Whatever its login shell is, it hands over to one that is known.
       ...["--", host, "exec sh -s"],
     ];
-    const result = await runCommand({ program: "ssh", args, stdin: script, signal });
+    const result = await lanes.run(host, () => runCommand({ program: "ssh", args, stdin: script, signal }));
     const said = lastLines(result.stderr, 3).join(" | ");
     if (result.status === NO_CONNECTION) throw coreError("node.unreachable", `ssh does not come to ${host}: ${said}`);
     if (result.status !== 0) throw coreError("processor.failed", `the script on ${host} ended with ${result.status}: ${said}`);
