@@ -1,4 +1,6 @@
+import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
+import { promisify } from "node:util";
 import type { MetaNode } from "@metanode/core";
 import type { TopologyInput, TopologyOptions } from "../deploy/topology.ts";
 
@@ -25,10 +27,15 @@ export interface DeployHarness {
   dispose(): Promise<void>;
 }
 
-/** Command lines of processes of this machine that hold a text. Linux only. */
+/** Command lines of processes of this machine that hold a text. */
 export async function processesNaming(text: string): Promise<string[]> {
+  const lines = process.platform === "linux" ? await linesOfProc() : await linesOfPs();
+  return lines.filter((line) => line !== "" && line.includes(text));
+}
+
+async function linesOfProc(): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-  const lines = await Promise.all(
+  return Promise.all(
     pids.map((pid) =>
       readFile(`/proc/${pid}/cmdline`, "utf8").then(
         (line) => line.replaceAll("\0", " ").trim(),
@@ -36,5 +43,9 @@ export async function processesNaming(text: string): Promise<string[]> {
       ),
     ),
   );
-  return lines.filter((line) => line !== "" && line.includes(text));
+}
+
+async function linesOfPs(): Promise<string[]> {
+  const { stdout } = await promisify(execFile)("ps", ["-A", "-ww", "-o", "pid=,args="]);
+  return stdout.split("\n").filter((line) => Number.parseInt(line, 10) !== process.pid);
 }
