@@ -31,6 +31,7 @@ describe("M-62: a plan", () => {
   test.each<[string, FoundNode | undefined, Member | undefined, string[]]>([
     ["is empty for a node that is as it is to be", made(), member(), []],
     ["leaves a node in the maintenance that others have put it into", made(), member({ state: "maintenance" }, "a new disk"), []],
+    ["leaves a node to its manager that has it in quarantine", made(), member({ state: "quarantined" }), []],
     ["makes a node that is not there", undefined, undefined, ["create shop-eu-0"]],
     ["makes a node anew of which only its record is left", undefined, member({ state: "unreachable" }), ["create shop-eu-0"]],
     ["starts a node that has ended", made({ state: "ended" }), member({ state: "unreachable" }), ["start shop-eu-0"]],

@@ -2,7 +2,16 @@ import { systemClock } from "@metanode/core/clock";
 import { asMetanodeError, codeOf, coreError, MetanodeError } from "@metanode/core/errors";
 import { findNodes, openProviders, type Providers } from "./found.ts";
 import { type Manager, type Member, Members } from "./manager.ts";
-import { type FoundNode, isLeftInMaintenance, MAINTENANCE_REASON, type Plan, planOf, type Situation, type Step } from "./plan.ts";
+import {
+  type FoundNode,
+  isLeftInMaintenance,
+  isManaged,
+  MAINTENANCE_REASON,
+  type Plan,
+  planOf,
+  type Situation,
+  type Step,
+} from "./plan.ts";
 import type { DeployProvider } from "./provider.ts";
 import type { Topology, TopologyGroup, WantedNode } from "./topology.ts";
 import { until } from "./until.ts";
@@ -220,10 +229,9 @@ export class Deployment {
   async #managed(name: string, provider: DeployProvider, timeoutMs: number): Promise<void> {
     const { signal } = this.#options;
     let lookRunsMs = systemClock.now() + LOOK_RUNS_MS;
-    const isManaged = async (): Promise<boolean> => {
+    const isHere = async (): Promise<boolean> => {
       const member = (await this.#members.list()).get(name);
-      const isMember = member?.state === "managed" || member?.state === "maintenance";
-      if (member !== undefined && isMember && (await this.#members.answers(member))) {
+      if (member !== undefined && isManaged(member) && (await this.#members.answers(member))) {
         if (isLeftInMaintenance(member)) await this.#members.leaveMaintenance(member.path);
         return true;
       }
@@ -233,7 +241,7 @@ export class Deployment {
       lookRunsMs = systemClock.now() + LOOK_RUNS_MS;
       return false;
     };
-    if (await until(isManaged, { everyMs: LOOK_MS, limitMs: timeoutMs, signal })) return;
+    if (await until(isHere, { everyMs: LOOK_MS, limitMs: timeoutMs, signal })) return;
     throw coreError("processor.start", `the node ${name} runs and did not come to its manager within ${timeoutMs} ms`);
   }
 

@@ -17,6 +17,11 @@ export function isLeftInMaintenance({ card }: Member): boolean {
   return card?.maintenance?.reason === MAINTENANCE_REASON;
 }
 
+/** Whether its manager has a child; that it hands nothing to it just now is its own affair. */
+export function isManaged({ state }: Member): boolean {
+  return state === "managed" || state === "maintenance" || state === "quarantined";
+}
+
 /** One node that is not as it is to be. */
 export interface Step {
   readonly action: StepAction;
@@ -90,6 +95,6 @@ function stepFor(
   if (member === undefined) return { action: "start", reason: "it has no manager" };
   if (made.digest !== node.digest) return { action: "update", reason: "what it is made from has changed" };
   if (isLeftInMaintenance(member)) return { action: "start", reason: "an update of it was cut off" };
-  if (member.state === "managed" || member.state === "maintenance") return undefined;
+  if (isManaged(member)) return undefined;
   return { action: "start", reason: `its manager says that it is ${member.state}` };
 }
