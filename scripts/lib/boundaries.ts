@@ -1,6 +1,7 @@
 import { isBuiltin } from "node:module";
 import { isRelative, type ModuleFile, type Repository, resolveRelative, splitSpecifier } from "./boundary-files.ts";
 import {
+  costlyBuiltins,
   covers,
   internalSubpath,
   outsiders,
@@ -25,7 +26,8 @@ export type Rule =
   | "unpublished-subpath"
   | "internal-subpath"
   | "leaves-package"
-  | "workspace-scripts";
+  | "workspace-scripts"
+  | "costly-builtin";
 
 /** One breach of a rule. */
 export interface Violation {
@@ -65,9 +67,12 @@ function checkWorkspace(workspace: Workspace): Violation[] {
 }
 
 function checkReference(repository: Repository, file: ModuleFile, reference: ModuleReference): Violation[] {
-  const { specifier, line, kind } = reference;
-  if (kind === "url" || isBuiltin(specifier) || specifier.startsWith("#") || specifier.includes(":")) return [];
+  const { specifier, line, kind, typeOnly } = reference;
   const at = (rule: Rule, text: string): Violation => ({ file: file.repositoryPath, line, rule, text });
+  const instead = costlyBuiltins[specifier];
+  const isOurs = file.shipped && !outsiders.some((pattern) => covers(pattern, file.home.location));
+  if (instead !== undefined && isOurs && !typeOnly && kind !== "url") return [at("costly-builtin", instead)];
+  if (kind === "url" || isBuiltin(specifier) || specifier.startsWith("#") || specifier.includes(":")) return [];
   if (isRelative(specifier)) return checkRelative(file, specifier, at);
   const { name, subpath } = splitSpecifier(specifier);
   const target = repository.workspaces.find((workspace) => workspace.name === name);

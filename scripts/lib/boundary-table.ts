@@ -231,3 +231,8 @@ export const requiredScripts = { all: ["types"], publishable: ["build"] } as con
 export function covers(pattern: string, location: string): boolean {
   return pattern === location || (pattern.endsWith("/*") && location.startsWith(pattern.slice(0, -1)));
 }
+
+/** Modules of Node whose import costs more than what is used of them, and what to import instead; types may come from there. */
+export const costlyBuiltins: Readonly<Record<string, string>> = {
+  "node:http": "importing a value from node:http loads undici, 4 MB and some 30 ms; import it from @metanode/core/internal/http",
+};

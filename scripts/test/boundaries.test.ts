@@ -95,6 +95,16 @@ describe("the import rules", () => {
     expect(found).toEqual(["packages/core/src/attic/old.ts:1 unknown-place", "packages/more/package.json:1 unknown-place"]);
   });
 
+  test("refuse a value from a module of Node that brings more along than is used, where it ships; a type is free", () => {
+    const found = violations({
+      "packages/actors/src/log/a.ts": 'import { request } from "node:http";',
+      "packages/actors/src/log/b.ts": 'import type { IncomingMessage } from "node:http";',
+      "packages/actors/test/c.ts": 'import { createServer } from "node:http";',
+      "examples/demo/src/d.ts": 'import { createServer } from "node:http";',
+    });
+    expect(found).toEqual(["packages/actors/src/log/a.ts:1 costly-builtin"]);
+  });
+
   test("refuse modules of a package that import each other in a circle, also by types alone", () => {
     const found = violations({
       "packages/actors/src/log/a.ts": 'import "node:os";\nimport type { B } from "./b.ts";',

@@ -1,7 +1,8 @@
-import * as http from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import * as https from "node:https";
 import { readEvents as eventsIn, type ServerEvent } from "@metanode/client";
 import { asMetanodeError, coreError, MetanodeError } from "@metanode/core/errors";
+import * as http from "@metanode/core/internal/http";
 import type { Connection } from "../settings.ts";
 import { uptimeMs } from "../time.ts";
 
@@ -22,8 +23,8 @@ export interface ApiRequest {
 /** An answer with a status below 400. The body has to be read or destroyed. */
 export interface ApiResponse {
   readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly body: http.IncomingMessage;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: IncomingMessage;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -74,7 +75,7 @@ export class ApiClient {
     return url;
   }
 
-  #send(url: URL, method: string, request: ApiRequest): Promise<http.IncomingMessage> {
+  #send(url: URL, method: string, request: ApiRequest): Promise<IncomingMessage> {
     const { token } = this.connection;
     const isBytes = request.body instanceof Uint8Array || typeof request.body === "string";
     const body =
@@ -119,7 +120,7 @@ export class ApiClient {
     );
   }
 
-  async #failureOf(response: http.IncomingMessage, status: number): Promise<MetanodeError> {
+  async #failureOf(response: IncomingMessage, status: number): Promise<MetanodeError> {
     const bytes = await readAll(response);
     const error = problemError(bytes);
     if (error !== undefined) return error;

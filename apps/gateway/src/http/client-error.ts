@@ -1,6 +1,6 @@
-import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { coreError, type MetanodeError } from "@metanode/core";
+import { STATUS_CODES } from "@metanode/core/internal/http";
 import { toProblem } from "./problem.ts";
 
 /** Longest request line and headers together, in bytes: the longest path and selector in a query, every character encoded, and a token. */
