@@ -4,7 +4,6 @@ import { ProcessorHost } from "../processor/host.ts";
 import type { LogLine } from "../processor/launch.ts";
 import { type ProcessorSpec, resolveProcessorSpec } from "../processor/options.ts";
 import type { PoolInfo } from "../processor/pool.ts";
-import { loadSchemas } from "../router/schema.ts";
 import type { ModuleHealth, ModuleHost, NodeModule } from "./module.ts";
 
 /** The module that hosts processors. */
@@ -76,11 +75,7 @@ class Processors implements ProcessorsModule {
     node.metrics.registerMetric(restartsMetric(host) as never);
     // One that does not come up is no reason to take the others down: it is tried again, and health says so.
     const added = this.#specs.map((spec) => host.add(spec));
-    if (added.length > 0) {
-      // What their greetings will need, while they come up.
-      loadCodec();
-      loadSchemas();
-    }
+    if (added.length > 0) loadCodec(); // which their greetings will need, while they come up
     this.#launched.resolve();
     const results = await Promise.allSettled(added);
     for (const result of results)
