@@ -117,6 +117,7 @@ describe("the chat", () => {
       await page.evaluate('document.querySelector("input").value = "hello nc"; document.querySelector("button").click()');
       await until("the answer", () => guest.heard.length === 4);
       expect(guest.heard.slice(2)).toEqual(["guest 1: hello <b>browser</b>", "guest 2: hello nc"]);
+      await until("the browser's own to be shown", async () => ((await shown()) as string[]).length === 3);
       expect(await shown()).toEqual(["guest 2 has come in", "guest 1: hello <b>browser</b>", "guest 2: hello nc"]);
       guest.leave();
       await until("it to be shown", async () => ((await shown()) as string[]).at(-1) === "guest 1 has left");
