@@ -40,6 +40,7 @@ async function runShare({ from, until, step }: Share): Promise<Report> {
 
 function inWorker(share: Share): Promise<Report> {
   return new Promise((resolve, reject) => {
+    // Worlds come and go faster than the usual young generation holds them.
     const worker = new Worker(new URL(import.meta.url), { workerData: share, resourceLimits: { maxYoungGenerationSizeMb: 192 } });
     worker.once("message", resolve);
     worker.once("error", reject);

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Gateway } from "@metanode/gateway";
-import type { GraphDocument } from "@metanode/streaming";
+import { type GraphDocument, streamError } from "@metanode/streaming";
 import type { Inspection } from "./inspect.ts";
 
 /** How often a licence is named, the most frequent first. */
@@ -50,7 +50,7 @@ export async function countLicences(gateway: Gateway, inspections: readonly Insp
   const { state, reason } = streams.get("licences");
   if (state !== "completed") {
     await streams.stop("licences", { now: true });
-    throw new Error(`the graph of the licences is ${state}: ${reason ?? "its programs take too long"}`);
+    throw streamError("stream.stopped", `the graph of the licences is ${state}: ${reason ?? "its programs take too long"}`);
   }
   return readReport(readFileSync(join(folder, "licences.txt"), "utf8"));
 }

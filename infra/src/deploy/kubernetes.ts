@@ -32,12 +32,16 @@ export async function openKubernetes(options: KubernetesOptions, { topology }: P
   try {
     if (options.kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(options.kubeconfig);
-    if (options.context !== undefined) {
-      if (config.getContextObject(options.context) === null) throw new Error(`it has no context ${options.context}`);
-      config.setCurrentContext(options.context);
-    }
   } catch (cause) {
     throw coreError("config.invalid", `the kubeconfig cannot be used: ${(cause as Error).message}`, { cause });
+  }
+  if (options.context !== undefined) {
+    if (config.getContextObject(options.context) === null)
+      throw coreError(
+        "config.invalid",
+        `the kubeconfig has no context ${options.context}; \`kubectl config get-contexts\` lists those it has`,
+      );
+    config.setCurrentContext(options.context);
   }
   const namespace = options.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? "default";
   return new Kubernetes({

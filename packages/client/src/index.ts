@@ -13,4 +13,4 @@ export type { AnswerOf } from "./answers.ts";
 export { answerOf, type Client, type ClientOptions, createClient } from "./client.ts";
 export { type EventOptions, events, readEvents, type ServerEvent } from "./events.ts";
 export type { components, operations, paths } from "./generated/api.ts";
-export { ApiError, type Problem } from "./problem.ts";
+export { ApiError, errorOf, type Problem } from "./problem.ts";

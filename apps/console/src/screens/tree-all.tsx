@@ -1,4 +1,4 @@
-import { readEvents } from "@metanode/client";
+import { errorOf, readEvents } from "@metanode/client";
 import { Link } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { api } from "../api.ts";
@@ -213,9 +213,9 @@ async function* eventsOf(body: object, signal: AbortSignal): AsyncGenerator<ForA
   if (response.body === null) return;
   for await (const { event, data } of readEvents(chunksOf(response.body))) {
     if (event === "end") return;
-    const value = JSON.parse(data) as ForAllEvent & { detail?: string };
-    if (event === "problem") throw new Error(value.detail ?? "the run failed");
-    yield value;
+    const value: unknown = JSON.parse(data);
+    if (event === "problem") throw errorOf(response, value);
+    yield value as ForAllEvent;
   }
 }
 

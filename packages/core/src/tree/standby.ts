@@ -12,8 +12,8 @@ import type { SuccessorStep, Upward } from "./upward.ts";
 import { keyOf, type StandStep, type Ward, type WardStep, wardOf } from "./ward.ts";
 
 /*
- * A standby: a child that takes the place of its manager when that is lost. Here is the manager's side, in `ward.ts` the child's. There is no vote and no clock that both must share; what
- * fences is the epoch of every child, and who decides is the child.
+ * A standby: a child that takes the place of its manager when that is lost. Here is the manager's side, in `ward.ts` the child's. There
+ * is no vote and no clock that both must share; what fences is the epoch of every child, and who decides is the child.
  *
  * S1. The standby has no right before its own lease is over, a child goes to it only when the child's lease is over too. So whoever
  *     hears the manager keeps it, and a manager is not robbed of children that it can reach.
@@ -212,12 +212,9 @@ export class Standby {
         );
       const isSettled = ({ id, record: { state, epoch } }: Child): boolean =>
         !children.isExpected(id) && (state === "managed" || epoch === 0);
-      const unsettled = children.list().filter((one) => !isSettled(one));
-      if (unsettled.length > 0 || this.#isGivingAway)
-        throw coreError(
-          "state.conflict",
-          `${unsettled.length} children come or go just now; try again when they are there or gone`,
-        );
+      if (this.#isGivingAway) throw coreError("state.conflict", `${name} is being asked to take the place of this node already`);
+      if (!children.list().every(isSettled))
+        throw coreError("state.conflict", "children come or go just now; try again when they are there or gone");
       if (upward.ownership.owner !== undefined)
         throw coreError(
           "state.conflict",

@@ -31,7 +31,7 @@ export interface StepsParts {
 /**
  * What neighbours may say over a link, and who answers it.
  *
- * T1. Orders flow down: a child cannot send its manager any, and no work of the platform, only messages of users and mail of actors.
+ * D1. Orders flow down: a child cannot send its manager any, and no work of the platform, only messages of users and mail of actors.
  */
 export class Steps {
   readonly #parts: StepsParts;

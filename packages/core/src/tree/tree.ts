@@ -30,7 +30,7 @@ import { Ward } from "./ward.ts";
  * A node in a tree of nodes. It knows its manager and its children, and nothing that lies beyond (M-06); all that it does with
  * them is in the rooms' other files, and here it is put together.
  *
- * T1. See `steps.ts`.
+ * D1. See `steps.ts`.
  * T2. Nothing that the tree loses stops the node: its own work goes on without a manager and without children.
  */
 

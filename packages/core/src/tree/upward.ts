@@ -97,7 +97,6 @@ export class Upward {
   #handing: { readonly link: NodeLink; resolve(): void } | undefined;
   /** Whoever waits for what becomes of a link that was dialled: the manager's, or nothing. */
   readonly #fates = new WeakMap<NodeLink, PromiseWithResolvers<boolean>>();
-  readonly #heldOver = new Map<string, NodeLink>();
   #place: Place;
   #lease: Timer | undefined;
   #isStopped = false;
@@ -278,20 +277,18 @@ export class Upward {
         `${this.#place.path} has lost its manager, so nobody can say whether the adoption closes a cycle; try again`,
       );
     }
-    this.#heldOver.set(request.operation, link);
+    holds.pass(request.operation, link);
     await link.request(STEP.hold, request);
   }
 
-  /** An adoption here or below lasts for which the root was asked. */
+  /** An adoption here or below may last for which the root was asked. */
   get isHolding(): boolean {
-    return this.#heldOver.size > 0;
+    return this.#parts.holds.arePassing;
   }
 
   /** The adoption is over: so says the link on which it was asked for, though the manager may be another by now. */
   unhold(operation: string): void {
-    this.#parts.holds.drop(operation);
-    this.#heldOver.get(operation)?.tell(STEP.unhold, { operation });
-    this.#heldOver.delete(operation);
+    this.#parts.holds.drop(operation)?.tell(STEP.unhold, { operation });
   }
 
   /** A step that only the present manager may order. @throws {MetanodeError} tree.stale_epoch */

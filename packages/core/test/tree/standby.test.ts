@@ -283,6 +283,19 @@ describe("M-72: who hears what", () => {
     atRest();
   });
 
+  test("an adoption below the standby that was cut off stands in the way of a handover no longer than its hold lasts", async () => {
+    await world.during(world.order("a", TREE.release, { child: "d" }));
+    await world.during(world.order("a", TREE.move, { node: "/a/c", to: "/a/b" }));
+    world.fault = { node: "c", write: 3, when: "before" };
+    await world.during(world.adopt("c", "d"), 1_000);
+    expect(world.node("c").isUp).toBe(false);
+    expect(world.node("b").tree?.upward.isHolding).toBe(true);
+    await passes(SIMULATED_TIMES.stepMs * 7);
+    expect(world.node("b").tree?.upward.isHolding).toBe(false);
+    await world.during(world.order("a", TREE.standby, { handOver: true }));
+    expect([ownerOf("a"), ownerOf("b")]).toEqual(["b", undefined]);
+  });
+
   test("a manager that was replaced goes to its successor, whomever else it was told to join", async () => {
     world.network.part("a", "b");
     world.network.part("a", "c");
