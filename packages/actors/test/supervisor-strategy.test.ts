@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { child, type PID, type Reason } from "../src/index.ts";
-import { supervise, three } from "./boss.ts";
+import { Boss, bossOf, supervise, three } from "./boss.ts";
 import { inside, Probe, settle } from "./probe.ts";
 
 const code = (value: string) => expect.objectContaining({ code: value });
@@ -49,6 +49,19 @@ describe("a strategy", () => {
     kernel.kill(pid("a"));
     await settle();
     expect(seen).toEqual([1, 2, 2]);
+  });
+
+  test("starts a killed supervisor again after its children have gone, also those that it had started again", async () => {
+    const team = { name: "team", actor: Boss, args: [{ children: three }] };
+    const { boss, kernel, pid, running } = supervise({ children: [team] });
+    kernel.kill(pid("b"));
+    await settle();
+    const before = [pid("a"), pid("b"), pid("c")];
+    kernel.kill(pid("team"));
+    await settle();
+    expect([boss.reason, running()]).toEqual([undefined, ["team"]]);
+    for (const old of before) expect(kernel.isAlive(old)).toBe(false);
+    for (const { pid: now } of bossOf(pid("team")).children()) expect(kernel.isAlive(now as PID)).toBe(true);
   });
 
   test("that cannot start a child again ends the supervisor with the child's error", async () => {

@@ -4,7 +4,7 @@ import { type Address, Alias, checkName, EventName, PID, ProcessName, type Reaso
 import { Envelope, MessageDown, MessageEvent, MessageEventStart, MessageEventStop, MessageExit } from "../mailbox/index.ts";
 import { extrasOf } from "../process/extras.ts";
 import type { Process } from "../process/process.ts";
-import { type Consumer, type RelationKind, WatchList } from "../relations/watch-list.ts";
+import { type Consumer, type Relation, type RelationKind, WatchList } from "../relations/watch-list.ts";
 import { missing, undeliverable } from "./deliver.ts";
 import type { Done, FarTarget } from "./network.ts";
 import type { Entry, Tables } from "./tables.ts";
@@ -86,18 +86,27 @@ class Watched implements Located {
   }
 }
 
-/** Tells everybody in `list` of the end, and empties it. */
+/**
+ * Tells everybody in `list` of the end, and empties it. A parent comes last: what hangs on the process is told to end before
+ * the parent starts it again, which would find the names of its children taken.
+ */
 export function tellEnd(list: WatchList | undefined, kind: MessageExit["kind"], owner: PID, reason: Reason): void {
   if (list === undefined) return;
+  let parent: Relation | undefined;
   for (const relation of list.drain()) {
-    const { consumer, address } = relation;
-    if (consumer.state === "terminated") continue;
-    // The end of a child that a parent linked to at the spawn finds room always.
-    const envelope = relation.toChild ? "child_exit" : "exit";
-    if (relation.kind === "link") {
-      consumer.put("max", undefined, new Envelope(envelope, owner, new MessageExit(kind, address, reason)));
-    } else consumer.put("high", owner, new MessageDown(kind, address, reason));
+    if (relation.toChild) parent = relation;
+    else tell(relation, "exit", kind, owner, reason);
   }
+  // The end of a child that a parent linked to at the spawn finds room always.
+  if (parent !== undefined) tell(parent, "child_exit", kind, owner, reason);
+}
+
+function tell(relation: Relation, envelope: "exit" | "child_exit", kind: MessageExit["kind"], owner: PID, reason: Reason): void {
+  const { consumer, address } = relation;
+  if (consumer.state === "terminated") return;
+  if (relation.kind === "link") {
+    consumer.put("max", undefined, new Envelope(envelope, owner, new MessageExit(kind, address, reason)));
+  } else consumer.put("high", owner, new MessageDown(kind, address, reason));
 }
 
 /**
