@@ -8,6 +8,15 @@ import { blockOf, contentOf, RECORDS_TYPE } from "./wire.ts";
 
 /** The type of messages that ask another node to do the work of a stage. */
 export const WORK_TYPE = "metanode.stage.work";
+/** The type of messages that ask another node for the records of a source, streamed. */
+export const READ_TYPE = "metanode.source.read";
+/** The type of messages that tell it up to where records are through, and that this is stored. */
+export const COMMIT_TYPE = "metanode.source.commit";
+
+/** A node of a graph as another node gets it, which is to do the work itself. */
+export function farNode({ on: _on, placement: _placement, buffer: _buffer, replicas: _replicas, ...node }: GraphNode): GraphNode {
+  return node;
+}
 
 /** Which stage is meant: what does the work is kept from batch to batch. */
 export interface StageKey {
@@ -54,35 +63,77 @@ export function readWork(message: Message): { key: StageKey; content: Content } 
   return { key: JSON.parse(stage) as StageKey, content: contentOf(message) };
 }
 
-interface Head {
-  readonly parts: readonly { readonly codec: string; readonly count: number; readonly bytes: number }[];
-  readonly failed: readonly FarFailure[];
-  readonly counts: FarAnswer["counts"];
+/** An answer as bytes. */
+export function writeAnswer({ outputs, failed, counts }: FarAnswer): Uint8Array {
+  return writeParts({ failed, counts }, outputs);
 }
 
-/** An answer as bytes: four with the length of the head, the head as JSON, the records of each part. */
-export function writeAnswer({ outputs, failed, counts }: FarAnswer): Uint8Array {
-  const blocks = outputs.map((content) => ("block" in content ? content.block : blockOf(content.records)));
-  const parts = blocks.map(({ codec, count, bytes }) => ({ codec, count, bytes: bytes.length }));
-  const head = Buffer.from(JSON.stringify({ parts, failed, counts } satisfies Head));
+/** @throws {MetanodeError} stream.codec */
+export function readAnswer(value: unknown): FarAnswer {
+  const { head, contents } = readParts<Omit<FarAnswer, "outputs">>(value);
+  return { ...head, outputs: contents };
+}
+
+/** Which source is meant. */
+export type SourceKey = Omit<StageKey, "replica">;
+
+/** From where a source is to be read, or up to where its records are through. */
+export interface SourceRequest extends SourceKey {
+  readonly position?: string;
+  /** Records handed over up to that position. */
+  readonly sequence?: number;
+}
+
+/** A request to a source as a message. */
+export function sourceMessage(type: typeof READ_TYPE | typeof COMMIT_TYPE, request: SourceRequest, target: string): Message {
+  return createMessage({
+    type,
+    source: `/graphs/${request.graph}/${request.node.name}`,
+    datacontenttype: "application/json",
+    data: request,
+    extensions: { target },
+  });
+}
+
+/** Records of a source as bytes, with the position behind them. */
+export function writeRead(content: Content, position: string): Uint8Array {
+  return writeParts({ position }, [content]);
+}
+
+/** @throws {MetanodeError} stream.codec */
+export function readRead(value: unknown): { readonly content: Content; readonly position: string } {
+  const { head, contents } = readParts<{ position: string }>(value);
+  return { content: contents[0] ?? { records: [] }, position: head.position };
+}
+
+interface Part {
+  readonly codec: string;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Four bytes with the length of the head, the head as JSON, the records of each part. */
+function writeParts(given: object, contents: readonly Content[]): Uint8Array {
+  const blocks = contents.map((content) => ("block" in content ? content.block : blockOf(content.records)));
+  const parts: Part[] = blocks.map(({ codec, count, bytes }) => ({ codec, count, bytes: bytes.length }));
+  const head = Buffer.from(JSON.stringify({ ...given, parts }));
   const length = Buffer.alloc(4);
   length.writeUInt32BE(head.length);
   return Buffer.concat([length, head, ...blocks.map(({ bytes }) => bytes)]);
 }
 
-/** @throws {MetanodeError} stream.codec */
-export function readAnswer(value: unknown): FarAnswer {
-  if (!(value instanceof Uint8Array)) throw streamError("stream.codec", "the answer of the other node is no answer of a stage");
+function readParts<Head extends object>(value: unknown): { readonly head: Head; readonly contents: Content[] } {
+  if (!(value instanceof Uint8Array)) throw streamError("stream.codec", "the answer of the other node has no records");
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   const end = 4 + bytes.readUInt32BE(0);
-  const { parts, failed, counts } = JSON.parse(bytes.toString("utf8", 4, end)) as Head;
+  const { parts, ...head } = JSON.parse(bytes.toString("utf8", 4, end)) as Head & { parts: readonly Part[] };
   let at = end;
-  const outputs = parts.map((part) => {
+  const contents = parts.map((part) => {
     const data = bytes.subarray(at, at + part.bytes);
     at += part.bytes;
     return contentOf(createMessage({ type: RECORDS_TYPE, data, extensions: { codec: part.codec, count: part.count } }));
   });
-  return { outputs, failed, counts };
+  return { head: head as unknown as Head, contents };
 }
 
 /** A failure on its way to whoever runs the graph. */

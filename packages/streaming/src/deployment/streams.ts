@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, type Message, systemClock } from "@metanode/core";
+import { type CallContext, type Clock, type Message, systemClock } from "@metanode/core";
 import { coreError } from "@metanode/core/errors";
 import type { Log } from "@metanode/core/log";
 import { connectors } from "../connector/connectors.ts";
@@ -15,6 +15,7 @@ import { thread } from "../thread/thread-action.ts";
 import { UploadStore } from "../upload/upload-store.ts";
 import { type ActionInfo, Catalogue, type GivenActions } from "./catalogue.ts";
 import { type DeadLetterNote, type GraphState, HostedGraph } from "./hosted-graph.ts";
+import { SourceWorker } from "./source-worker.ts";
 import { StageWorker } from "./stage-worker.ts";
 import { type Desired, GraphStore, type GraphVersion } from "./store.ts";
 
@@ -90,6 +91,7 @@ export class Streams implements AsyncDisposable {
   /** Programs that were uploaded. */
   readonly uploads: UploadStore;
   readonly #worker: StageWorker;
+  readonly #sources: SourceWorker;
 
   constructor(options: StreamsOptions, uploads: UploadStore) {
     this.#options = options;
@@ -103,18 +105,30 @@ export class Streams implements AsyncDisposable {
       services: options.services ?? {},
       uploads,
     });
-    this.#worker = new StageWorker({
+    const work = {
       catalogue: this.#catalogue,
       folder: join(options.folder, "work"),
       clock: this.#clock,
       onLog: options.onWorkLog ?? (() => undefined),
-    });
+    };
+    this.#worker = new StageWorker(work);
+    this.#sources = new SourceWorker(work);
     for (const name of this.#store.names()) this.#graphs.set(name, this.#host(name));
   }
 
   /** Does the work of a stage of a graph that runs on another node: the handler of {@link WORK_TYPE}. */
   work(message: Message): Promise<Uint8Array> {
     return this.#worker.work(message);
+  }
+
+  /** The records of a source of a graph that runs on another node: the handler of {@link READ_TYPE}. */
+  read(message: Message, context: CallContext): AsyncGenerator<Uint8Array> {
+    return this.#sources.read(message, context);
+  }
+
+  /** What of them is through: the handler of {@link COMMIT_TYPE}. */
+  commit(message: Message): Promise<null> {
+    return this.#sources.commit(message);
   }
 
   async reconcile(): Promise<void> {
@@ -262,14 +276,14 @@ export class Streams implements AsyncDisposable {
   /** Drains every graph; what is wanted of them stays. Idempotent. */
   async drain(graceMs = 30_000): Promise<void> {
     await Promise.all([...this.#graphs.values()].map((graph) => graph.close({ now: false, graceMs })));
-    await this.#worker.close();
+    await Promise.all([this.#worker.close(), this.#sources.close()]);
     this.#close();
   }
 
   /** Drops what is under way; it comes again. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([...this.#graphs.values()].map((graph) => graph.close({ now: true })));
-    await this.#worker.close();
+    await Promise.all([this.#worker.close(), this.#sources.close()]);
     this.#close();
   }
 

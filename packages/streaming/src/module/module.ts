@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { coreError, handlerMember, type ModuleHealth, type ModuleHost, type NodeModule, traceIdOf } from "@metanode/core";
-import { WORK_TYPE } from "../deployment/placed-wire.ts";
+import { COMMIT_TYPE, READ_TYPE, WORK_TYPE } from "../deployment/placed-wire.ts";
 import { type GraphInfo, openStreams, type Streams, type StreamsOptions } from "../deployment/streams.ts";
 import { exposeMetrics } from "./metrics.ts";
 
@@ -26,7 +26,7 @@ class StreamingOnNode implements StreamingModule {
   readonly #options: StreamingModuleOptions;
   readonly #told = new Map<string, Told>();
   #streams: Streams | undefined;
-  #work: { remove(): void } | undefined;
+  #work: readonly { remove(): void }[] = [];
 
   constructor(options: StreamingModuleOptions) {
     this.#options = options;
@@ -62,8 +62,15 @@ class StreamingOnNode implements StreamingModule {
     });
     for (const { name, version } of streams.list()) this.#told.set(name, { version, state: "stopped", epoch: 0 });
     this.#streams = streams;
-    const work = handlerMember("stages", (message) => streams.work(message));
-    this.#work = router.register({ type: WORK_TYPE, member: work });
+    this.#work = [
+      router.register({ type: WORK_TYPE, member: handlerMember("stages", (message) => streams.work(message)) }),
+      router.register({
+        type: READ_TYPE,
+        member: handlerMember("sources", (message, context) => streams.read(message, context)),
+        streaming: true,
+      }),
+      router.register({ type: COMMIT_TYPE, member: handlerMember("sources", (message) => streams.commit(message)) }),
+    ];
     for (const name of early) this.#tell(host, name, streams);
     exposeMetrics(metrics, () => this.#streams);
   }
@@ -76,13 +83,13 @@ class StreamingOnNode implements StreamingModule {
   }
 
   async drain(graceMs: number): Promise<void> {
-    this.#work?.remove();
+    for (const route of this.#work) route.remove();
     await this.#streams?.drain(graceMs);
     this.#streams = undefined;
   }
 
   async stop(): Promise<void> {
-    this.#work?.remove();
+    for (const route of this.#work) route.remove();
     await this.#streams?.close();
     this.#streams = undefined;
   }

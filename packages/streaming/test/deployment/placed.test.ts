@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,13 +18,33 @@ let module: StreamingModule;
 let tree: ReturnType<typeof treeModule>;
 const children: ChildProcess[] = [];
 
+interface Agent {
+  readonly child: ChildProcess;
+  readonly token: string;
+  readonly address: string;
+}
+
+/** An agent in a process of its own; with a folder it is the same node as before, at the address where its manager looks for it. */
+async function begin(name: string, labels: Record<string, string>, listen = "127.0.0.1:0", own = ""): Promise<Agent> {
+  const child = fork(PROGRAM, [name, JSON.stringify(labels), listen, own], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  children.push(child);
+  const [said] = (await once(child, "message")) as [{ token: string; address: string }];
+  return { child, ...said };
+}
+
 /** An agent in a process of its own, adopted. */
 async function agent(name: string, labels: Record<string, string>): Promise<ChildProcess> {
-  const child = fork(PROGRAM, [name, JSON.stringify(labels)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-  children.push(child);
-  const [token] = (await once(child, "message")) as [string];
+  const { child, token } = await begin(name, labels);
   await tree.tree.adopt(token);
   return child;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 const out = (): string[] =>
@@ -151,6 +171,104 @@ describe("a stage that runs on another node", () => {
     const { nodes, ...rest } = counting("a=b", "cat");
     const document = { ...rest, nodes: nodes.map((one) => (one.name === "mark" ? mark : one)) };
     const { issues } = module.streams.check(document as never);
+    expect(issues.map(({ message }) => message).join()).toContain("cannot be placed");
+  });
+});
+
+describe("a source that is read on another node", () => {
+  const file = (): string => join(folder, "access.log");
+  /** A file that grows on another node, copied here. */
+  const copying = (source: object) => ({
+    name: "placed",
+    expression: "there; keep",
+    nodes: [
+      { name: "there", on: "role=web", ...source },
+      { name: "keep", action: "file.write", with: { path: join(folder, "out") } },
+    ],
+  });
+  const growing = () => copying({ action: "file.read", with: { path: file(), follow: true } });
+  const write = (from: number, to: number): void =>
+    appendFileSync(file(), Array.from({ length: to - from }, (_, n) => `${from + n}\n`).join(""));
+  const numbers = (to: number): string[] => Array.from({ length: to }, (_, n) => String(n));
+  const copied = (to: number) => expect.poll(() => out().length, { timeout: 20_000 }).toBe(to);
+
+  test("gives its records there, in order and each once, and reads on behind them in the next run", async () => {
+    write(0, 500);
+    await agent("db", { role: "db" });
+    await agent("web", { role: "web" });
+    await module.streams.apply(growing());
+    await module.streams.run("placed");
+    await copied(500);
+    write(500, 1_000);
+    await copied(1_000);
+    await module.streams.stop("placed");
+    write(1_000, 1_500);
+    await module.streams.run("placed");
+    await copied(1_500);
+    expect(out()).toEqual(numbers(1_500));
+  });
+
+  test("stays with its node: the graph waits while that is dead, others that fit are left alone, and no record is lost", async () => {
+    write(0, 300);
+    const own = join(folder, "web");
+    const web = await begin("web", { role: "web" }, "127.0.0.1:0", own);
+    await tree.tree.adopt(web.token);
+    await module.streams.apply(growing());
+    await module.streams.run("placed");
+    await copied(300);
+    web.child.kill("SIGKILL");
+    await once(web.child, "exit");
+    await agent("other", { role: "web" });
+    write(300, 600);
+    const saysSo = (): boolean =>
+      module.streams
+        .graph("placed")
+        .log.last(100)
+        .some(({ text }) => text.includes("only it knows where to read on"));
+    await expect.poll(saysSo, { timeout: 20_000 }).toBe(true);
+    expect(out()).toEqual(numbers(300));
+    await begin("web", { role: "web" }, web.address, own);
+    await copied(600);
+    expect(out()).toEqual(numbers(600));
+  });
+
+  test("goes on where it was after its node was frozen for so long that the link broke", async () => {
+    write(0, 300);
+    const { pid = 0 } = await agent("web", { role: "web" });
+    await module.streams.apply(growing());
+    await module.streams.run("placed");
+    await copied(300);
+    process.kill(pid, "SIGSTOP");
+    write(300, 600);
+    const retries = (): number => module.streams.status("placed")?.nodes.find((one) => one.name === "there")?.counts.retries ?? 0;
+    await expect.poll(retries, { timeout: 20_000 }).toBeGreaterThan(0);
+    process.kill(pid, "SIGCONT");
+    await copied(600);
+    expect(out()).toEqual(numbers(600));
+  });
+
+  test("learns what is through: a log there gives as much as it may have under way, again and again", async () => {
+    const web = await agent("web", { role: "web" });
+    web.send(numbers(200));
+    await module.streams.apply(copying({ action: "log.read", with: { stream: "orders", maxInFlight: 8 } }));
+    await module.streams.run("placed");
+    await copied(200);
+    expect(out()).toEqual(numbers(200));
+  });
+
+  test("may be a program, which runs there, and ends with the run", async () => {
+    await agent("web", { role: "web" });
+    await module.streams.apply(copying({ command: "sh -c 'echo $PPID; echo $$; exec sleep 600'" }));
+    await module.streams.run("placed");
+    await copied(2);
+    const [parent, program] = out().map(Number);
+    expect(parent).toBe(children[0]?.pid);
+    await module.streams.stop("placed");
+    await expect.poll(() => isRunning(program ?? 0)).toBe(false);
+  });
+
+  test("is refused where somebody waits for what becomes of the records", () => {
+    const { issues } = module.streams.check(copying({ action: "router.receive", with: { type: "order", answer: "settled" } }));
     expect(issues.map(({ message }) => message).join()).toContain("cannot be placed");
   });
 });
