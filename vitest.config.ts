@@ -1,4 +1,8 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+// Tests start hundreds of programs from source: from the second start on, what these load is compiled already.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules", ".cache", "compile");
 
 /**
  * Files that take long because what they try does: real browsers, databases and machines that fail, and every command of the docs.
