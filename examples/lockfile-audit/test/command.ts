@@ -12,7 +12,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const START = fileURLToPath(new URL("../bin/start.js", import.meta.url));
+/** What a start says where a source has changed since `npm ci`, as while somebody works on it. */
+const FROM_SOURCE = /^starting from source.*\n/;
 
 /** The path of a fixture lockfile. */
 export function fixture(name: string): string {
@@ -35,11 +37,13 @@ export class Command {
 
   /** Starts the command as `npm start` does, ended with the test at the latest. */
   constructor(...args: string[]) {
-    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [START, ...args], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.#ended = new Promise((resolve, reject) => {
       child.on("error", reject);
-      child.on("close", (status) => resolve({ status, stdout: this.#stdout, stderr: this.#stderr }));
+      child.on("close", (status) => {
+        resolve({ status, stdout: this.#stdout, stderr: this.#stderr.replace(FROM_SOURCE, "") });
+      });
     });
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
