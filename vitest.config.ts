@@ -9,11 +9,11 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules", ".c
  * `npm run test:long` runs these, `npm test` all others; a path given to `npm test` runs what it names, whichever it is.
  */
 const LONG = [
-  "apps/cli/test/docs.test.ts",
+  "apps/cli/test/{docs,tree,workflows}.test.ts",
   "apps/console/test/browser.test.ts",
   "apps/gateway/test/main.test.ts",
   "examples/lockfile-audit/test/{counts,totals}.test.ts",
-  "infra/test/{docker,kubernetes,ssh}.test.ts",
+  "infra/test/{docker,kubernetes,process,ssh}.test.ts",
   "packages/core/test/link/transport-{grpc,nats}.test.ts",
   "packages/core/test/processor/{isolation,kit}.test.ts",
   "packages/core/test/tree/{certificates,hosts,overload,releases,standby,stream}.test.ts",
