@@ -15,3 +15,11 @@ export function flowsDown(type: string): boolean {
 export function isOfPlatform(type: string): boolean {
   return type.startsWith("metanode.");
 }
+
+/** Answers without an end, behind which somebody else reads on when they break. */
+const ENDLESS = "metanode.source.read";
+
+/** Whether a node that is to have nothing more to do waits for messages of a type. */
+export function isWaitedFor(type: string): boolean {
+  return !isOrder(type) && type !== ENDLESS;
+}

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import { codeOf } from "../errors.ts";
-import { isOrder } from "../message/orders.ts";
+import { isWaitedFor } from "../message/orders.ts";
 import type { RouterObserver } from "../router/router.ts";
 import { type Journal, traceIdOf } from "./journal.ts";
 import type { Spans } from "./spans.ts";
@@ -103,7 +103,7 @@ export function createObservation(clock: Clock, registry: Registry, journal: Jou
     stats: () => [...counters].map(([type, counter]) => statsOf(type, counter)),
     inFlight: () => {
       let sum = 0;
-      for (const [type, { inFlight }] of counters) if (!isOrder(type)) sum += inFlight;
+      for (const [type, { inFlight }] of counters) if (isWaitedFor(type)) sum += inFlight;
       return sum;
     },
   };

@@ -25,29 +25,33 @@ export function placedSource(router: Router, on: string): (host: SourceHost) => 
 class PlacedSource implements Source {
   readonly #host: SourceHost;
   readonly #router: Router;
+  readonly #on: string;
   readonly #key: SourceKey;
-  readonly #places: Places;
   #place: Place | undefined;
 
   constructor(host: SourceHost, router: Router, on: string) {
-    const { graph, node, epoch, clock, signal } = host;
+    const { graph, node, epoch } = host;
     this.#host = host;
     this.#router = router;
+    this.#on = on;
     this.#key = { graph, node: farNode(node), epoch };
-    this.#places = new Places({ router, clock, type: READ_TYPE, on, hosts: [], signal, log: host.log.bind(host) });
   }
 
   async *read({ position, sequence, signal }: ReadOptions): AsyncGenerator<SourceBatch> {
+    const { clock, log } = this.#host;
+    const places = new Places({
+      ...{ router: this.#router, clock, type: READ_TYPE, on: this.#on, hosts: [], signal },
+      log: log.bind(this.#host),
+    });
     let at = position === undefined ? undefined : readPosition(position);
     let given = sequence;
     const avoided = new Set<string>();
     while (!signal.aborted) {
-      const place = await (at === undefined ? this.#places.choose(avoided, undefined) : this.#places.find(at.id));
-      if (this.#place?.id !== place.id) this.#host.log("info", `it is read on ${place.path}`);
-      this.#place = place;
-      const from = at === undefined ? {} : { position: at.position };
-      const message = sourceMessage(READ_TYPE, { ...this.#key, ...from, sequence: given }, place.path);
       try {
+        const place = await (at === undefined ? places.choose(avoided, undefined) : places.find(at.id));
+        this.#moveTo(place);
+        const from = at === undefined ? {} : { position: at.position };
+        const message = sourceMessage(READ_TYPE, { ...this.#key, ...from, sequence: given }, place.path);
         for await (const item of this.#router.stream(message, { timeoutMs: Number.POSITIVE_INFINITY, signal })) {
           const { content, position: behind } = readRead(item);
           at = { id: place.id, position: behind };
@@ -58,14 +62,24 @@ class PlacedSource implements Source {
       } catch (error) {
         if (signal.aborted) return;
         if (!isOfNode(error)) throw error;
-        const { code, message: text } = asMetanodeError(error);
-        this.#host.log("warn", `${place.path} gives no more records (${code}: ${text}); it is asked again`);
-        this.#host.count("retries");
-        avoided.add(place.path);
-        this.#places.forget();
-        await wait(this.#host.clock, AGAIN_MS, signal);
+        this.#failed(error, avoided);
+        places.forget();
+        await wait(clock, AGAIN_MS, signal).catch(() => undefined);
       }
     }
+  }
+
+  #moveTo(place: Place): void {
+    if (this.#place?.id !== place.id) this.#host.log("info", `it is read on ${place.path}`);
+    this.#place = place;
+  }
+
+  #failed(error: unknown, avoided: Set<string>): void {
+    const { code, message } = asMetanodeError(error);
+    const path = this.#place?.path ?? "the tree";
+    this.#host.log("warn", `${path} gives no records (${code}: ${message}); it is asked again`);
+    this.#host.count("retries");
+    avoided.add(path);
   }
 
   /** Told to the node; one that is away learns it from the position at which it is read on. */

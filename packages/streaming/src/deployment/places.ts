@@ -76,7 +76,7 @@ export class Places {
       if (last !== undefined && best !== undefined && last.rank === best.rank && busy(last) <= busy(best)) return last;
       if (best !== undefined) return best;
       avoided.clear();
-      await this.#waitFor(`no node of the tree fits ${this.#options.on}`);
+      await this.#wait(`no node of the tree fits ${this.#options.on}; the records wait for one`);
     }
   }
 
@@ -86,7 +86,7 @@ export class Places {
       await this.#ask(`(${this.#options.on}) | id=${JSON.stringify(id)}`);
       const found = this.#list.find((place) => place.id === id);
       if (found !== undefined) return found;
-      await this.#waitFor(`node ${id} is not in the tree now, and only it knows where to read on`);
+      await this.#wait(`node ${id} is not in the tree now, and only it knows where to read on; the graph waits for it`);
     }
   }
 
@@ -100,9 +100,9 @@ export class Places {
     }
   }
 
-  async #waitFor(text: string): Promise<void> {
+  async #wait(text: string): Promise<void> {
     const { clock, signal, log } = this.#options;
-    if (!this.#hasTold) log("warn", `${text}; the records wait for one`);
+    if (!this.#hasTold) log("warn", text);
     this.#hasTold = true;
     this.forget();
     await wait(clock, NOBODY_MS, signal);

@@ -227,6 +227,10 @@ describe("a source that is read on another node", () => {
         .some(({ text }) => text.includes("only it knows where to read on"));
     await expect.poll(saysSo, { timeout: 20_000 }).toBe(true);
     expect(out()).toEqual(numbers(300));
+    // It can be stopped meanwhile, and waits again.
+    await module.streams.stop("placed");
+    expect(module.streams.status("placed")?.state ?? "stopped").toBe("stopped");
+    await module.streams.run("placed");
     await begin("web", { role: "web" }, web.address, own);
     await copied(600);
     expect(out()).toEqual(numbers(600));
@@ -243,6 +247,21 @@ describe("a source that is read on another node", () => {
     const retries = (): number => module.streams.status("placed")?.nodes.find((one) => one.name === "there")?.counts.retries ?? 0;
     await expect.poll(retries, { timeout: 20_000 }).toBeGreaterThan(0);
     process.kill(pid, "SIGCONT");
+    await copied(600);
+    expect(out()).toEqual(numbers(600));
+  });
+
+  test("does not keep its node from maintenance, and reads on when that is over", async () => {
+    write(0, 300);
+    await agent("web", { role: "web" });
+    await module.streams.apply(growing());
+    await module.streams.run("placed");
+    await copied(300);
+    const maintain = (on: boolean) =>
+      node.call({ type: "metanode.tree.maintain", data: { node: "/root/web", on, waitMs: 10_000 } });
+    expect(await maintain(true)).toMatchObject({ drained: true });
+    await maintain(false);
+    write(300, 600);
     await copied(600);
     expect(out()).toEqual(numbers(600));
   });
