@@ -1,4 +1,4 @@
-import { asMetanodeError, toWire, type WireError } from "../errors.ts";
+import { asMetanodeError, coreError, toWire, type WireError } from "../errors.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
 
 export interface Operation {
@@ -29,6 +29,10 @@ export class Operations {
     { operation = this.#newId(), caller = "local", verb, target }: Operation,
     work: (operation: string) => Promise<T>,
   ): Promise<T> {
+    // Whoever reads the audit later counts on what it says of itself.
+    if (typeof target !== "string") {
+      throw coreError("message.invalid", `what ${verb} is for is ${String(target)}, expected the name or path of a node`);
+    }
     const known = this.#audit.get(operation);
     if (known?.ok === true && known.verb === verb) return known.answer as T;
     const running = this.#running.get(operation);

@@ -106,6 +106,8 @@ export function registerVerbs(tree: Tree): Registration[] {
       rejectUnknownKeys(type, given, [...keys, "operation", "caller"]);
       // What a face says of who asks comes before what is in the message itself.
       const caller = typeof extensions?.caller === "string" ? extensions.caller : given.caller;
+      if (given.operation !== undefined) textOf("operation", given.operation);
+      if (caller !== undefined) textOf("caller", caller);
       return verb(caller === undefined ? given : { ...given, caller }, context);
     };
     registrations.push(router.register({ type, member: handlerMember("tree", handler), streaming }));
@@ -171,28 +173,30 @@ function aboutChildren(tree: Tree, operations: Operations, add: Add): void {
     ),
   );
   add<{ child: string; as?: string }>(TREE.approve, ["child", "as"], ({ child, as, ...rest }) =>
-    operations.run({ ...rest, verb: "approve", target: child }, async (operation) =>
-      childInfo(tree, await tree.approve(textOf("child", child), { as, operation })),
+    operations.run({ ...rest, verb: "approve", target: textOf("child", child) }, async (operation) =>
+      childInfo(tree, await tree.approve(child, { as, operation })),
     ),
   );
   add<{ child: string; drainMs?: number; force?: boolean }>(
     TREE.release,
     ["child", "drainMs", "force"],
     ({ child, drainMs, force, ...rest }) =>
-      operations.run({ ...rest, verb: "release", target: child }, (operation) =>
-        tree.release(textOf("child", child), { drainMs, force, operation }),
+      operations.run({ ...rest, verb: "release", target: textOf("child", child) }, (operation) =>
+        tree.release(child, { drainMs, force, operation }),
       ),
   );
   add<{ child: string; to: { id: string; token: string } }>(TREE.transfer, ["child", "to"], ({ child, to, ...rest }) =>
-    operations.run({ ...rest, verb: "transfer", target: child }, () => tree.transfer(textOf("child", child), to)),
+    operations.run({ ...rest, verb: "transfer", target: textOf("child", child) }, () => tree.transfer(child, to)),
   );
   add<{ desired: { name: string; token?: string }[]; drainMs?: number }>(
     TREE.members,
     ["desired", "drainMs"],
-    ({ desired, drainMs, ...rest }) =>
-      operations.run({ ...rest, verb: "members", target: `${desired.length} nodes` }, (operation) =>
+    ({ desired, drainMs, ...rest }) => {
+      if (!Array.isArray(desired)) throw coreError("message.invalid", `desired is ${String(desired)}, expected a list of nodes`);
+      return operations.run({ ...rest, verb: "members", target: `${desired.length} nodes` }, (operation) =>
         reconcile(tree, desired, { drainMs, operation }),
-      ),
+      );
+    },
   );
   add<{ action: "rotate" | "retire" }>(TREE.authority, ["action"], ({ action, ...rest }) =>
     operations.run({ ...rest, verb: `authority.${action}`, target: tree.path }, async () => {
@@ -291,8 +295,8 @@ function aboutTheWhole(tree: Tree, operations: Operations, add: Add): void {
     return { run, action, tally: found.tally };
   });
   add<{ node: string; to: string }>(TREE.move, ["node", "to"], ({ node, to, ...rest }, { deadlineMs }) =>
-    operations.run({ ...rest, verb: "move", target: node }, () =>
-      move(tree, { node: cleanPath(textOf("node", node)), to: cleanPath(textOf("to", to)), deadlineMs }),
+    operations.run({ ...rest, verb: "move", target: textOf("node", node) }, () =>
+      move(tree, { node: cleanPath(node), to: cleanPath(textOf("to", to)), deadlineMs }),
     ),
   );
   add<MaintainRequest>(
