@@ -7,7 +7,7 @@ import type { LogLevel } from "../stage/stage.ts";
  *
  * L1. Of the nodes that fit, the one with the least under way for its capacity (label `capacity`, else 1); the one that worked last
  *     before others, because its programs run already.
- * L2. Where none fits, it is said once and waited for.
+ * L2. Where none fits, or the one that is needed is away, it is said once and waited for.
  */
 
 /** How long a list of nodes is good, and how long it is waited where none fits. */
@@ -73,8 +73,10 @@ export class Places {
       const last = able.find(({ path }) => path === lastPath);
       const busy = ({ path, capacity }: Place): number => (underWay.get(path) ?? 0) / capacity;
       const [best] = able.sort((a, b) => a.rank - b.rank || busy(a) - busy(b));
-      if (last !== undefined && best !== undefined && last.rank === best.rank && busy(last) <= busy(best)) return last;
-      if (best !== undefined) return best;
+      if (best !== undefined) {
+        this.#hasTold = false;
+        return last !== undefined && last.rank === best.rank && busy(last) <= busy(best) ? last : best;
+      }
       avoided.clear();
       await this.#wait(`no node of the tree fits ${this.#options.on}; the records wait for one`);
     }
@@ -85,7 +87,10 @@ export class Places {
     while (true) {
       await this.#ask(`(${this.#options.on}) | id=${JSON.stringify(id)}`);
       const found = this.#list.find((place) => place.id === id);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        this.#hasTold = false;
+        return found;
+      }
       await this.#wait(`node ${id} is not in the tree now, and only it knows where to read on; the graph waits for it`);
     }
   }
@@ -123,7 +128,6 @@ export class Places {
       );
       return [{ id, path: event.path ?? "", capacity: Math.max(0.01, Number(labels.capacity ?? 1) || 1), rank }];
     });
-    if (this.#list.length > 0) this.#hasTold = false;
   }
 }
 

@@ -64,9 +64,7 @@ export class SourceWorker {
   }
 
   async close(): Promise<void> {
-    const all = [...this.#readings.values()];
-    for (const { ending } of all) ending.abort();
-    await Promise.all(all.map(({ over }) => over));
+    await Promise.all([...this.#readings.values()].map((reading) => this.#isEnded(reading)));
   }
 
   async #end(name: string, { epoch, graph }: SourceRequest): Promise<void> {
@@ -75,15 +73,21 @@ export class SourceWorker {
     if (reading.epoch > epoch) {
       throw streamError("stream.graph", `run ${epoch} of graph ${graph} is over: run ${reading.epoch} reads here`);
     }
-    reading.ending.abort();
+    if (await this.#isEnded(reading)) return;
+    throw coreError("call.resource_exhausted", `the source ${name} is still being read by another; ask again`);
+  }
+
+  /** Ends a reading. One whose reader takes nothing more ends only with its link, which is not waited for long. */
+  async #isEnded({ ending, over }: Reading): Promise<boolean> {
+    ending.abort();
     const waiting = new AbortController();
     const late = wait(this.#options.clock, ENDING_MS, waiting.signal).then(
-      () => true,
       () => false,
+      () => true,
     );
-    const isLate = await Promise.race([reading.over.then(() => false), late]);
+    const isEnded = await Promise.race([over.then(() => true), late]);
     waiting.abort();
-    if (isLate) throw coreError("call.resource_exhausted", `the source ${name} is still being read by another; ask again`);
+    return isEnded;
   }
 
   async #open({ graph, node, epoch }: SourceRequest, signal: AbortSignal): Promise<Source> {

@@ -220,20 +220,22 @@ describe("a source that is read on another node", () => {
     await once(web.child, "exit");
     await agent("other", { role: "web" });
     write(300, 600);
-    const saysSo = (): boolean =>
+    const said = (): number =>
       module.streams
         .graph("placed")
         .log.last(100)
-        .some(({ text }) => text.includes("only it knows where to read on"));
-    await expect.poll(saysSo, { timeout: 20_000 }).toBe(true);
+        .filter(({ text }) => text.includes("only it knows where to read on")).length;
+    await expect.poll(said, { timeout: 20_000 }).toBe(1);
     expect(out()).toEqual(numbers(300));
     // It can be stopped meanwhile, and waits again.
     await module.streams.stop("placed");
     expect(module.streams.status("placed")?.state ?? "stopped").toBe("stopped");
     await module.streams.run("placed");
+    await expect.poll(said).toBe(2);
     await begin("web", { role: "web" }, web.address, own);
     await copied(600);
     expect(out()).toEqual(numbers(600));
+    expect(said(), "once for each wait").toBe(2);
   });
 
   test("goes on where it was after its node was frozen for so long that the link broke", async () => {
@@ -264,6 +266,20 @@ describe("a source that is read on another node", () => {
     write(300, 600);
     await copied(600);
     expect(out()).toEqual(numbers(600));
+  });
+
+  test("does not keep its node from ending while the graph takes nothing", async () => {
+    write(0, 2_000_000);
+    const web = await agent("web", { role: "web" });
+    const { nodes, ...rest } = growing();
+    const document = { ...rest, nodes: nodes.map((one) => (one.name === "keep" ? { name: "keep", command: "sleep 600" } : one)) };
+    await module.streams.apply(document as never);
+    await module.streams.run("placed");
+    const given = (): number => module.streams.status("placed")?.nodes.find((one) => one.name === "there")?.out ?? 0;
+    await expect.poll(given, { timeout: 10_000 }).toBeGreaterThan(0);
+    web.send("drain");
+    const [code] = (await once(web, "exit")) as [number | null];
+    expect(code).toBe(0);
   });
 
   test("learns what is through: a log there gives as much as it may have under way, again and again", async () => {
